@@ -1,0 +1,137 @@
+//! What a caller is told. Views are copies: the state they show may have moved on.
+
+use std::sync::Arc;
+
+use arrayvec::ArrayVec;
+
+use crate::{
+    BerthIndex, HoldId, LegRange, PARTY_MAX, Passenger, Plan, Pnr, PoolIndex, Refusal, RunId,
+    RunSummary, SeatState, UnixMillis, Version,
+};
+
+/// One passenger of a view.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SeatView {
+    /// Who.
+    pub passenger: Passenger,
+    /// Where; `None` for a child without a berth.
+    pub berth: Option<BerthIndex>,
+    /// Held, confirmed, released, expired or cancelled.
+    pub state: SeatState,
+}
+
+/// A hold as it stands.
+#[derive(Clone, Debug)]
+pub struct HoldView {
+    /// Its run.
+    pub run: RunId,
+    /// What its berth indexes mean.
+    pub plan: Arc<Plan>,
+    /// Its id.
+    pub hold: HoldId,
+    /// The pool its berths come from.
+    pub pool: PoolIndex,
+    /// The journey.
+    pub legs: LegRange,
+    /// When it was made.
+    pub created_at: UnixMillis,
+    /// The effective deadline.
+    pub expires_at: UnixMillis,
+    /// Who sits where, in the order of the request.
+    pub party: ArrayVec<SeatView, PARTY_MAX>,
+    /// The bookings made from it so far, oldest first.
+    pub bookings: Vec<Pnr>,
+    /// The caller's reference.
+    pub reference: Box<str>,
+}
+
+/// A booking as it stands.
+#[derive(Clone, Debug)]
+pub struct BookingView {
+    /// Its run.
+    pub run: RunId,
+    /// What its berth indexes mean.
+    pub plan: Arc<Plan>,
+    /// Its number, before the printed permutation.
+    pub pnr: Pnr,
+    /// The hold it came from.
+    pub hold: HoldId,
+    /// The pool its berths come from.
+    pub pool: PoolIndex,
+    /// The journey.
+    pub legs: LegRange,
+    /// When it was confirmed.
+    pub confirmed_at: UnixMillis,
+    /// The caller's payment reference.
+    pub payment: Box<str>,
+    /// The caller's reference.
+    pub reference: Box<str>,
+    /// The booking's passengers with their 0-based places in the hold's party.
+    pub party: ArrayVec<(u8, SeatView), PARTY_MAX>,
+}
+
+// Views are compared by what they show; the plan is named by its hash.
+impl PartialEq for HoldView {
+    fn eq(&self, other: &Self) -> bool {
+        (self.run, self.plan.hash(), self.hold, self.pool, self.legs, self.created_at)
+            == (other.run, other.plan.hash(), other.hold, other.pool, other.legs, other.created_at)
+            && self.expires_at == other.expires_at
+            && self.party == other.party
+            && self.bookings == other.bookings
+            && self.reference == other.reference
+    }
+}
+impl Eq for HoldView {}
+
+impl PartialEq for BookingView {
+    fn eq(&self, other: &Self) -> bool {
+        (self.run, self.plan.hash(), self.pnr, self.hold, self.pool, self.legs)
+            == (other.run, other.plan.hash(), other.pnr, other.hold, other.pool, other.legs)
+            && self.confirmed_at == other.confirmed_at
+            && self.payment == other.payment
+            && self.reference == other.reference
+            && self.party == other.party
+    }
+}
+impl Eq for BookingView {}
+
+/// What a release or a cancel gave back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Freed {
+    /// 0-based places in the party.
+    pub passengers: crate::PassengerSet,
+}
+
+/// What one command is answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Said {
+    /// The hold (Reserve, Extend, GetHold).
+    Hold(Box<HoldView>),
+    /// The booking (Confirm, GetBooking).
+    Booking(Box<BookingView>),
+    /// The hold after a release, and who was given back.
+    Released(Box<HoldView>, Freed),
+    /// The booking after a cancel, and who was cancelled.
+    Cancelled(Box<BookingView>, Freed),
+    /// Pools touched by a sale change, bit `i` = pool `i`.
+    Sale(u64),
+    /// Berths touched by a block or unblock.
+    Berths(Vec<BerthIndex>),
+    /// The run's own state.
+    Run(Box<RunSummary>),
+    /// A timer's or the node's own command did what it should; nobody waits.
+    Done,
+    /// Refused.
+    Refused(Box<Refusal>),
+}
+
+/// An answer, with the version of the run at which it was decided.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// The run's version after the command.
+    pub version: Version,
+    /// When it was decided.
+    pub at: UnixMillis,
+    /// What is said.
+    pub said: Said,
+}

@@ -1,0 +1,390 @@
+//! Why not. A refusal is an answer, not a fault; it leaves no trace and is decided anew.
+//!
+//! Reason numbers are stable for ever and say nothing of order; the order is [`PRECEDENCE`].
+
+use core::fmt;
+
+use crate::class::codes;
+use crate::{
+    BerthName, CodeError, Date, HoldId, LegRange, Pnr, QuotaCode, RequestId, StopRef, TrainNumber,
+    TravelClass, UnixMillis,
+};
+use core::str::FromStr;
+
+codes! {
+    /// The kind of a refusal.
+    Reason, "refusal reason", "see docs", {
+        /// The id took effect with another request.
+        IdempotencyMismatch = 1 "IDEMPOTENCY_MISMATCH",
+        /// No such train in the catalogue.
+        UnknownTrain = 2 "UNKNOWN_TRAIN",
+        /// The train does not start on that day, or the day is outside the open window.
+        RunNotScheduled = 3 "RUN_NOT_SCHEDULED",
+        /// A stop is not on the route.
+        UnknownStop = 4 "UNKNOWN_STOP",
+        /// The journey does not go forward.
+        BadLegRange = 5 "BAD_LEG_RANGE",
+        /// The train has no coach of that class.
+        UnknownClass = 6 "UNKNOWN_CLASS",
+        /// The class has no pool of that quota for this journey.
+        UnknownQuota = 7 "UNKNOWN_QUOTA",
+        /// More passengers than the quota allows.
+        TooManyPassengers = 8 "TOO_MANY_PASSENGERS",
+        /// Sale has not begun.
+        NotOpen = 9 "NOT_OPEN",
+        /// Sale has ended or was closed.
+        Closed = 10 "CLOSED",
+        /// Not enough berths.
+        SoldOut = 11 "SOLD_OUT",
+        /// A named berth is taken on that journey.
+        BerthTaken = 12 "BERTH_TAKEN",
+        /// A hard condition cannot be met.
+        PreferenceUnmet = 13 "PREFERENCE_UNMET",
+        /// No such hold.
+        UnknownHold = 14 "UNKNOWN_HOLD",
+        /// The hold was given back.
+        HoldReleased = 15 "HOLD_RELEASED",
+        /// The hold's deadline has passed.
+        HoldExpired = 16 "HOLD_EXPIRED",
+        /// The hold is booked already.
+        AlreadyConfirmed = 17 "ALREADY_CONFIRMED",
+        /// No such booking.
+        UnknownBooking = 18 "UNKNOWN_BOOKING",
+        /// No such berth on this train.
+        UnknownBerth = 19 "UNKNOWN_BERTH",
+        /// The booking is cancelled.
+        BookingCancelled = 20 "BOOKING_CANCELLED",
+        /// The party has no such passenger.
+        UnknownPassenger = 21 "UNKNOWN_PASSENGER",
+    }
+}
+
+/// Which refusal wins when several apply: the first of this list.
+pub const PRECEDENCE: [Reason; 21] = [
+    Reason::IdempotencyMismatch,
+    Reason::UnknownTrain,
+    Reason::RunNotScheduled,
+    Reason::UnknownStop,
+    Reason::BadLegRange,
+    Reason::UnknownClass,
+    Reason::UnknownQuota,
+    Reason::TooManyPassengers,
+    Reason::NotOpen,
+    Reason::Closed,
+    Reason::SoldOut,
+    Reason::BerthTaken,
+    Reason::PreferenceUnmet,
+    Reason::UnknownHold,
+    Reason::UnknownBooking,
+    Reason::UnknownBerth,
+    Reason::UnknownPassenger,
+    Reason::HoldReleased,
+    Reason::HoldExpired,
+    Reason::AlreadyConfirmed,
+    Reason::BookingCancelled,
+];
+
+/// Why a command was refused, with both operands.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The id took effect with another request.
+    #[error("request id {id} took effect with another request; use a new id for a new request")]
+    IdempotencyMismatch {
+        /// The id.
+        id: RequestId,
+    },
+    /// No such train.
+    #[error("train {train} is not in the catalogue")]
+    UnknownTrain {
+        /// The number asked for.
+        train: TrainNumber,
+    },
+    /// The train does not start on that day, or the day is outside the open window.
+    #[error("train {train} has no run open that starts on {start_date}; next: {}", OrNone(.next))]
+    RunNotScheduled {
+        /// The number asked for.
+        train: TrainNumber,
+        /// The start date that follows from the request.
+        start_date: Date,
+        /// The next open start date, if any.
+        next: Option<Date>,
+    },
+    /// A stop is not on the route.
+    #[error("{} is not a stop of train {train}", StopName(.stop))]
+    UnknownStop {
+        /// The train.
+        train: TrainNumber,
+        /// The stop asked for.
+        stop: StopRef,
+    },
+    /// The journey does not go forward.
+    #[error("stop {to} does not come after stop {from}")]
+    BadLegRange {
+        /// 1-based stop asked for as boarding.
+        from: u16,
+        /// 1-based stop asked for as alighting.
+        to: u16,
+    },
+    /// The train has no coach of that class.
+    #[error("train {train} has no {class}; it has {}", List(.has))]
+    UnknownClass {
+        /// The train.
+        train: TrainNumber,
+        /// The class asked for.
+        class: TravelClass,
+        /// The classes it has.
+        has: Vec<TravelClass>,
+    },
+    /// The class has no such quota for this journey.
+    #[error("{class} has no quota {quota} on stops {legs}; it has {}", List(.has))]
+    UnknownQuota {
+        /// The class asked for.
+        class: TravelClass,
+        /// The quota asked for.
+        quota: QuotaCode,
+        /// The journey.
+        legs: LegRange,
+        /// The quotas that sell this journey.
+        has: Vec<QuotaCode>,
+    },
+    /// More passengers than the quota allows.
+    #[error("{asked} passengers asked, quota {quota} allows {max}")]
+    TooManyPassengers {
+        /// Asked.
+        asked: u8,
+        /// The quota's limit.
+        max: u8,
+        /// The quota.
+        quota: QuotaCode,
+    },
+    /// Sale has not begun.
+    #[error("quota {quota} of {class} opens at {opens_at}")]
+    NotOpen {
+        /// The class.
+        class: TravelClass,
+        /// The quota.
+        quota: QuotaCode,
+        /// When to come back.
+        opens_at: UnixMillis,
+    },
+    /// Sale has ended or was closed.
+    #[error("sale of {class} {quota} is closed{}", Since(.closed_at))]
+    Closed {
+        /// The class.
+        class: TravelClass,
+        /// The quota.
+        quota: QuotaCode,
+        /// The departure that closed it; `None` when an operator did.
+        closed_at: Option<UnixMillis>,
+    },
+    /// Not enough berths.
+    #[error("{asked} berths asked, {free} free in {class} {quota} on stops {legs}")]
+    SoldOut {
+        /// Berths asked for.
+        asked: u8,
+        /// Berths free on the whole journey.
+        free: u16,
+        /// The class.
+        class: TravelClass,
+        /// The quota.
+        quota: QuotaCode,
+        /// The journey.
+        legs: LegRange,
+    },
+    /// A named berth is taken.
+    #[error("berth {} is taken on stops {legs}", Berth(.berth))]
+    BerthTaken {
+        /// Which.
+        berth: BerthName,
+        /// The journey.
+        legs: LegRange,
+    },
+    /// A hard condition cannot be met.
+    #[error("{condition} cannot be met: {asked} asked, {free} possible")]
+    PreferenceUnmet {
+        /// Which condition.
+        condition: &'static str,
+        /// Asked for.
+        asked: u8,
+        /// Most that is possible.
+        free: u16,
+    },
+    /// No such hold.
+    #[error("hold {hold} is not known here")]
+    UnknownHold {
+        /// The id.
+        hold: HoldId,
+    },
+    /// The hold was given back.
+    #[error("hold {hold} was released at {at}")]
+    HoldReleased {
+        /// The id.
+        hold: HoldId,
+        /// When.
+        at: UnixMillis,
+    },
+    /// The hold's deadline has passed.
+    #[error("hold {hold} expired at {expires_at}, it is {now}")]
+    HoldExpired {
+        /// The id.
+        hold: HoldId,
+        /// Its deadline.
+        expires_at: UnixMillis,
+        /// When it was asked.
+        now: UnixMillis,
+    },
+    /// The hold is booked already.
+    #[error("hold {hold} is already confirmed")]
+    AlreadyConfirmed {
+        /// The id.
+        hold: HoldId,
+        /// The booking it became.
+        booking: Box<crate::BookingView>,
+    },
+    /// No such booking.
+    #[error("this booking is not known here")]
+    UnknownBooking {
+        /// The number before the printed permutation.
+        pnr: Pnr,
+    },
+    /// No such berth.
+    #[error("train {train} has no berth {} in {}", Berth(.berth), OrAny(.class))]
+    UnknownBerth {
+        /// The train.
+        train: TrainNumber,
+        /// Which.
+        berth: BerthName,
+        /// The class asked for, if any.
+        class: Option<TravelClass>,
+    },
+    /// The party has no such passenger.
+    #[error("passenger {asked} asked, the party has {count}")]
+    UnknownPassenger {
+        /// 1-based.
+        asked: u8,
+        /// Passengers in the party.
+        count: u8,
+    },
+    /// The booking is cancelled.
+    #[error("the booking was cancelled at {at}")]
+    BookingCancelled {
+        /// The number before the printed permutation.
+        pnr: Pnr,
+        /// When.
+        at: UnixMillis,
+    },
+}
+
+impl Refusal {
+    /// Its kind.
+    pub const fn reason(&self) -> Reason {
+        match self {
+            Self::IdempotencyMismatch { .. } => Reason::IdempotencyMismatch,
+            Self::UnknownTrain { .. } => Reason::UnknownTrain,
+            Self::RunNotScheduled { .. } => Reason::RunNotScheduled,
+            Self::UnknownStop { .. } => Reason::UnknownStop,
+            Self::BadLegRange { .. } => Reason::BadLegRange,
+            Self::UnknownClass { .. } => Reason::UnknownClass,
+            Self::UnknownQuota { .. } => Reason::UnknownQuota,
+            Self::TooManyPassengers { .. } => Reason::TooManyPassengers,
+            Self::NotOpen { .. } => Reason::NotOpen,
+            Self::Closed { .. } => Reason::Closed,
+            Self::SoldOut { .. } => Reason::SoldOut,
+            Self::BerthTaken { .. } => Reason::BerthTaken,
+            Self::PreferenceUnmet { .. } => Reason::PreferenceUnmet,
+            Self::UnknownHold { .. } => Reason::UnknownHold,
+            Self::HoldReleased { .. } => Reason::HoldReleased,
+            Self::HoldExpired { .. } => Reason::HoldExpired,
+            Self::AlreadyConfirmed { .. } => Reason::AlreadyConfirmed,
+            Self::UnknownBooking { .. } => Reason::UnknownBooking,
+            Self::UnknownBerth { .. } => Reason::UnknownBerth,
+            Self::UnknownPassenger { .. } => Reason::UnknownPassenger,
+            Self::BookingCancelled { .. } => Reason::BookingCancelled,
+        }
+    }
+
+    /// Whether the same command, unchanged, may succeed later.
+    pub const fn is_retryable(&self) -> bool {
+        match self.reason() {
+            Reason::RunNotScheduled
+            | Reason::NotOpen
+            | Reason::Closed
+            | Reason::SoldOut
+            | Reason::BerthTaken
+            | Reason::PreferenceUnmet => true,
+            Reason::IdempotencyMismatch
+            | Reason::UnknownTrain
+            | Reason::UnknownStop
+            | Reason::BadLegRange
+            | Reason::UnknownClass
+            | Reason::UnknownQuota
+            | Reason::TooManyPassengers
+            | Reason::UnknownHold
+            | Reason::HoldReleased
+            | Reason::HoldExpired
+            | Reason::AlreadyConfirmed
+            | Reason::UnknownBooking
+            | Reason::UnknownBerth
+            | Reason::UnknownPassenger
+            | Reason::BookingCancelled => false,
+        }
+    }
+}
+
+struct OrNone<'a>(&'a Option<Date>);
+impl fmt::Display for OrNone<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(date) => date.fmt(f),
+            None => f.write_str("none"),
+        }
+    }
+}
+
+struct StopName<'a>(&'a StopRef);
+impl fmt::Display for StopName<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            StopRef::Sequence(seq) => write!(f, "stop number {seq}"),
+            StopRef::Station { code, occurrence: 0 | 1 } => code.fmt(f),
+            StopRef::Station { code, occurrence } => write!(f, "{code} (visit {occurrence})"),
+        }
+    }
+}
+
+struct List<'a, T>(&'a [T]);
+impl<T: fmt::Display> fmt::Display for List<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, item) in self.0.iter().enumerate() {
+            write!(f, "{}{item}", if i == 0 { "" } else { " " })?;
+        }
+        if self.0.is_empty() { f.write_str("none") } else { Ok(()) }
+    }
+}
+
+struct Since<'a>(&'a Option<UnixMillis>);
+impl fmt::Display for Since<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(at) => write!(f, " since {at}"),
+            None => f.write_str(" by the operator"),
+        }
+    }
+}
+
+struct Berth<'a>(&'a BerthName);
+impl fmt::Display for Berth<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.0.coach, self.0.number)
+    }
+}
+
+struct OrAny<'a>(&'a Option<TravelClass>);
+impl fmt::Display for OrAny<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(class) => class.fmt(f),
+            None => f.write_str("any class"),
+        }
+    }
+}
