@@ -1,0 +1,19 @@
+//! The rules of the house, each as a test that says what to do when it fails.
+//!
+//! One file a subject: `edges` (who may use whom), `licences` and `bans` (what may come in, read
+//! from `deny.toml` so that there is one list), `source` (how files are named and what they may
+//! name), `documents` (what the papers owe the code). `tree` finds and reads the files.
+//! Nothing here starts a server, opens a socket or writes.
+
+mod bans;
+mod documents;
+mod edges;
+mod licences;
+mod source;
+mod tree;
+
+/// Fails with every finding at once: one run shows the whole list.
+#[track_caller]
+fn assert_clean(rule: &str, findings: &[String]) {
+    assert!(findings.is_empty(), "{rule}\n  {}\n", findings.join("\n  "));
+}
