@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-use cargo_metadata::{CargoOpt, Metadata, MetadataCommand, Package, PackageId};
+use cargo_metadata::{Metadata, MetadataCommand, Package, PackageId};
 
 /// The root of the repository.
 pub fn root() -> PathBuf {
@@ -61,7 +61,6 @@ pub fn metadata() -> &'static Metadata {
     METADATA.get_or_init(|| {
         MetadataCommand::new()
             .manifest_path(root().join("Cargo.toml"))
-            .features(CargoOpt::AllFeatures)
             .other_options(vec![
                 "--offline".to_owned(),
                 "--locked".to_owned(),
