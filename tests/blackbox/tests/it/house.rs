@@ -1,14 +1,16 @@
 //! The rules of the house, each as a test that says what to do when it fails.
 //!
 //! One file a subject: `edges` (who may use whom), `licences` and `bans` (what may come in, read
-//! from `deny.toml` so that there is one list), `source` (how files are named and what they may
-//! name), `documents` (what the papers owe the code). `tree` finds and reads the files.
+//! from `deny.toml` so that there is one list), `manifests` (how crates are set up), `source` (how
+//! files are named and what they may name), `documents` (what the papers owe the code). `tree`
+//! finds and reads the files.
 //! Nothing here starts a server, opens a socket or writes.
 
 mod bans;
 mod documents;
 mod edges;
 mod licences;
+mod manifests;
 mod source;
 mod tree;
 
