@@ -2,11 +2,26 @@
 //!
 //! An [`Entry`] is what a catalogue says (texts and numbers, unchecked); a [`Plan`] is what it
 //! means, every berth spelled out. `Plan::new` is the only way from one to the other.
+//!
+//! Always true of a plan: 2 to 128 stops, times and kilometres never run backwards; berths in coach
+//! order, then by number; every berth in exactly one pool and every pool's berths ascending; every
+//! class has a general pool; at most one pool of a (class, quota) sells a given journey.
+//! Units: minutes from 00:00 of day 1 in the catalogue's zone, kilometres from the origin.
+
+mod check;
+mod pools;
+#[cfg(test)]
+pub(crate) mod sample;
+#[cfg(test)]
+mod tests;
 
 use crate::{
-    BerthIndex, BerthType, Date, LegRange, PlanHash, PoolIndex, QuotaCode, RunningDays, Side,
+    BerthIndex, BerthName, BerthType, LegRange, PlanHash, PoolIndex, QuotaCode, RunningDays, Side,
     StationCode, StopRef, TrainNumber, TravelClass, UnixMillis,
 };
+
+pub use check::{PlanError, PlanFault};
+pub use pools::default_pools;
 
 /// A stop as a catalogue says it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -172,4 +187,155 @@ pub struct Plan {
     coaches: Vec<Coach>,
     berths: Vec<Berth>,
     pools: Vec<Pool>,
+    classes: Vec<TravelClass>,
+    /// Every coach runs the whole route, so a pool's capacity is its size on every journey.
+    all_coaches_whole: bool,
+}
+
+impl Plan {
+    /// Checks an entry and spells it out. `hash` is the content hash of the entry's text.
+    pub fn new(entry: &Entry, hash: PlanHash) -> Result<Self, PlanError> {
+        check::plan(entry, hash)
+    }
+
+    /// Content hash of the catalogue entry it was made from.
+    pub const fn hash(&self) -> PlanHash {
+        self.hash
+    }
+
+    /// The train's number.
+    pub const fn number(&self) -> TrainNumber {
+        self.number
+    }
+
+    /// The train's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Days of the week on which it starts at its origin.
+    pub const fn days(&self) -> RunningDays {
+        self.days
+    }
+
+    /// Its stops in order, 2 to 128.
+    pub fn stops(&self) -> &[Stop] {
+        &self.stops
+    }
+
+    /// Its coaches in order.
+    pub fn coaches(&self) -> &[Coach] {
+        &self.coaches
+    }
+
+    /// Its berths, by `BerthIndex`.
+    pub fn berths(&self) -> &[Berth] {
+        &self.berths
+    }
+
+    /// Its pools, by `PoolIndex`.
+    pub fn pools(&self) -> &[Pool] {
+        &self.pools
+    }
+
+    /// Its classes, in the order of their numbers, each once.
+    pub fn classes(&self) -> &[TravelClass] {
+        &self.classes
+    }
+
+    /// Number of legs: one less than stops, 1 to 127.
+    pub fn legs_count(&self) -> usize {
+        self.stops.len() - 1
+    }
+
+    /// The whole route.
+    pub fn route(&self) -> LegRange {
+        LegRange { from: 0, to: self.legs_count() as u8 }
+    }
+
+    /// One berth. Panics when the plan has no such berth.
+    pub fn berth(&self, berth: BerthIndex) -> &Berth {
+        &self.berths[usize::from(berth.0)]
+    }
+
+    /// One pool. Panics when the plan has no such pool.
+    pub fn pool(&self, pool: PoolIndex) -> &Pool {
+        &self.pools[usize::from(pool.0)]
+    }
+
+    /// The legs on which a berth's coach runs.
+    pub fn berth_legs(&self, berth: BerthIndex) -> LegRange {
+        self.coaches[usize::from(self.berth(berth).coach)].legs
+    }
+
+    /// The berth people call so, if there is one.
+    pub fn find_berth(&self, name: &BerthName) -> Option<BerthIndex> {
+        let coach = self.coaches.iter().find(|c| *c.id == *name.coach)?;
+        // Numbers of a layout are 1, 2, 3 ... without a hole.
+        let place = name.number.checked_sub(1).filter(|place| *place < coach.count)?;
+        Some(BerthIndex(coach.first.0 + place))
+    }
+
+    /// What people call a berth. Panics when the plan has no such berth.
+    pub fn berth_name(&self, berth: BerthIndex) -> BerthName {
+        let row = self.berth(berth);
+        let coach = self.coaches[usize::from(row.coach)].id.clone();
+        BerthName { coach, number: row.number }
+    }
+
+    /// The 0-based stop that is meant, if it is on the route. Occurrence 0 means the first visit.
+    pub fn resolve(&self, stop: StopRef) -> Option<u8> {
+        let place = match stop {
+            StopRef::Sequence(sequence) => {
+                usize::from(sequence).checked_sub(1).filter(|place| *place < self.stops.len())?
+            }
+            StopRef::Station { code, occurrence } => {
+                let mut visits = (0..self.stops.len()).filter(|i| self.stops[*i].code == code);
+                visits.nth(usize::from(occurrence.max(1)) - 1)?
+            }
+        };
+        Some(place as u8)
+    }
+
+    /// The pool that sells this journey in this class and quota; at most one does.
+    pub fn pool_for(
+        &self,
+        class: TravelClass,
+        quota: QuotaCode,
+        legs: LegRange,
+    ) -> Option<PoolIndex> {
+        let sells = |p: &Pool| p.class == class && p.quota == quota && p.sells(legs);
+        self.pools.iter().position(sells).map(|index| PoolIndex(index as u8))
+    }
+
+    /// The instant at which the run leaves a 0-based stop (at the terminus: arrives), when
+    /// `midnight` is 00:00 of its start date.
+    pub fn departure(&self, midnight: UnixMillis, stop: u8) -> UnixMillis {
+        let minutes = u64::from(self.stops[usize::from(stop)].departure);
+        midnight.saturating_add(crate::Millis(minutes * 60_000))
+    }
+
+    /// Days between the start date and the date of departure from a 0-based stop.
+    pub fn boarding_day_offset(&self, stop: u8) -> i32 {
+        (self.stops[usize::from(stop)].departure / 1_440) as i32
+    }
+
+    /// Berths of a pool whose coach runs on all these legs: what a run nobody has touched has free.
+    pub fn capacity(&self, pool: PoolIndex, legs: LegRange) -> u16 {
+        let berths = &self.pool(pool).berths;
+        if self.all_coaches_whole && self.route().contains(legs) {
+            return berths.len() as u16;
+        }
+        berths.iter().filter(|b| self.berth_legs(**b).contains(legs)).count() as u16
+    }
+}
+
+impl Pool {
+    /// Whether a journey begins and ends inside the pool's windows.
+    pub const fn sells(&self, legs: LegRange) -> bool {
+        self.board.0 <= legs.from
+            && legs.from <= self.board.1
+            && self.alight.0 <= legs.to
+            && legs.to <= self.alight.1
+    }
 }

@@ -1,0 +1,186 @@
+//! Which berth belongs to which pool.
+//!
+//! Inside a class the pools with a size of their own (so many berths, or a share of the class) take
+//! their berths one after the other, in the order of the entry, from the **end** of the class's
+//! berths (last coach, highest number first): Tatkal sits in the last coaches. One pool may take
+//! what is left. Without it the sizes must use up the class exactly.
+
+use super::check::{Checked, PlanFault};
+use super::{Berth, Opens, Pool, PoolEntry, PoolSize};
+use crate::{BerthIndex, PARTY_MAX, POOLS_MAX, PoolIndex, QuotaCode, TravelClass};
+
+/// Per cent of a class that Tatkal gets by default. Observed shares are 15 to 30 (domain 1.4);
+/// 18.2 % of all capacity in 2015-16.
+const TATKAL_SHARE: u8 = 20;
+/// Most passengers of one Tatkal reserve (domain 1.6).
+const TATKAL_PARTY_MAX: u8 = 4;
+
+/// The pools of a train whose entry names none: per class GN with what is left, and, where Tatkal is
+/// sold at all (not in 1A, EA, EV, FC), TQ with a fifth, from 10:00 (AC) or 11:00 on the day before
+/// the start.
+pub fn default_pools(classes: &[TravelClass]) -> Vec<PoolEntry> {
+    let mut pools = Vec::with_capacity(2 * classes.len());
+    for &class in classes {
+        let pool = |quota: &str, size, opens, party_max| PoolEntry {
+            quota: quota.into(),
+            class,
+            size,
+            board: None,
+            alight: None,
+            opens,
+            party_max,
+        };
+        pools.push(pool("GN", PoolSize::Rest, Opens::WithRun, PARTY_MAX as u8));
+        if sells_tatkal(class) {
+            let minute = if class.is_ac() { 10 * 60 } else { 11 * 60 };
+            let opens = Opens::Before { days: 1, minute };
+            pools.push(pool("TQ", PoolSize::Share(TATKAL_SHARE), opens, TATKAL_PARTY_MAX));
+        }
+    }
+    pools
+}
+
+/// Classes in which Tatkal exists (domain 1.1).
+const fn sells_tatkal(class: TravelClass) -> bool {
+    match class {
+        TravelClass::SecondAc
+        | TravelClass::ThirdAc
+        | TravelClass::ThirdAcEconomy
+        | TravelClass::Sleeper
+        | TravelClass::ChairCar
+        | TravelClass::Executive
+        | TravelClass::SecondSitting => true,
+        TravelClass::FirstAc
+        | TravelClass::Anubhuti
+        | TravelClass::Vistadome
+        | TravelClass::First => false,
+    }
+}
+
+/// Checks the pools of an entry, gives each its berths and tells each berth its pool.
+pub(super) fn assign(
+    entries: &[PoolEntry],
+    classes: &[TravelClass],
+    stops: usize,
+    berths: &mut [Berth],
+) -> Checked<Vec<Pool>> {
+    if entries.len() > POOLS_MAX {
+        return Err(PlanFault::Count {
+            what: "pools",
+            count: entries.len(),
+            min: 1,
+            max: POOLS_MAX,
+        });
+    }
+    let mut pools = Vec::with_capacity(entries.len());
+    for entry in entries {
+        pools.push(check_pool(entry, classes, stops)?);
+    }
+    overlaps(&pools)?;
+    let general: QuotaCode = "GN".parse().map_err(PlanFault::name("quota"))?;
+    for &class in classes {
+        if !pools.iter().any(|p| p.class == class && p.quota == general) {
+            return Err(PlanFault::NoGeneralPool { class });
+        }
+        share_out(entries, class, berths, &mut pools)?;
+    }
+    for (index, pool) in pools.iter().enumerate() {
+        for berth in &pool.berths {
+            berths[usize::from(berth.0)].pool = PoolIndex(index as u8);
+        }
+    }
+    Ok(pools)
+}
+
+/// An entry's pool, without berths.
+fn check_pool(entry: &PoolEntry, classes: &[TravelClass], stops: usize) -> Checked<Pool> {
+    let quota: QuotaCode = entry.quota.parse().map_err(PlanFault::name("quota"))?;
+    let class = entry.class;
+    if !classes.contains(&class) {
+        return Err(PlanFault::PoolClass { quota, class, has: classes.into() });
+    }
+    if !(1..=PARTY_MAX as u8).contains(&entry.party_max) {
+        let party_max = entry.party_max;
+        return Err(PlanFault::PartyMax { quota, class, party_max });
+    }
+    if let Opens::Before { days, minute } = entry.opens
+        && (days > 366 || minute >= 1_440)
+    {
+        return Err(PlanFault::Opens { quota, class, days, minute });
+    }
+    if let PoolSize::Share(share) = entry.size
+        && share > 100
+    {
+        return Err(PlanFault::Share { quota, class, share });
+    }
+    let window = |what, window: Option<(u16, u16)>| match window {
+        None => Ok((0, stops as u8 - 1)),
+        Some((first, last)) if 1 <= first && first <= last && usize::from(last) <= stops => {
+            Ok((first as u8 - 1, last as u8 - 1))
+        }
+        Some((first, last)) => {
+            Err(PlanFault::Window { quota, class, what, first, last, stops: stops as u16 })
+        }
+    };
+    let board = window("board", entry.board)?;
+    let alight = window("alight", entry.alight)?;
+    if board.0 >= alight.1 {
+        let (board, alight) = (u16::from(board.0) + 1, u16::from(alight.1) + 1);
+        return Err(PlanFault::EmptyWindow { quota, class, board, alight });
+    }
+    let (opens, party_max) = (entry.opens, entry.party_max);
+    Ok(Pool { quota, class, berths: Vec::new(), board, alight, opens, party_max })
+}
+
+/// Two pools of one class and quota must never sell the same journey.
+fn overlaps(pools: &[Pool]) -> Checked<()> {
+    for (i, a) in pools.iter().enumerate() {
+        for b in &pools[..i] {
+            let board = (a.board.0.max(b.board.0), a.board.1.min(b.board.1));
+            let alight = (a.alight.0.max(b.alight.0), a.alight.1.min(b.alight.1));
+            let shared = board.0 <= board.1 && alight.0 <= alight.1 && board.0 < alight.1;
+            if a.class == b.class && a.quota == b.quota && shared {
+                let (board, alight) = (u16::from(board.0) + 1, u16::from(alight.1) + 1);
+                let (quota, class) = (a.quota, a.class);
+                return Err(PlanFault::SameJourney { quota, class, board, alight });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Hands the berths of one class to its pools.
+fn share_out(
+    entries: &[PoolEntry],
+    class: TravelClass,
+    berths: &[Berth],
+    pools: &mut [Pool],
+) -> Checked<()> {
+    let of_class = berths.iter().enumerate().filter(|(_, b)| b.class == class);
+    let mut left: Vec<BerthIndex> = of_class.map(|(i, _)| BerthIndex(i as u16)).collect();
+    let total = left.len();
+    let mut rest = None;
+    let mut asked = 0;
+    for (index, entry) in entries.iter().enumerate().filter(|(_, e)| e.class == class) {
+        let size = match entry.size {
+            PoolSize::Berths(count) => usize::from(count),
+            PoolSize::Share(share) => total * usize::from(share) / 100,
+            PoolSize::Rest => {
+                if rest.replace(index).is_some() {
+                    return Err(PlanFault::TwoRests { class });
+                }
+                continue;
+            }
+        };
+        asked += size;
+        let keep = total.checked_sub(asked);
+        let keep = keep.ok_or(PlanFault::PoolsTooLarge { class, asked, total })?;
+        pools[index].berths = left.split_off(keep);
+    }
+    match rest {
+        Some(index) => pools[index].berths = left,
+        None if left.is_empty() => {}
+        None => return Err(PlanFault::BerthsLeft { class, left: left.len(), total }),
+    }
+    Ok(())
+}
