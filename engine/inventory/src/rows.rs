@@ -1,0 +1,359 @@
+//! Which legs of which berth are taken, sold and blocked: three bit sets a berth, bit 0 = first leg.
+//!
+//! `taken` is what is held, sold or blocked; held is what of it is neither sold nor blocked. The
+//! three states never share a leg of a berth. Width is the narrowest of `u32`, `u64`, `u128` that
+//! holds the route: 84 % of real trains have at most 32 legs, 98.7 % at most 64, all at most 118
+//! (domain 0, limits 3b). Changes assert what they rely on: a violation is a broken invariant and
+//! must stop the run, never be written down.
+
+use core::ops::{BitAnd, BitOr, Not};
+
+use crate::{BerthIndex, LEGS_MAX, LegMask, LegRange, Plan};
+
+/// One row's bits in the width of its table.
+trait Word:
+    Copy + Default + PartialEq + BitAnd<Output = Self> + BitOr<Output = Self> + Not<Output = Self>
+{
+    /// Narrows; the caller has checked that the bits fit.
+    fn narrow(mask: LegMask) -> Self;
+    /// Widens.
+    fn mask(self) -> LegMask;
+    /// Length of the maximal free gap around free legs `from..to` of a route of `legs` legs.
+    fn gap_len(self, from: u32, to: u32, legs: u32) -> u32;
+}
+
+macro_rules! word {
+    ($($word:ty),+) => { $(impl Word for $word {
+        fn narrow(mask: LegMask) -> Self {
+            mask.0 as Self
+        }
+        fn mask(self) -> LegMask {
+            LegMask(u128::from(self))
+        }
+        fn gap_len(self, from: u32, to: u32, legs: u32) -> u32 {
+            // First free leg: one above the highest taken one below `from`; `from` < BITS.
+            let below = self & (((1 as Self) << from) - 1);
+            let start = Self::BITS - below.leading_zeros();
+            // First taken leg from `to` on; a shift by BITS leaves none.
+            let above = self.checked_shr(to).unwrap_or(0).trailing_zeros();
+            legs.min(to.saturating_add(above)) - start
+        }
+    })+ };
+}
+word!(u32, u64);
+
+impl Word for u128 {
+    fn narrow(mask: LegMask) -> Self {
+        mask.0
+    }
+    fn mask(self) -> LegMask {
+        LegMask(self)
+    }
+    fn gap_len(self, from: u32, to: u32, legs: u32) -> u32 {
+        let below = self & ((1 << from) - 1);
+        let start = Self::BITS - below.leading_zeros();
+        let above = self.checked_shr(to).unwrap_or(0).trailing_zeros();
+        legs.min(to.saturating_add(above)) - start
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Table<W> {
+    taken: Vec<W>,
+    sold: Vec<W>,
+    blocked: Vec<W>,
+}
+
+impl<W: Word> Table<W> {
+    fn new(berths: usize) -> Self {
+        let empty = vec![W::default(); berths];
+        Self { taken: empty.clone(), sold: empty.clone(), blocked: empty }
+    }
+
+    fn take(&mut self, berth: usize, mask: LegMask) {
+        self.taken[berth] = self.taken[berth] | W::narrow(mask);
+    }
+
+    fn sell(&mut self, berth: usize, mask: LegMask) {
+        self.sold[berth] = self.sold[berth] | W::narrow(mask);
+    }
+
+    fn block(&mut self, berth: usize, mask: LegMask) {
+        self.take(berth, mask);
+        self.blocked[berth] = self.blocked[berth] | W::narrow(mask);
+    }
+
+    fn clear(&mut self, berth: usize, mask: LegMask) {
+        let keep = !W::narrow(mask);
+        self.taken[berth] = self.taken[berth] & keep;
+        self.sold[berth] = self.sold[berth] & keep;
+        self.blocked[berth] = self.blocked[berth] & keep;
+    }
+
+    fn each_free(
+        &self,
+        berths: &[BerthIndex],
+        legs: LegRange,
+        route: u32,
+        mut visit: impl FnMut(BerthIndex, u8) -> bool,
+    ) {
+        let (from, to) = (u32::from(legs.from), u32::from(legs.to));
+        let wanted = W::narrow(legs.mask());
+        for berth in berths {
+            let taken = self.taken[usize::from(berth.0)];
+            if taken & wanted == W::default()
+                && !visit(*berth, taken.gap_len(from, to, route) as u8)
+            {
+                return;
+            }
+        }
+    }
+
+    fn each_like(
+        &self,
+        berths: &[BerthIndex],
+        window: LegMask,
+        border: LegMask,
+        mut visit: impl FnMut(BerthIndex) -> bool,
+    ) {
+        let (window, border) = (W::narrow(window), W::narrow(border));
+        for berth in berths {
+            if self.taken[usize::from(berth.0)] & window == border && !visit(*berth) {
+                return;
+            }
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Width {
+    W32(Table<u32>),
+    W64(Table<u64>),
+    W128(Table<u128>),
+}
+
+/// Runs one expression for whichever width the table has.
+macro_rules! each {
+    ($width:expr, $table:ident => $body:expr) => {
+        match $width {
+            Width::W32($table) => $body,
+            Width::W64($table) => $body,
+            Width::W128($table) => $body,
+        }
+    };
+}
+
+/// The rows of one run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rows {
+    legs: u8,
+    width: Width,
+}
+
+impl Rows {
+    /// Everything free. Panics unless `legs` is 1 to 127.
+    pub fn new(berths: usize, legs: usize) -> Self {
+        assert!((1..=LEGS_MAX).contains(&legs), "{legs} legs, 1 to {LEGS_MAX} are possible");
+        let width = match legs {
+            ..=32 => Width::W32(Table::new(berths)),
+            33..=64 => Width::W64(Table::new(berths)),
+            _ => Width::W128(Table::new(berths)),
+        };
+        Self { legs: legs as u8, width }
+    }
+
+    /// The rows of a run nobody has touched: free, except where a coach does not run.
+    pub fn of(plan: &Plan) -> Self {
+        let mut rows = Self::new(plan.berths().len(), plan.legs_count());
+        let route = plan.route();
+        for coach in plan.coaches().iter().filter(|c| c.legs != route) {
+            let outside = LegMask(route.mask().0 & !coach.legs.mask().0);
+            for berth in coach.first.0..coach.first.0 + coach.count {
+                rows.block(BerthIndex(berth), outside);
+            }
+        }
+        rows
+    }
+
+    /// Number of berths.
+    pub fn berths(&self) -> usize {
+        each!(&self.width, t => t.taken.len())
+    }
+
+    /// Number of legs of the route.
+    pub const fn legs(&self) -> u8 {
+        self.legs
+    }
+
+    /// Legs held, sold or blocked.
+    pub fn taken(&self, berth: BerthIndex) -> LegMask {
+        each!(&self.width, t => t.taken[usize::from(berth.0)].mask())
+    }
+
+    /// Legs held.
+    pub fn held(&self, berth: BerthIndex) -> LegMask {
+        let b = usize::from(berth.0);
+        each!(&self.width, t => (t.taken[b] & !(t.sold[b] | t.blocked[b])).mask())
+    }
+
+    /// Legs sold.
+    pub fn sold(&self, berth: BerthIndex) -> LegMask {
+        each!(&self.width, t => t.sold[usize::from(berth.0)].mask())
+    }
+
+    /// Legs out of sale.
+    pub fn blocked(&self, berth: BerthIndex) -> LegMask {
+        each!(&self.width, t => t.blocked[usize::from(berth.0)].mask())
+    }
+
+    /// Whether no leg of the set is taken.
+    pub fn is_free(&self, berth: BerthIndex, mask: LegMask) -> bool {
+        !self.taken(berth).intersects(mask)
+    }
+
+    /// Free legs become held.
+    pub fn hold(&mut self, berth: BerthIndex, mask: LegMask) {
+        self.inside(mask);
+        let taken = self.taken(berth);
+        assert!(!taken.intersects(mask), "hold of {mask:?} on berth {berth}, taken {taken:?}");
+        each!(&mut self.width, t => t.take(usize::from(berth.0), mask));
+    }
+
+    /// Held legs become sold.
+    pub fn sell(&mut self, berth: BerthIndex, mask: LegMask) {
+        self.inside(mask);
+        let held = self.held(berth);
+        assert!(held.0 & mask.0 == mask.0, "sale of {mask:?} on berth {berth}, held {held:?}");
+        each!(&mut self.width, t => t.sell(usize::from(berth.0), mask));
+    }
+
+    /// Held or sold legs become free.
+    pub fn free(&mut self, berth: BerthIndex, mask: LegMask) {
+        self.inside(mask);
+        let allocated = LegMask(self.taken(berth).0 & !self.blocked(berth).0);
+        let all = allocated.0 & mask.0 == mask.0;
+        assert!(all, "freeing {mask:?} on berth {berth}, held or sold {allocated:?}");
+        each!(&mut self.width, t => t.clear(usize::from(berth.0), mask));
+    }
+
+    /// Free legs go out of sale; legs that are out already stay so.
+    pub fn block(&mut self, berth: BerthIndex, mask: LegMask) {
+        self.inside(mask);
+        let allocated = LegMask(self.taken(berth).0 & !self.blocked(berth).0);
+        let none = !allocated.intersects(mask);
+        assert!(none, "block of {mask:?} on berth {berth}, held or sold {allocated:?}");
+        each!(&mut self.width, t => t.block(usize::from(berth.0), mask));
+    }
+
+    /// Blocked legs become free; legs that were not blocked keep their state. A leg on which the
+    /// coach does not run must not be in `mask`.
+    pub fn unblock(&mut self, berth: BerthIndex, mask: LegMask) {
+        self.inside(mask);
+        let back = LegMask(self.blocked(berth).0 & mask.0);
+        each!(&mut self.width, t => t.clear(usize::from(berth.0), back));
+    }
+
+    /// Calls `visit` with every berth of `berths` that is free on all of `legs` and the length of
+    /// the free gap around them, in the order given, until it says stop (`false`).
+    pub(crate) fn each_free(
+        &self,
+        berths: &[BerthIndex],
+        legs: LegRange,
+        visit: impl FnMut(BerthIndex, u8) -> bool,
+    ) {
+        let route = u32::from(self.legs);
+        if u32::from(legs.to) <= route {
+            each!(&self.width, t => t.each_free(berths, legs, route, visit));
+        }
+    }
+
+    /// Calls `visit` with every berth of `berths` whose taken legs inside `window` are exactly
+    /// `border`, in the order given, until it says stop (`false`).
+    pub(crate) fn each_like(
+        &self,
+        berths: &[BerthIndex],
+        window: LegMask,
+        border: LegMask,
+        visit: impl FnMut(BerthIndex) -> bool,
+    ) {
+        each!(&self.width, t => t.each_like(berths, window, border, visit));
+    }
+
+    fn inside(&self, mask: LegMask) {
+        let route = LegMask::first(usize::from(self.legs));
+        assert!(mask.0 & !route.0 == 0, "{mask:?} is outside the route of {} legs", self.legs);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const B: BerthIndex = BerthIndex(1);
+
+    fn range(from: u8, to: u8) -> LegMask {
+        LegRange { from, to }.mask()
+    }
+
+    #[test]
+    fn states_are_disjoint_at_every_width() {
+        for legs in [1, 2, 31, 32, 33, 63, 64, 65, 126, 127] {
+            let mut rows = Rows::new(3, usize::from(legs));
+            let last = range(legs - 1, legs);
+            rows.hold(B, last);
+            assert_eq!((rows.held(B), rows.sold(B)), (last, LegMask::EMPTY), "{legs}");
+            rows.sell(B, last);
+            assert_eq!((rows.held(B), rows.sold(B)), (LegMask::EMPTY, last), "{legs}");
+            assert!(!rows.is_free(B, range(0, legs)) && rows.is_free(BerthIndex(0), last));
+            rows.free(B, last);
+            rows.block(B, range(0, legs));
+            assert_eq!((rows.taken(B), rows.blocked(B)), (range(0, legs), range(0, legs)));
+            rows.unblock(B, range(0, legs));
+            assert_eq!(rows, Rows::new(3, usize::from(legs)));
+        }
+    }
+
+    #[test]
+    fn a_block_is_a_union_and_an_unblock_leaves_the_rest() {
+        let mut rows = Rows::new(2, 10);
+        rows.hold(B, range(0, 2));
+        rows.block(B, range(4, 6));
+        rows.block(B, range(5, 8));
+        assert_eq!(rows.blocked(B), range(4, 8));
+        rows.unblock(B, range(0, 6));
+        assert_eq!((rows.held(B), rows.blocked(B)), (range(0, 2), range(6, 8)));
+    }
+
+    #[test]
+    fn a_coach_that_does_not_run_is_blocked() {
+        let mut entry = crate::plan::sample::entry(6, &["S1:SL", "S2:SL"]);
+        entry.coaches[1].stops = Some((2, 4));
+        let plan = Plan::new(&entry, crate::PlanHash([0; 32])).unwrap();
+        let rows = Rows::of(&plan);
+        assert_eq!(rows.taken(BerthIndex(79)), LegMask::EMPTY);
+        assert_eq!(rows.blocked(BerthIndex(80)), LegMask(0b11001));
+    }
+
+    #[test]
+    fn broken_preconditions_panic() {
+        type Step = fn(&mut Rows);
+        let steps: [(&str, Step); 7] = [
+            ("hold of a held leg", |r| r.hold(B, range(1, 3))),
+            ("hold outside the route", |r| r.hold(B, range(9, 11))),
+            ("sale of a free leg", |r| r.sell(B, range(0, 3))),
+            ("freeing a free leg", |r| r.free(B, range(5, 6))),
+            ("freeing a blocked leg", |r| r.free(B, range(8, 9))),
+            ("block of a held leg", |r| r.block(B, range(0, 1))),
+            ("unblock outside the route", |r| r.unblock(B, range(0, 11))),
+        ];
+        for (what, step) in steps {
+            let outcome = std::panic::catch_unwind(|| {
+                let mut rows = Rows::new(2, 10);
+                rows.hold(B, range(0, 2));
+                rows.block(B, range(8, 9));
+                step(&mut rows);
+            });
+            assert!(outcome.is_err(), "{what} was let through");
+        }
+    }
+}
