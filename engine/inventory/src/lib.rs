@@ -8,31 +8,63 @@
 //! `gaps` and `record`; `decide` asks `choose` for berths; `apply` is the only writer.
 
 mod answer;
+mod apply;
+mod choose;
 mod class;
 mod command;
 mod date;
+mod deadlines;
+mod decide;
+mod digest;
 mod event;
+mod gaps;
 mod ids;
+mod invariant;
+mod layout;
 mod legs;
 mod limits;
 mod passenger;
+mod plan;
+mod record;
 mod refusal;
+mod register;
+mod rows;
+mod run;
+mod state;
+mod summary;
 mod time;
 
-pub use answer::{Answer, BookingView, CancelView, HoldView, ReleaseView, SaleView};
-pub use class::{BerthType, QuotaCode, Side, TravelClass};
+pub use answer::{Answer, BookingView, Freed, HoldView, Said, SeatView};
+pub use choose::{NoBerth, Wish, choose};
+pub use class::{BerthType, CodeError, QuotaCode, Side, TravelClass};
 pub use command::{
     BerthName, Block, Cancel, Command, Conditions, Confirm, Extend, Release, Reserve, Rest,
     SaleChange, StopRef,
 };
-pub use date::{Date, RunningDays};
+pub use date::{Date, DateError, RunningDays};
+pub use decide::{EVENTS_MAX, Then, Verdict};
+pub use digest::Digest;
 pub use event::{Event, HeldPassenger, RunCreated};
 pub use ids::{
-    BerthIndex, HoldId, PlanHash, Pnr, PoolIndex, RequestId, RequestMark, RunId, RunIndex,
+    BerthIndex, HoldId, NameError, PlanHash, Pnr, PoolIndex, RequestId, RequestMark, RunId, RunIndex,
     StationCode, TrainNumber, Version,
+};
+pub use gaps::{GapIndex, gap_of};
+pub use invariant::Violation;
+pub use layout::{
+    BAY_BERTHS_MAX, COACH_BERTHS_MAX, CoachCode, Layout, LayoutBerth, coach_code, layout, layouts,
 };
 pub use legs::{LegMask, LegRange};
 pub use limits::*;
 pub use passenger::{AgeBand, Passenger, PassengerSet, Sex};
-pub use refusal::{Reason, Refusal};
+pub use plan::{
+    Berth, Coach, CoachEntry, Entry, Opens, Plan, PlanError, PlanFault, Pool, PoolEntry, PoolSize, Stop,
+    StopEntry, default_pools,
+};
+pub use record::{Booking, Ended, Record, Seat, SeatState};
+pub use refusal::{PRECEDENCE, Reason, Refusal};
+pub use rows::Rows;
+pub use run::{Changes, Masks, Run};
+pub use state::{RunState, StateFault};
+pub use summary::{BerthLegs, PoolSummary, RunSummary};
 pub use time::{Millis, UnixMillis};

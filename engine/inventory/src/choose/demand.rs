@@ -1,0 +1,79 @@
+//! What a party asks of a set of berths, counted by berth type; and who gets which berth of it.
+
+use arrayvec::ArrayVec;
+
+use super::Wish;
+use crate::{BerthIndex, BerthType, PARTY_MAX, Passenger, Plan};
+
+/// Berth types are numbered from 1; place 0 stays empty.
+pub(super) const TYPES: usize = BerthType::ALL.len() + 1;
+
+/// Counts by the number of the berth type.
+pub(super) type ByType<T> = [T; TYPES];
+
+/// What a party asks of a set.
+pub(super) struct Demand {
+    /// Berths needed.
+    pub(super) heads: usize,
+    /// Berths of each type that a set must have: hard preferences and lower berths.
+    pub(super) required: ByType<u8>,
+    /// Hard preferences alone.
+    pub(super) preferred: ByType<u8>,
+    /// Wishes for each type, hard or not.
+    pub(super) wished: ByType<u8>,
+}
+
+impl Demand {
+    pub(super) fn of(wish: &Wish) -> Self {
+        let mut demand = Self {
+            heads: wish.party.len(),
+            required: [0; TYPES],
+            preferred: [0; TYPES],
+            wished: [0; TYPES],
+        };
+        for passenger in &wish.party {
+            if let Some(wish) = passenger.wish() {
+                demand.wished[wish as usize] += 1;
+            }
+            if let Some(preference) = passenger.preference
+                && wish.conditions.preferences_are_hard
+            {
+                demand.preferred[preference as usize] += 1;
+            }
+        }
+        demand.required = demand.preferred;
+        let lower = &mut demand.required[BerthType::Lower as usize];
+        *lower = (*lower).max(wish.conditions.min_lower);
+        demand
+    }
+
+    /// Wishes that a set with so many berths of each type leaves unmet.
+    pub(super) fn unmet(&self, has: &ByType<u8>) -> u8 {
+        self.wished.iter().zip(has).map(|(wished, has)| wished.saturating_sub(*has)).sum()
+    }
+}
+
+/// Gives the berths of a set (ascending, one a head) to the passengers.
+pub(super) fn assign(
+    plan: &Plan,
+    wish: &Wish,
+    set: &[BerthIndex],
+) -> ArrayVec<BerthIndex, PARTY_MAX> {
+    assert_eq!(set.len(), wish.party.len(), "a berth for each passenger");
+    let mut left: ArrayVec<BerthIndex, PARTY_MAX> = set.iter().copied().collect();
+    let mut given: ArrayVec<Option<BerthIndex>, PARTY_MAX> = set.iter().map(|_| None).collect();
+    let stated = |p: &Passenger| p.preference.filter(|_| wish.conditions.preferences_are_hard);
+    let rounds: [&dyn Fn(&Passenger) -> Option<BerthType>; 2] = [&stated, &Passenger::wish];
+    for wanted in rounds {
+        for (passenger, berth) in wish.party.iter().zip(&mut given) {
+            if berth.is_none()
+                && let Some(wanted) = wanted(passenger)
+                && let Some(place) = left.iter().position(|b| plan.berth(*b).berth_type == wanted)
+            {
+                *berth = Some(left.remove(place));
+            }
+        }
+    }
+    let mut left = left.into_iter();
+    given.into_iter().filter_map(|berth| berth.or_else(|| left.next())).collect()
+}
