@@ -194,11 +194,3 @@ pub enum Command {
     /// Read the run's own state (versions, counts).
     GetRun,
 }
-
-/// A range of legs by the caller's names, kept for messages.
-pub type NamedRange = (StopRef, StopRef);
-
-/// The legs of a whole route of `stops` stops.
-pub const fn whole_route(stops: usize) -> LegRange {
-    LegRange { from: 0, to: stops as u8 - 1 }
-}

@@ -32,6 +32,8 @@ mod rows;
 mod run;
 mod state;
 mod summary;
+#[cfg(test)]
+mod tests;
 mod time;
 
 pub use answer::{Answer, BookingView, Freed, HoldView, Said, SeatView};

@@ -116,4 +116,27 @@ impl PassengerSet {
     pub const fn count(self) -> usize {
         self.0.count_ones() as usize
     }
+
+    /// Who is in both.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
+    /// Who is in either.
+    #[must_use]
+    pub const fn or(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Who is in this set and not in `other`.
+    #[must_use]
+    pub const fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
+    }
+
+    /// Their places (0-based), ascending.
+    pub fn iter(self) -> impl Iterator<Item = usize> {
+        (0..8).filter(move |index| self.contains(*index))
+    }
 }

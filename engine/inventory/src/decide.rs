@@ -1,0 +1,141 @@
+//! What a command comes to: events, an answer that was given before, or a refusal.
+//!
+//! Each command has a file. Its function lists refusals first, in the order of
+//! [`PRECEDENCE`](crate::PRECEDENCE), then a line, and from there on the command must succeed.
+//! Deciding changes nothing that can be told or replayed; only an index may be built.
+//! Always first: a request id that took effect answers again what it answered then, or refuses to
+//! mean something else. A request that changes nothing leaves no event and no trace.
+
+mod block;
+mod cancel;
+mod confirm;
+mod expire;
+mod extend;
+mod grace;
+mod named;
+mod release;
+mod reserve;
+mod retire;
+mod route;
+mod sale;
+mod standing;
+
+use arrayvec::ArrayVec;
+
+use crate::answer::Said;
+use crate::record::Record;
+use crate::register::RequestKind;
+use crate::{
+    BerthIndex, Command, Event, HoldId, PassengerSet, Pnr, Refusal, RequestId, RequestMark, Run,
+    UnixMillis,
+};
+
+/// Most events of one command.
+pub const EVENTS_MAX: usize = 3;
+
+/// What a command comes to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It takes effect: apply these events in order, then `say(then)`.
+    Take {
+        /// One to three events.
+        events: ArrayVec<Event, EVENTS_MAX>,
+        /// What to say afterwards.
+        then: Then,
+    },
+    /// Nothing changes; this is the answer.
+    Known(Said),
+    /// Refused; nothing changes.
+    Refused(Refusal),
+}
+
+/// What to say once the events of a command are applied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Then {
+    /// Show this hold.
+    Hold(HoldId),
+    /// Show this booking.
+    Booking(Pnr),
+    /// Show this hold, and whom of those asked for (`None` = all) is given back.
+    Released(HoldId, Option<PassengerSet>),
+    /// Show this booking, and whom of those asked for (`None` = all) is cancelled.
+    Cancelled(Pnr, Option<PassengerSet>),
+    /// Pools of a sale change, bit `i` = pool `i`.
+    Sale(u64),
+    /// Berths of a block or unblock.
+    Berths(Vec<BerthIndex>),
+    /// The run's own state.
+    Run,
+    /// Nobody waits.
+    Done,
+}
+
+type Decision = Result<Verdict, Refusal>;
+
+impl Verdict {
+    fn take(event: Event, then: Then) -> Self {
+        Self::Take { events: core::iter::once(event).collect(), then }
+    }
+}
+
+impl Run {
+    /// Decides one command at `now`. Time does not run backward here: a `now` before the last
+    /// event counts as the time of that event.
+    pub fn decide(&mut self, command: &Command, now: UnixMillis) -> Verdict {
+        let now = now.max(self.last_at);
+        let decision = match command {
+            Command::Reserve(ask) => reserve::decide(self, ask, now),
+            Command::Confirm(ask) => confirm::decide(self, ask, now),
+            Command::Release(ask) => release::decide(self, *ask, now),
+            Command::Extend(ask) => extend::decide(self, *ask, now),
+            Command::Cancel(ask) => cancel::decide(self, *ask, now),
+            Command::Expire(hold) => Ok(expire::decide(self, *hold, now)),
+            Command::Grace { until, as_of, span } => Ok(grace::decide(self, *until, *as_of, *span)),
+            Command::SetSale(ask) => sale::decide(self, *ask),
+            Command::Block(ask) => block::block(self, ask),
+            Command::Unblock(ask) => block::unblock(self, ask),
+            Command::Retire(request) => retire::decide(self, *request),
+            Command::GetHold(hold) => self
+                .find_hold(*hold)
+                .map(|record| Verdict::Known(Said::Hold(Box::new(self.show_hold(record, now))))),
+            Command::GetBooking(pnr) => match self.register.booked(*pnr) {
+                Some((record, booking)) => {
+                    let view = self.show_booking(record, booking, now);
+                    Ok(Verdict::Known(Said::Booking(Box::new(view))))
+                }
+                None => Err(Refusal::UnknownBooking { pnr: *pnr }),
+            },
+            Command::GetRun => Ok(Verdict::Known(Said::Run(Box::new(self.summary())))),
+        };
+        decision.unwrap_or_else(Verdict::Refused)
+    }
+
+    fn find_hold(&self, hold: HoldId) -> Result<&Record, Refusal> {
+        self.register.get(hold).ok_or(Refusal::UnknownHold { hold })
+    }
+
+    /// The record in which a request of this kind and content took effect; `None` if its id is
+    /// new. An id that took effect as anything else is refused.
+    fn first_effect(
+        &self,
+        request: RequestMark,
+        kind: RequestKind,
+    ) -> Result<Option<&Record>, Refusal> {
+        match self.register.by_request.get(&request.id) {
+            None => Ok(None),
+            Some(known) if known.kind == kind && known.digest == request.digest => {
+                Ok(self.register.get(known.hold))
+            }
+            Some(_) => Err(Refusal::IdempotencyMismatch { id: request.id }),
+        }
+    }
+
+    /// For requests that are answered from the state itself: their id must not have taken effect
+    /// as one of the others.
+    fn refuse_reused_id(&self, id: RequestId) -> Result<(), Refusal> {
+        match self.register.by_request.contains_key(&id) {
+            true => Err(Refusal::IdempotencyMismatch { id }),
+            false => Ok(()),
+        }
+    }
+}

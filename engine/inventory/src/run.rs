@@ -1,0 +1,296 @@
+//! One dated train: the partition, and everything one can ask of it without changing it.
+//!
+//! `decide` and `apply` live in files of their own; `apply` is the only writer. Everything here is
+//! state that follows from the run's events and nothing else, except the gap indexes, which are
+//! built from the rows when a pool is first asked for and so reach neither state nor digest.
+//! Time: `last_at` never runs backward; an event stamped earlier counts as of `last_at`.
+
+use std::sync::Arc;
+
+use crate::answer::Said;
+use crate::decide::Then;
+use crate::event::RunCreated;
+use crate::gaps::GapIndex;
+use crate::record::{Booking, Record, SeatState};
+use crate::register::Register;
+use crate::rows::Rows;
+use crate::{
+    BerthIndex, BookingView, Digest, Freed, HoldId, HoldView, LegMask, LegRange, PNR_BLOCK,
+    PassengerSet, Plan, Pnr, PoolIndex, RequestId, RunId, RunState, UnixMillis, Version, Violation,
+};
+
+/// What a run's events have touched, for publication. Collected over any number of `apply`s.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// Berths whose masks may have changed; a berth may stand here more than once.
+    pub berths: Vec<BerthIndex>,
+    /// A hold came, went or got another deadline.
+    pub holds: bool,
+    /// Sale was opened or closed, or the run was retired.
+    pub sale: bool,
+}
+
+impl Changes {
+    /// Forgets everything, keeps the room.
+    pub fn clear(&mut self) {
+        self.berths.clear();
+        (self.holds, self.sale) = (false, false);
+    }
+}
+
+/// The legs of one berth by what keeps them from being sold. The three never overlap.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Masks {
+    /// Held.
+    pub held: LegMask,
+    /// Booked.
+    pub sold: LegMask,
+    /// Out of sale: by an operator, or because the coach does not run there.
+    pub blocked: LegMask,
+}
+
+/// The state of one dated train.
+#[derive(Debug)]
+pub struct Run {
+    pub(crate) plan: Arc<Plan>,
+    pub(crate) created: RunCreated,
+    pub(crate) version: Version,
+    pub(crate) last_at: UnixMillis,
+    pub(crate) rows: Rows,
+    /// One for each pool that is large enough and was asked for; the rest are scanned.
+    pub(crate) indexes: Vec<Option<GapIndex>>,
+    pub(crate) register: Register,
+    /// Bit `i` = sale of pool `i` was closed by an operator.
+    pub(crate) closed: u64,
+    pub(crate) retired: bool,
+    /// Leased PNR blocks, oldest first; numbers are taken from the last one.
+    pub(crate) pnr_blocks: Vec<u32>,
+    /// Next free place in the last block; `PNR_BLOCK` = none left.
+    pub(crate) pnr_next: u64,
+}
+
+impl Run {
+    /// The run as its first event makes it: version 1.
+    pub fn new(plan: Arc<Plan>, created: &RunCreated, at: UnixMillis) -> Self {
+        assert_eq!(created.plan, plan.hash(), "run {} is made of another plan", created.run);
+        assert_eq!(created.opens.len(), plan.pools().len(), "one opening instant for each pool");
+        Self {
+            indexes: plan.pools().iter().map(|_| None).collect(),
+            rows: Rows::of(&plan),
+            plan,
+            created: created.clone(),
+            version: Version(1),
+            last_at: at,
+            register: Register::default(),
+            closed: 0,
+            retired: false,
+            pnr_blocks: Vec::new(),
+            pnr_next: PNR_BLOCK,
+        }
+    }
+
+    /// Which dated train.
+    pub fn id(&self) -> RunId {
+        self.created.run
+    }
+
+    /// What it is made of.
+    pub fn plan(&self) -> &Arc<Plan> {
+        &self.plan
+    }
+
+    /// Events applied so far.
+    pub fn version(&self) -> Version {
+        self.version
+    }
+
+    /// The latest stamp of its events.
+    pub fn last_at(&self) -> UnixMillis {
+        self.last_at
+    }
+
+    /// 00:00 of the start date.
+    pub fn midnight(&self) -> UnixMillis {
+        self.created.midnight
+    }
+
+    /// When a pool opens.
+    pub fn opens(&self, pool: PoolIndex) -> UnixMillis {
+        self.created.opens[pool.0 as usize]
+    }
+
+    /// The earliest deadline of a live hold.
+    pub fn next_deadline(&self) -> Option<UnixMillis> {
+        self.register.next_deadline()
+    }
+
+    /// Holds that still keep somebody, whatever their deadline says.
+    pub fn live_holds(&self) -> usize {
+        self.register.live
+    }
+
+    /// Every live hold with its deadline, in no order.
+    pub fn deadlines(&self) -> impl Iterator<Item = (HoldId, UnixMillis)> {
+        let live = self.register.records.values().filter(|record| record.is_live());
+        live.map(|record| (record.hold, record.expires_at))
+    }
+
+    /// Whether the next confirm must bring a block of PNR numbers.
+    pub fn needs_pnr_block(&self) -> bool {
+        self.pnr_next == PNR_BLOCK
+    }
+
+    /// Berths of a pool free on every leg of a journey.
+    pub fn free(&self, pool: PoolIndex, legs: LegRange) -> u16 {
+        if let Some(index) = &self.indexes[pool.0 as usize] {
+            return index.free(legs);
+        }
+        let mask = legs.mask();
+        let berths = &self.plan.pool(pool).berths;
+        berths.iter().filter(|berth| self.rows.is_free(**berth, mask)).count() as u16
+    }
+
+    /// Pools closed by an operator, bit `i` = pool `i`.
+    pub fn sale_closed(&self) -> u64 {
+        self.closed
+    }
+
+    /// Whether the run is over.
+    pub fn is_retired(&self) -> bool {
+        self.retired
+    }
+
+    /// Every request id that would be recognised, in no order.
+    pub fn remembered(&self) -> impl Iterator<Item = RequestId> {
+        self.register.by_request.keys().copied()
+    }
+
+    /// Holds whose request ids were forgotten because too many had ended since.
+    pub fn forgotten(&self) -> u64 {
+        self.register.forgotten
+    }
+
+    /// What keeps the legs of a berth from being sold.
+    pub fn masks(&self, berth: BerthIndex) -> Masks {
+        let rows = &self.rows;
+        Masks { held: rows.held(berth), sold: rows.sold(berth), blocked: rows.blocked(berth) }
+    }
+
+    /// A hold as of the last event.
+    pub fn hold_view(&self, hold: HoldId) -> Option<HoldView> {
+        self.register.get(hold).map(|record| self.show_hold(record, self.last_at))
+    }
+
+    /// A booking as of the last event.
+    pub fn booking_view(&self, pnr: Pnr) -> Option<BookingView> {
+        let (record, booking) = self.register.booked(pnr)?;
+        Some(self.show_booking(record, booking, self.last_at))
+    }
+
+    /// The whole state, canonical: equal states are equal values.
+    pub fn state(&self) -> RunState {
+        RunState::of(self)
+    }
+
+    /// The digest of [`Run::state`]: the same for serve, replay and inspect.
+    pub fn digest(&self) -> Digest {
+        self.state().digest()
+    }
+
+    /// Every broken invariant; none in a sound run.
+    pub fn check(&self) -> Vec<Violation> {
+        crate::invariant::check(self)
+    }
+
+    /// What the caller of a command is told once its events are applied.
+    pub fn say(&self, then: Then) -> Said {
+        let record = |hold: HoldId| self.register.get(hold).expect("the hold was just changed");
+        let booked = |pnr: Pnr| self.register.booked(pnr).expect("the booking was just changed");
+        match then {
+            Then::Hold(hold) => Said::Hold(Box::new(self.show_hold(record(hold), self.last_at))),
+            Then::Booking(pnr) => {
+                let (record, booking) = booked(pnr);
+                Said::Booking(Box::new(self.show_booking(record, booking, self.last_at)))
+            }
+            Then::Released(hold, asked) => self.say_released(record(hold), asked, self.last_at),
+            Then::Cancelled(pnr, asked) => {
+                let (record, booking) = booked(pnr);
+                self.say_cancelled(record, booking, asked, self.last_at)
+            }
+            Then::Sale(pools) => Said::Sale(pools),
+            Then::Berths(berths) => Said::Berths(berths),
+            Then::Run => Said::Run(Box::new(self.summary())),
+            Then::Done => Said::Done,
+        }
+    }
+
+    /// A release is answered with whom of those asked for is given back by now, so that a retry
+    /// says the same.
+    pub(crate) fn say_released(
+        &self,
+        record: &Record,
+        asked: Option<PassengerSet>,
+        now: UnixMillis,
+    ) -> Said {
+        let asked = asked.unwrap_or_else(|| record.everybody());
+        let passengers = asked.and(record.in_state(SeatState::Released));
+        Said::Released(Box::new(self.show_hold(record, now)), Freed { passengers })
+    }
+
+    /// A cancel is answered with whom of those asked for is cancelled by now.
+    pub(crate) fn say_cancelled(
+        &self,
+        record: &Record,
+        booking: &Booking,
+        asked: Option<PassengerSet>,
+        now: UnixMillis,
+    ) -> Said {
+        let asked = asked.unwrap_or(booking.passengers).and(booking.passengers);
+        let passengers = asked.and(record.in_state(SeatState::Cancelled));
+        Said::Cancelled(Box::new(self.show_booking(record, booking, now)), Freed { passengers })
+    }
+
+    pub(crate) fn show_hold(&self, record: &Record, now: UnixMillis) -> HoldView {
+        HoldView {
+            run: self.id(),
+            plan: Arc::clone(&self.plan),
+            hold: record.hold,
+            pool: record.pool,
+            legs: record.legs,
+            created_at: record.created_at,
+            expires_at: record.expires_at,
+            party: (0..record.party.len()).map(|i| record.seat_view(i, now)).collect(),
+            bookings: record.bookings.iter().map(|booking| booking.pnr).collect(),
+            reference: record.reference.clone(),
+        }
+    }
+
+    pub(crate) fn show_booking(
+        &self,
+        record: &Record,
+        booking: &Booking,
+        now: UnixMillis,
+    ) -> BookingView {
+        let seat = |i: usize| (i as u8, record.seat_view(i, now));
+        BookingView {
+            run: self.id(),
+            plan: Arc::clone(&self.plan),
+            pnr: booking.pnr,
+            hold: record.hold,
+            pool: record.pool,
+            legs: record.legs,
+            confirmed_at: booking.confirmed_at,
+            payment: booking.payment.clone(),
+            reference: record.reference.clone(),
+            party: booking.passengers.iter().map(seat).collect(),
+        }
+    }
+
+    /// The index of a pool, built if the pool is worth one and has none yet.
+    pub(crate) fn prepare_index(&mut self, pool: PoolIndex) {
+        let slot = &mut self.indexes[pool.0 as usize];
+        if slot.is_none() && GapIndex::is_worth_it(&self.plan, pool) {
+            *slot = Some(GapIndex::build(pool, &self.rows, &self.plan));
+        }
+    }
+}
