@@ -1,0 +1,207 @@
+//! Every touch of a file of ours: log segments, snapshots, keys and locks go through here.
+//!
+//! Positions are explicit (`pread`, `pwrite`): no file has a cursor. Each error names the file,
+//! what was being done, and where. (sled brings its own I/O and stays behind `event_store`.)
+
+use std::fs::{self, OpenOptions};
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// A touch of a file that failed. Cheap to copy: a failed log repeats its first cause for ever.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{what} {} failed{}: {cause}", path.display(), At(*offset))]
+pub struct FileError {
+    /// What was being done.
+    pub what: &'static str,
+    /// To which file.
+    pub path: PathBuf,
+    /// At which byte, where there is one.
+    pub offset: Option<u64>,
+    /// What the system said.
+    pub cause: Arc<io::Error>,
+}
+
+struct At(Option<u64>);
+
+impl std::fmt::Display for At {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.map_or(Ok(()), |offset| write!(f, " at byte {offset}"))
+    }
+}
+
+impl FileError {
+    pub(crate) fn new(what: &'static str, path: &Path, cause: io::Error) -> Self {
+        Self { what, path: path.to_owned(), offset: None, cause: Arc::new(cause) }
+    }
+
+    /// Whether the file or directory is not there.
+    pub fn is_not_found(&self) -> bool {
+        self.cause.kind() == io::ErrorKind::NotFound
+    }
+
+    /// Whether the device is full.
+    pub fn is_full(&self) -> bool {
+        self.cause.kind() == io::ErrorKind::StorageFull
+    }
+}
+
+/// An open file of ours.
+#[derive(Debug)]
+pub struct File {
+    file: fs::File,
+    path: PathBuf,
+}
+
+impl File {
+    /// Opens for reading only.
+    pub fn read_only(path: &Path) -> Result<Self, FileError> {
+        Self::open(path, OpenOptions::new().read(true))
+    }
+
+    /// Opens for reading and writing; the file must exist.
+    pub fn writable(path: &Path) -> Result<Self, FileError> {
+        Self::open(path, OpenOptions::new().read(true).write(true))
+    }
+
+    /// Creates a file that must not exist yet.
+    pub fn create(path: &Path) -> Result<Self, FileError> {
+        Self::open(path, OpenOptions::new().read(true).write(true).create_new(true))
+    }
+
+    fn open(path: &Path, options: &OpenOptions) -> Result<Self, FileError> {
+        let file = options.open(path).map_err(|cause| FileError::new("open of", path, cause))?;
+        Ok(Self { file, path: path.to_owned() })
+    }
+
+    /// Its path.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The path is another one now.
+    pub fn renamed(&mut self, path: &Path) {
+        path.clone_into(&mut self.path);
+    }
+
+    fn fault(&self, what: &'static str, offset: Option<u64>, cause: io::Error) -> FileError {
+        FileError { what, path: self.path.clone(), offset, cause: Arc::new(cause) }
+    }
+
+    /// Its length in bytes.
+    pub fn len(&self) -> Result<u64, FileError> {
+        Ok(self.file.metadata().map_err(|cause| self.fault("stat of", None, cause))?.len())
+    }
+
+    /// Fills `buffer` from `offset` as far as the file goes; how many bytes that were.
+    pub fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<usize, FileError> {
+        let mut done = 0;
+        while done < buffer.len() {
+            match self.file.read_at(&mut buffer[done..], offset + done as u64) {
+                Ok(0) => break,
+                Ok(n) => done += n,
+                Err(cause) if cause.kind() == io::ErrorKind::Interrupted => {}
+                Err(cause) => return Err(self.fault("read of", Some(offset + done as u64), cause)),
+            }
+        }
+        Ok(done)
+    }
+
+    /// Writes all of `bytes` at `offset`.
+    pub fn write_at(&self, bytes: &[u8], offset: u64) -> Result<(), FileError> {
+        let written = self.file.write_all_at(bytes, offset);
+        written.map_err(|cause| self.fault("write of", Some(offset), cause))
+    }
+
+    /// fdatasync.
+    pub fn sync_data(&self) -> Result<(), FileError> {
+        #[cfg(test)]
+        if faults::sync_fails(&self.path) {
+            return Err(self.fault("sync of", None, io::Error::other("injected")));
+        }
+        self.file.sync_data().map_err(|cause| self.fault("sync of", None, cause))
+    }
+
+    /// Cuts or grows the file to `len` bytes.
+    pub fn set_len(&self, len: u64) -> Result<(), FileError> {
+        self.file.set_len(len).map_err(|cause| self.fault("truncation of", Some(len), cause))
+    }
+
+    /// The descriptor's file, for locks.
+    pub fn inner(&self) -> &fs::File {
+        &self.file
+    }
+}
+
+/// Makes names created, renamed or removed in `dir` survive a power cut.
+pub fn sync_dir(dir: &Path) -> Result<(), FileError> {
+    let synced = fs::File::open(dir).and_then(|d| d.sync_all());
+    synced.map_err(|cause| FileError::new("sync of directory", dir, cause))
+}
+
+/// Creates `dir` and its parents, each name synced, unless it is there.
+pub fn create_dir(dir: &Path) -> Result<(), FileError> {
+    if dir.is_dir() {
+        return Ok(());
+    }
+    if let Some(parent) = dir.parent().filter(|p| !p.as_os_str().is_empty()) {
+        create_dir(parent)?;
+    }
+    match fs::create_dir(dir) {
+        Ok(()) => {}
+        Err(cause) if cause.kind() == io::ErrorKind::AlreadyExists && dir.is_dir() => {}
+        Err(cause) => return Err(FileError::new("creation of directory", dir, cause)),
+    }
+    match dir.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => sync_dir(parent),
+        _ => Ok(()),
+    }
+}
+
+/// Renames within a directory.
+pub fn rename(from: &Path, to: &Path) -> Result<(), FileError> {
+    fs::rename(from, to).map_err(|cause| FileError::new("rename of", from, cause))
+}
+
+/// Removes a file.
+pub fn remove(path: &Path) -> Result<(), FileError> {
+    fs::remove_file(path).map_err(|cause| FileError::new("removal of", path, cause))
+}
+
+/// The names in `dir`, sorted; none when it does not exist.
+pub fn names(dir: &Path) -> Result<Vec<String>, FileError> {
+    let fault = |cause| FileError::new("listing of", dir, cause);
+    let entries = match fs::read_dir(dir) {
+        Ok(entries) => entries,
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(cause) => return Err(fault(cause)),
+    };
+    let mut names = Vec::new();
+    for entry in entries {
+        // A name that is not UTF-8 is none of ours.
+        names.extend(entry.map_err(fault)?.file_name().into_string().ok());
+    }
+    names.sort_unstable();
+    Ok(names)
+}
+
+/// Test-only faults: which files' next sync fails.
+#[cfg(test)]
+pub mod faults {
+    use std::path::{Path, PathBuf};
+    use std::sync::Mutex;
+
+    static SYNC_FAILS: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+
+    /// The next sync of a file below `dir` fails, once.
+    pub fn fail_next_sync(dir: &Path) {
+        SYNC_FAILS.lock().unwrap().push(dir.to_owned());
+    }
+
+    pub(super) fn sync_fails(path: &Path) -> bool {
+        let mut dirs = SYNC_FAILS.lock().unwrap();
+        let found = dirs.iter().position(|dir| path.starts_with(dir));
+        found.map(|i| dirs.swap_remove(i)).is_some()
+    }
+}

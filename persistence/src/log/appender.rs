@@ -1,0 +1,242 @@
+//! Appends frames to the segment files of one directory: what the commit log and the snapshot log
+//! have in common.
+//!
+//! A frame is encoded into one buffer and leaves it in one `pwrite`. A segment is sealed with a
+//! footer and synced before the next one gets its name, so that a frame never lies behind a
+//! segment that may still be torn. Nothing here knows durability words or what a payload means.
+
+use std::path::{Path, PathBuf};
+
+use super::end::{Cut, LogEnd};
+use super::prepare;
+use super::segment::{self, Tally};
+use crate::file::{self, File, FileError};
+use crate::frame::{Chain, FRAME_OVERHEAD, Magic, Named};
+use crate::section::Touch;
+use crate::{LogPosition, Lsn};
+
+/// The open segment.
+struct Open {
+    file: File,
+    id: u64,
+    /// Where the next write goes; what is buffered comes there.
+    offset: u64,
+    /// Zeroed ahead; else it grows.
+    zeroed: bool,
+}
+
+/// The writing end of a directory of segments.
+pub struct Appender {
+    dir: PathBuf,
+    magic: Magic,
+    segment_bytes: u64,
+    open: Open,
+    chain: Chain,
+    tally: Tally,
+    buffer: Vec<u8>,
+    last_at: LogPosition,
+    /// Written but not synced.
+    unsynced: bool,
+    /// Bytes of sealed segments kept.
+    sealed_bytes: u64,
+}
+
+impl Appender {
+    /// Goes on at `end`, which a scan of `dir` gave. A torn tail is moved to `cut_dir` first;
+    /// nothing there is ever overwritten.
+    pub fn resume(
+        dir: &Path,
+        cut_dir: &Path,
+        magic: Magic,
+        segment_bytes: u64,
+        end: LogEnd,
+    ) -> Result<Self, FileError> {
+        file::create_dir(dir)?;
+        if let Some(cut) = &end.cut {
+            move_to_cut(cut, cut_dir)?;
+        }
+        let mut tally = end.tally;
+        let open = if end.segment == 0 || end.sealed {
+            tally.clear();
+            create(dir, end.chain.last.next().0)?
+        } else {
+            let file = File::writable(&segment::path(dir, end.segment))?;
+            let zeroed = file.len()? >= segment_bytes;
+            Open { file, id: end.segment, offset: end.offset, zeroed }
+        };
+        let mut sealed_bytes = 0;
+        for id in segment::list(dir)?.into_iter().filter(|id| *id != open.id) {
+            sealed_bytes += File::read_only(&segment::path(dir, id))?.len()?;
+        }
+        let last_at = LogPosition { lsn: end.chain.last, segment: open.id, offset: open.offset };
+        Ok(Self {
+            dir: dir.to_owned(),
+            magic,
+            segment_bytes,
+            open,
+            chain: end.chain,
+            tally,
+            buffer: Vec::new(),
+            last_at,
+            // What a stopped process left written may not be synced.
+            unsynced: true,
+            sealed_bytes,
+        })
+    }
+
+    /// Its directory.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// The last frame.
+    pub fn last_at(&self) -> LogPosition {
+        self.last_at
+    }
+
+    /// Id of the segment being written.
+    pub fn open_segment(&self) -> u64 {
+        self.open.id
+    }
+
+    /// Bytes in the segment being written.
+    pub fn open_bytes(&self) -> u64 {
+        self.open.offset + self.buffer.len() as u64
+    }
+
+    /// Whether the segment being written grows.
+    pub fn grows(&self) -> bool {
+        !self.open.zeroed
+    }
+
+    /// Bytes of all frames kept.
+    pub fn bytes(&self) -> u64 {
+        self.sealed_bytes + self.open_bytes()
+    }
+
+    /// Bytes waiting to be written.
+    pub fn buffered(&self) -> usize {
+        self.buffer.len()
+    }
+
+    /// Whether a frame with so much content must go to the next segment.
+    pub fn is_full_for(&self, content: usize) -> bool {
+        let room = self.open_bytes() + (content + FRAME_OVERHEAD) as u64;
+        self.open_bytes() > 0 && room > self.segment_bytes
+    }
+
+    /// Encodes one frame into the buffer.
+    pub fn append(
+        &mut self,
+        names: Vec<Named>,
+        touched: impl Iterator<Item = Touch>,
+        payload: impl FnOnce(&mut Vec<u8>),
+    ) -> LogPosition {
+        let offset = self.open_bytes();
+        let lsn = self.chain.append(self.magic, names, &mut self.buffer, payload);
+        touched.for_each(|touch| self.tally.take(touch));
+        self.last_at = LogPosition { lsn, segment: self.open.id, offset };
+        self.last_at
+    }
+
+    /// Writes what is buffered.
+    pub fn write(&mut self) -> Result<(), FileError> {
+        if self.buffer.is_empty() {
+            return Ok(());
+        }
+        self.open.file.write_at(&self.buffer, self.open.offset)?;
+        self.open.offset += self.buffer.len() as u64;
+        self.buffer.clear();
+        self.unsynced = true;
+        Ok(())
+    }
+
+    /// fdatasync of what is written.
+    pub fn sync(&mut self) -> Result<(), FileError> {
+        if self.unsynced {
+            self.open.file.sync_data()?;
+            self.unsynced = false;
+        }
+        Ok(())
+    }
+
+    /// Seals the open segment and goes on in the next one: `prepared` (zeroed, still under its
+    /// working name) or a new file that grows.
+    pub fn roll(&mut self, prepared: Option<File>) -> Result<(), FileError> {
+        self.write()?;
+        let first = Lsn(self.open.id);
+        let (chain, tally, footer) = (&mut self.chain, &self.tally, self.magic.footer());
+        chain.append(footer, Vec::new(), &mut self.buffer, |out| tally.put(first, out));
+        self.write()?;
+        self.open.file.set_len(self.open.offset)?;
+        self.open.file.sync_data()?;
+        self.sealed_bytes += self.open.offset;
+        self.tally.clear();
+        let id = self.chain.last.next().0;
+        self.open = match prepared {
+            Some(mut file) => {
+                let path = segment::path(&self.dir, id);
+                file::rename(&prepare::next_path(&self.dir), &path)?;
+                file.renamed(&path);
+                file::sync_dir(&self.dir)?;
+                Open { file, id, offset: 0, zeroed: true }
+            }
+            None => create(&self.dir, id)?,
+        };
+        self.unsynced = false;
+        Ok(())
+    }
+
+    /// Removes sealed segments whose frames are all before `lsn`, oldest first; bytes freed.
+    pub fn delete_before(&mut self, lsn: Lsn) -> Result<u64, FileError> {
+        let mut freed = 0;
+        let ids = segment::list(&self.dir)?;
+        // A segment ends where the next one begins; the open one stays.
+        for pair in ids.windows(2).filter(|pair| pair[1] <= lsn.0 && pair[0] < self.open.id) {
+            let path = segment::path(&self.dir, pair[0]);
+            let bytes = File::read_only(&path)?.len()?;
+            file::remove(&path)?;
+            freed += bytes;
+            self.sealed_bytes -= bytes;
+        }
+        if freed > 0 {
+            file::sync_dir(&self.dir)?;
+        }
+        Ok(freed)
+    }
+}
+
+fn create(dir: &Path, id: u64) -> Result<Open, FileError> {
+    let path = segment::path(dir, id);
+    let file = match File::create(&path) {
+        // Left by a stop between its creation and its first frame.
+        Err(fault) if fault.cause.kind() == std::io::ErrorKind::AlreadyExists => {
+            File::writable(&path)?
+        }
+        created => created?,
+    };
+    file::sync_dir(dir)?;
+    Ok(Open { file, id, offset: 0, zeroed: false })
+}
+
+/// Copies a torn tail to a new file in `cut_dir`, and only then cuts it off.
+fn move_to_cut(cut: &Cut, cut_dir: &Path) -> Result<(), FileError> {
+    file::create_dir(cut_dir)?;
+    let log = File::writable(&cut.file)?;
+    let mut bytes = vec![0; cut.bytes as usize];
+    let read = log.read_at(&mut bytes, cut.offset)?;
+    let segment = cut.file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let mut attempt = 0;
+    let copy = loop {
+        let path = cut_dir.join(format!("{segment}-{}-{attempt}.bytes", cut.offset));
+        match File::create(&path) {
+            Err(fault) if fault.cause.kind() == std::io::ErrorKind::AlreadyExists => attempt += 1,
+            created => break created?,
+        }
+    };
+    copy.write_at(&bytes[..read], 0)?;
+    copy.sync_data()?;
+    file::sync_dir(cut_dir)?;
+    log.set_len(cut.offset)?;
+    log.sync_data()
+}

@@ -1,0 +1,12 @@
+//! Format version 1: mirrors of the domain types, with serde, and the conversions both ways.
+//!
+//! The order of variants and fields *is* the format. Mirrors borrow text from the domain value
+//! when writing and from the buffer when reading, so neither way copies a string twice.
+
+mod event;
+mod record;
+mod state;
+
+pub(crate) use event::{decode_event, encode_event};
+pub(crate) use record::{decode_record, encode_record};
+pub(crate) use state::{decode_state, encode_state};
