@@ -1,1 +1,33 @@
-//! (being built)
+//! Every decision between ingress and journal, without I/O: one thread and one seed can drive it.
+//!
+//! Map: `shard` executes the commands of its runs and owns their slots; `batch` is what it has
+//! ready for the next group; `directory` and `published` are what readers and ingress see;
+//! `front` finds the run of a request and refuses fast; `calendar` says which runs are open;
+//! `names` draws hold ids and PNRs; `wheel` keeps deadlines; `vitals` is the state of the journal.
+//! This crate knows no clock, no thread, no socket and no file.
+
+mod ask;
+mod batch;
+mod calendar;
+mod directory;
+mod filter;
+mod front;
+mod names;
+mod published;
+mod settings;
+mod shard;
+mod table;
+mod vitals;
+mod wheel;
+
+pub use ask::{Done, Fault, Lane, Outcome, When, Work};
+pub use batch::Batch;
+pub use calendar::{Calendar, UnknownZone};
+pub use directory::{Directory, Light, RunEntry, Train, TrainSource};
+pub use front::{Front, Permit};
+pub use names::{HoldOrigin, Names};
+pub use published::{BerthState, Head, Published};
+pub use settings::*;
+pub use shard::{Effect, Grace, Job, JobDone, LogPoint, Shard, ShardStats};
+pub use table::{PoolRow, RunTable, SaleStatus};
+pub use vitals::{Health, Vitals};

@@ -1,0 +1,333 @@
+//! Which trains and runs there are. Read by every request, written only when a run is first met.
+//!
+//! No lock is taken to find a run: trains are fixed at start, a train's runs are one swapped list,
+//! journal numbers and PNR blocks are tables of cells set once.
+
+use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
+
+use arc_swap::{ArcSwap, ArcSwapOption};
+use berth_inventory::{Date, Plan, Pnr, RunId, RunIndex, RunningDays, StopRef, TrainNumber};
+use berth_persistence::{Catalogue, CatalogueTrain};
+use hashbrown::HashMap;
+
+use crate::filter::IdFilter;
+use crate::published::Published;
+
+/// What the calendar needs of a train: no plan has to be built for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Light {
+    /// Days on which it starts.
+    pub days: RunningDays,
+    /// Its last departure with a stop behind it, minutes from 00:00 of day 1.
+    pub last_departure: u32,
+}
+
+impl From<&CatalogueTrain> for Light {
+    fn from(train: &CatalogueTrain) -> Self {
+        Self { days: train.days(), last_departure: train.last_departure() }
+    }
+}
+
+impl From<&Plan> for Light {
+    fn from(plan: &Plan) -> Self {
+        let stops = plan.stops();
+        Self { days: plan.days(), last_departure: stops[stops.len() - 2].departure }
+    }
+}
+
+/// Where a train's plan and its text come from; a plan of the catalogue is built on first use.
+pub enum TrainSource {
+    /// A train of the present catalogue, by its place in it.
+    Listed(Arc<Catalogue>, usize),
+    /// A train that only the journal still knows: its runs go on, no new one is opened.
+    Journal {
+        /// The plan of its newest run.
+        plan: Arc<Plan>,
+        /// Its text.
+        text: Arc<str>,
+    },
+}
+
+/// One train.
+pub struct Train {
+    /// Its number.
+    pub number: TrainNumber,
+    source: TrainSource,
+    runs: ArcSwap<Vec<Arc<RunEntry>>>,
+}
+
+impl Train {
+    /// Whether the present catalogue has it: only then new runs are opened.
+    pub fn is_listed(&self) -> bool {
+        matches!(self.source, TrainSource::Listed(..))
+    }
+
+    /// The checked train.
+    pub fn plan(&self) -> Arc<Plan> {
+        match &self.source {
+            TrainSource::Listed(catalogue, place) => Arc::clone(catalogue.trains()[*place].plan()),
+            TrainSource::Journal { plan, .. } => Arc::clone(plan),
+        }
+    }
+
+    /// The canonical text of the plan.
+    pub fn text(&self) -> Arc<str> {
+        match &self.source {
+            TrainSource::Listed(catalogue, place) => Arc::clone(catalogue.trains()[*place].text()),
+            TrainSource::Journal { text, .. } => Arc::clone(text),
+        }
+    }
+
+    /// What the calendar needs.
+    pub fn light(&self) -> Light {
+        match &self.source {
+            TrainSource::Listed(catalogue, place) => Light::from(&catalogue.trains()[*place]),
+            TrainSource::Journal { plan, .. } => Light::from(&**plan),
+        }
+    }
+
+    /// Departure minute from a stop, from 00:00 of day 1, without building the plan.
+    pub fn departure(&self, stop: StopRef) -> Option<u32> {
+        match &self.source {
+            TrainSource::Listed(catalogue, place) => {
+                let train = &catalogue.trains()[*place];
+                Some(train.stops()[usize::from(train.resolve(stop)?)].departure)
+            }
+            TrainSource::Journal { plan, .. } => {
+                Some(plan.stops()[usize::from(plan.resolve(stop)?)].departure)
+            }
+        }
+    }
+
+    /// Its runs met so far, by start date.
+    pub fn runs(&self) -> arc_swap::Guard<Arc<Vec<Arc<RunEntry>>>> {
+        self.runs.load()
+    }
+}
+
+/// One run: what every room may know of it without owning it.
+pub struct RunEntry {
+    /// Its name.
+    pub id: RunId,
+    /// Its train.
+    pub train: Arc<Train>,
+    /// The shard that owns its state; computed, the same for ever on this node.
+    pub shard: u16,
+    /// Its number in the journal, once it has one.
+    pub index: OnceLock<RunIndex>,
+    /// The plan fixed by its first event; the catalogue's until then.
+    pub plan: OnceLock<Arc<Plan>>,
+    /// What readers see; `None` while nothing but the plan is known in memory.
+    pub published: ArcSwapOption<Published>,
+    /// Ids that may be known, while live.
+    pub filter: IdFilter,
+    /// Commands between ingress and answer.
+    pub in_flight: AtomicU32,
+    /// Created by an operator outside the calendar.
+    pub extra: core::sync::atomic::AtomicBool,
+    /// Has events in the journal (then a cold one answers from its snapshot).
+    pub journaled: core::sync::atomic::AtomicBool,
+    /// Named while the run is out of service.
+    pub refused: ArcSwapOption<String>,
+}
+
+impl core::fmt::Debug for RunEntry {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "{}", self.id)
+    }
+}
+
+impl RunEntry {
+    /// The plan of this run: the one its first event fixed, else the catalogue's.
+    pub fn plan(&self) -> Arc<Plan> {
+        self.plan.get().map_or_else(|| self.train.plan(), Arc::clone)
+    }
+
+    /// The text of a plan that the journal does not have yet.
+    pub fn plan_text(&self) -> Arc<str> {
+        self.train.text()
+    }
+}
+
+const CHUNK: usize = 4_096;
+/// Runs that one data directory can number: 7,489 years of 2,240 runs a day.
+const RUNS_MAX: usize = CHUNK * CHUNK;
+/// PNR blocks: 9,000,000,000 numbers of 256.
+const BLOCKS_MAX: usize = (crate::names::PNR_SPACE / berth_inventory::PNR_BLOCK) as usize;
+
+type Chunk<V> = OnceLock<Box<[OnceLock<V>]>>;
+
+/// A table of cells that are set once, grown in chunks, read without a lock.
+struct Table<V> {
+    chunks: Box<[Chunk<V>]>,
+}
+
+impl<V> Table<V> {
+    fn new(max: usize) -> Self {
+        Self { chunks: (0..max.div_ceil(CHUNK)).map(|_| OnceLock::new()).collect() }
+    }
+
+    fn cell(&self, index: usize) -> Option<&OnceLock<V>> {
+        self.chunks.get(index / CHUNK)?.get()?.get(index % CHUNK)
+    }
+
+    fn set(&self, index: usize, value: V) {
+        let chunk = self.chunks.get(index / CHUNK).expect("index within the table's bound");
+        let cells = chunk.get_or_init(|| (0..CHUNK).map(|_| OnceLock::new()).collect());
+        // Set once; a second set with the same key is the same fact (replay).
+        let _ = cells[index % CHUNK].set(value);
+    }
+}
+
+/// See the module.
+pub struct Directory {
+    trains: HashMap<TrainNumber, Arc<Train>>,
+    by_index: Table<Arc<RunEntry>>,
+    by_block: Table<RunIndex>,
+    next_index: AtomicU32,
+    next_block: AtomicU32,
+    shards: u16,
+}
+
+impl Directory {
+    /// A directory of a catalogue, and of the trains that only the journal still knows, for
+    /// `shards` shards. Numbers go on where the journal ends.
+    pub fn new(
+        catalogue: &Arc<Catalogue>,
+        others: impl IntoIterator<Item = (Arc<Plan>, Arc<str>)>,
+        shards: u16,
+        next_index: RunIndex,
+        next_block: u32,
+    ) -> Self {
+        let listed = catalogue.trains().iter().enumerate().map(|(place, train)| {
+            (train.number(), TrainSource::Listed(Arc::clone(catalogue), place))
+        });
+        let others = others.into_iter().filter(|(plan, _)| catalogue.get(plan.number()).is_none());
+        let others =
+            others.map(|(plan, text)| (plan.number(), TrainSource::Journal { plan, text }));
+        let trains = others
+            .chain(listed)
+            .map(|(number, source)| {
+                let runs = ArcSwap::from_pointee(Vec::new());
+                (number, Arc::new(Train { number, source, runs }))
+            })
+            .collect();
+        Self {
+            trains,
+            by_index: Table::new(RUNS_MAX),
+            by_block: Table::new(BLOCKS_MAX),
+            next_index: AtomicU32::new(next_index.0),
+            next_block: AtomicU32::new(next_block),
+            shards,
+        }
+    }
+
+    /// A train by number.
+    pub fn train(&self, number: TrainNumber) -> Option<&Arc<Train>> {
+        self.trains.get(&number)
+    }
+
+    /// Every train, by number.
+    pub fn trains(&self) -> Vec<&Arc<Train>> {
+        let mut trains: Vec<_> = self.trains.values().collect();
+        trains.sort_unstable_by_key(|train| train.number);
+        trains
+    }
+
+    /// The run of `train` that starts on `start_date`, made if it was never met. Whether it may be
+    /// met is the calendar's question.
+    pub fn run(&self, train: &Arc<Train>, start_date: Date) -> Arc<RunEntry> {
+        if let Some(entry) = Self::known(train, start_date) {
+            return entry;
+        }
+        let fresh = self.entry(train, start_date);
+        train.runs.rcu(|runs| match runs.binary_search_by_key(&start_date, |r| r.id.start_date) {
+            Ok(_) => Arc::clone(runs),
+            Err(at) => {
+                let mut grown = Vec::with_capacity(runs.len() + 1);
+                grown.extend_from_slice(&runs[..at]);
+                grown.push(Arc::clone(&fresh));
+                grown.extend_from_slice(&runs[at..]);
+                Arc::new(grown)
+            }
+        });
+        Self::known(train, start_date).unwrap_or(fresh)
+    }
+
+    /// The run of `train` that starts on `start_date`, if it was ever met.
+    pub fn known(train: &Train, start_date: Date) -> Option<Arc<RunEntry>> {
+        let runs = train.runs.load();
+        let at = runs.binary_search_by_key(&start_date, |run| run.id.start_date).ok()?;
+        Some(Arc::clone(&runs[at]))
+    }
+
+    /// The run with this number in the journal.
+    pub fn by_index(&self, index: RunIndex) -> Option<&Arc<RunEntry>> {
+        self.by_index.cell(index.0 as usize)?.get()
+    }
+
+    /// The run that leased a PNR's block.
+    pub fn by_pnr(&self, pnr: Pnr) -> Option<&Arc<RunEntry>> {
+        let block = (pnr.0 / berth_inventory::PNR_BLOCK) as usize;
+        self.by_index(*self.by_block.cell(block)?.get()?)
+    }
+
+    /// Gives a run its number in the journal.
+    pub fn number(&self, entry: &Arc<RunEntry>, plan: &Arc<Plan>) -> RunIndex {
+        let index = RunIndex(self.next_index.fetch_add(1, Relaxed));
+        assert!((index.0 as usize) < RUNS_MAX, "run number {index} of {RUNS_MAX}");
+        self.adopt(entry, index, plan);
+        index
+    }
+
+    /// Notes a number that the journal gave a run.
+    pub fn adopt(&self, entry: &Arc<RunEntry>, index: RunIndex, plan: &Arc<Plan>) {
+        let _ = entry.plan.set(Arc::clone(plan));
+        let _ = entry.index.set(index);
+        entry.journaled.store(true, Relaxed);
+        self.by_index.set(index.0 as usize, Arc::clone(entry));
+    }
+
+    /// A block of PNR numbers that nobody leased.
+    pub fn draw_block(&self) -> u32 {
+        let block = self.next_block.fetch_add(1, Relaxed);
+        assert!((block as usize) < BLOCKS_MAX, "PNR block {block} of {BLOCKS_MAX}: all are used");
+        block
+    }
+
+    /// Notes whose a block is.
+    pub fn lease_block(&self, block: u32, run: RunIndex) {
+        self.by_block.set(block as usize, run);
+    }
+
+    /// Journal numbers given so far.
+    pub fn numbered(&self) -> u32 {
+        self.next_index.load(Relaxed)
+    }
+
+    fn entry(&self, train: &Arc<Train>, start_date: Date) -> Arc<RunEntry> {
+        let id = RunId { train: train.number, start_date };
+        Arc::new(RunEntry {
+            id,
+            train: Arc::clone(train),
+            shard: shard_of(id, self.shards),
+            index: OnceLock::new(),
+            plan: OnceLock::new(),
+            published: ArcSwapOption::empty(),
+            filter: IdFilter::default(),
+            in_flight: AtomicU32::new(0),
+            extra: false.into(),
+            journaled: false.into(),
+            refused: ArcSwapOption::empty(),
+        })
+    }
+}
+
+/// The shard of a run: a mix of its name, never stored.
+fn shard_of(id: RunId, shards: u16) -> u16 {
+    let train = id.train.bytes().iter().fold(0u64, |h, b| h.wrapping_mul(131) + u64::from(*b));
+    let key = train ^ (id.start_date.days() as u64) << 32;
+    let mixed = (key ^ key >> 29).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    ((mixed >> 32) % u64::from(shards)) as u16
+}

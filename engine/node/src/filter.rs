@@ -1,0 +1,136 @@
+//! Which request ids may be known to a run: the guard of the fast refusal.
+//!
+//! Fed before each push, so an id that is on its way or took effect is always found; an id that is
+//! found in vain only goes through the queue. Two generations: the shard rotates after it has
+//! executed as many commands as a run has permits, so everything in flight at one rotation has been
+//! executed at the next, and what took effect is seeded anew from the run's memory.
+//! Source: Bloom, "Space/time trade-offs in hash coding with allowable errors" (CACM 1970).
+
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::Arc;
+
+use arc_swap::ArcSwapOption;
+use berth_inventory::RequestId;
+
+/// Bits of a generation, at least: 2 KiB.
+const BITS_MIN: usize = 1 << 14;
+/// Bits of a generation, at most: 16 KiB.
+const BITS_MAX: usize = 1 << 17;
+/// Bits for each id expected: two hashes at 8 bits find 5 % in vain.
+const BITS_PER_ID: usize = 8;
+
+struct Generation {
+    bits: Box<[AtomicU64]>,
+    fed: AtomicU32,
+}
+
+impl Generation {
+    fn for_ids(count: usize) -> Self {
+        let bits = (count * BITS_PER_ID).next_power_of_two().clamp(BITS_MIN, BITS_MAX);
+        Self { bits: (0..bits / 64).map(|_| AtomicU64::new(0)).collect(), fed: AtomicU32::new(0) }
+    }
+
+    fn places(&self, id: RequestId) -> [(usize, u64); 2] {
+        // UUIDs carry their entropy in both halves, but version and variant bits are fixed: mix.
+        let mixed = (id.0 as u64 ^ (id.0 >> 64) as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let bits = self.bits.len() * 64;
+        [mixed >> 40, mixed & 0xff_ffff].map(|hash| {
+            let bit = hash as usize & (bits - 1);
+            (bit / 64, 1 << (bit % 64))
+        })
+    }
+
+    fn feed(&self, id: RequestId) {
+        for (word, bit) in self.places(id) {
+            self.bits[word].fetch_or(bit, Relaxed);
+        }
+        self.fed.fetch_add(1, Relaxed);
+    }
+
+    fn may_hold(&self, id: RequestId) -> bool {
+        self.places(id).iter().all(|(word, bit)| self.bits[*word].load(Relaxed) & bit != 0)
+    }
+}
+
+struct Generations {
+    current: Arc<Generation>,
+    previous: Arc<Generation>,
+}
+
+/// See the module. Empty until the run is live.
+#[derive(Default)]
+pub struct IdFilter {
+    generations: ArcSwapOption<Generations>,
+}
+
+impl IdFilter {
+    /// Begins anew with what the run remembers: at activation, and at each rotation.
+    pub fn rotate(&self, remembered: impl Iterator<Item = RequestId>) {
+        let old = self.generations.load_full();
+        let ids: Vec<_> = remembered.collect();
+        let fed = old.as_ref().map_or(0, |old| old.current.fed.load(Relaxed) as usize);
+        let current = Arc::new(Generation::for_ids(ids.len() * 2 + fed));
+        ids.into_iter().for_each(|id| current.feed(id));
+        let previous = old.map_or_else(|| Arc::clone(&current), |old| Arc::clone(&old.current));
+        self.generations.store(Some(Arc::new(Generations { current, previous })));
+    }
+
+    /// Feeds an id; before its command is pushed.
+    pub fn feed(&self, id: RequestId) {
+        // A rotation between load and feed would lose the id: look again until it stood still.
+        loop {
+            let seen = self.generations.load();
+            let Some(generations) = seen.as_ref() else { return };
+            generations.current.feed(id);
+            let now = self.generations.load();
+            if now.as_ref().is_some_and(|now| {
+                Arc::ptr_eq(&now.current, &generations.current)
+                    || Arc::ptr_eq(&now.previous, &generations.current)
+            }) {
+                return;
+            }
+        }
+    }
+
+    /// Whether the id may be on its way or have taken effect; `true` while nothing is known.
+    pub fn may_know(&self, id: RequestId) -> bool {
+        match self.generations.load().as_ref() {
+            None => true,
+            Some(g) => g.current.may_hold(id) || g.previous.may_hold(id),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_fed_is_found_until_two_rotations_later() {
+        let filter = IdFilter::default();
+        assert!(filter.may_know(RequestId(1)), "nothing known: never refuse");
+        filter.rotate(core::iter::once(RequestId(7)));
+        assert!(filter.may_know(RequestId(7)));
+        let id = RequestId(0x1234_5678_9abc_4def_8123_4567_89ab_cdef);
+        assert!(!filter.may_know(id));
+        filter.feed(id);
+        assert!(filter.may_know(id));
+        filter.rotate(core::iter::empty());
+        assert!(filter.may_know(id), "still in the previous generation");
+        filter.rotate(core::iter::empty());
+        assert!(!filter.may_know(id), "executed long ago without effect");
+    }
+
+    #[test]
+    fn few_ids_are_found_in_vain() {
+        let filter = IdFilter::default();
+        let uuid = |n: u64| {
+            let high = n.wrapping_mul(0xd129_42f9_02ca_c361).rotate_left(17) ^ n;
+            RequestId(u128::from(high) << 64 | u128::from(n.wrapping_mul(0x2545_f491_4f6c_dd1d)))
+        };
+        filter.rotate((0..2_000).map(uuid));
+        assert!((0..2_000).all(|n| filter.may_know(uuid(n))));
+        let vain = (10_000..20_000).filter(|n| filter.may_know(uuid(*n))).count();
+        assert!(vain < 1_000, "{vain} of 10,000 found in vain");
+    }
+}

@@ -1,0 +1,192 @@
+//! Before the queue: which run a request means, whether it may go in, and the fast refusal.
+//!
+//! Functions over shared tables of atomics; any number of threads call them. Nothing here changes
+//! a run, and what is refused here is right for some state between arrival and answer.
+
+use core::sync::atomic::Ordering::Relaxed;
+use std::sync::Arc;
+
+use berth_inventory::{
+    Answer, Date, HoldId, LegRange, Millis, Pnr, Refusal, Reserve, Said, StopRef, TrainNumber,
+    UnixMillis,
+};
+
+use crate::ask::{Fault, When};
+use crate::calendar::Calendar;
+use crate::directory::{Directory, RunEntry, Train};
+use crate::names::Names;
+use crate::settings::{RETRY_OVERLOADED_MS, RUN_PERMITS};
+use crate::vitals::Vitals;
+
+/// The right to have one command of a run under way; given back when dropped.
+#[derive(Debug)]
+pub struct Permit(Arc<RunEntry>);
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        self.0.in_flight.fetch_sub(1, Relaxed);
+    }
+}
+
+/// See the module.
+pub struct Front {
+    /// Trains and runs.
+    pub directory: Arc<Directory>,
+    /// Hold ids and PNRs.
+    pub names: Arc<Names>,
+    /// State of the journal and the disk.
+    pub vitals: Arc<Vitals>,
+    /// Which runs are open.
+    pub calendar: Calendar,
+}
+
+impl Front {
+    /// The run that `train` and a day mean. A day at the boarding stop needs that stop.
+    ///
+    /// # Errors
+    /// UNKNOWN_TRAIN, RUN_NOT_SCHEDULED (with the next open day), UNKNOWN_STOP.
+    pub fn locate(
+        &self,
+        train: TrainNumber,
+        when: When,
+        from: Option<StopRef>,
+        now: UnixMillis,
+    ) -> Result<Arc<RunEntry>, Refusal> {
+        let train = self.directory.train(train).ok_or(Refusal::UnknownTrain { train })?;
+        let start_date = self.start_date(train, when, from)?;
+        if let Some(known) = Directory::known(train, start_date)
+            && (known.journaled.load(Relaxed) || known.extra.load(Relaxed))
+        {
+            return Ok(known);
+        }
+        if train.is_listed() && self.calendar.is_open(train.light(), start_date, now) {
+            return Ok(self.directory.run(train, start_date));
+        }
+        let next = match train.is_listed() {
+            true => self.calendar.next_open(train.light(), start_date, now),
+            false => None,
+        };
+        Err(Refusal::RunNotScheduled { train: train.number, start_date, next })
+    }
+
+    fn start_date(
+        &self,
+        train: &Train,
+        when: When,
+        from: Option<StopRef>,
+    ) -> Result<Date, Refusal> {
+        match (when, from) {
+            (When::Start(date), _) | (When::Board(date), None) => Ok(date),
+            (When::Board(date), Some(stop)) => {
+                let unknown = Refusal::UnknownStop { train: train.number, stop };
+                Ok(Calendar::start_date(date, train.departure(stop).ok_or(unknown)?))
+            }
+        }
+    }
+
+    /// A run that an operator creates outside the calendar.
+    ///
+    /// # Errors
+    /// UNKNOWN_TRAIN; RUN_NOT_SCHEDULED when its last departure is past.
+    pub fn create(
+        &self,
+        train: TrainNumber,
+        start_date: Date,
+        now: UnixMillis,
+    ) -> Result<Arc<RunEntry>, Refusal> {
+        let unknown = Refusal::UnknownTrain { train };
+        let train = self.directory.train(train).filter(|train| train.is_listed()).ok_or(unknown)?;
+        let light = train.light();
+        if now >= self.calendar.timetable(start_date, light.last_departure) {
+            let next = self.calendar.next_open(light, start_date, now);
+            return Err(Refusal::RunNotScheduled { train: train.number, start_date, next });
+        }
+        let entry = self.directory.run(train, start_date);
+        if !light.days.runs_on(start_date) || start_date > self.calendar.last_open(now) {
+            entry.extra.store(true, Relaxed);
+        }
+        Ok(entry)
+    }
+
+    /// The run of a hold id.
+    ///
+    /// # Errors
+    /// UNKNOWN_HOLD for a forged id, one of another data directory, or one never issued.
+    pub fn by_hold(&self, hold: HoldId) -> Result<&Arc<RunEntry>, Refusal> {
+        let origin = self.names.hold_origin(hold);
+        let genuine = self.names.may_be_issued(origin);
+        let run = genuine.then(|| self.directory.by_index(origin.run)).flatten();
+        run.filter(|run| run.journaled.load(Relaxed)).ok_or(Refusal::UnknownHold { hold })
+    }
+
+    /// The number behind a printed PNR and its run.
+    ///
+    /// # Errors
+    /// UNKNOWN_BOOKING when no run leased its block.
+    pub fn by_pnr(&self, digits: &str) -> Result<(Pnr, &Arc<RunEntry>), Refusal> {
+        let pnr = self.names.read_pnr(digits);
+        let unknown = Refusal::UnknownBooking { pnr: pnr.unwrap_or(Pnr(0)) };
+        let pnr = pnr.ok_or_else(|| unknown.clone())?;
+        Ok((pnr, self.directory.by_pnr(pnr).ok_or(unknown)?))
+    }
+
+    /// The right to one command more of `run`.
+    ///
+    /// # Errors
+    /// Overloaded when as many as the run's permits are under way.
+    pub fn permit(&self, run: &Arc<RunEntry>) -> Result<Permit, Fault> {
+        if run.in_flight.fetch_add(1, Relaxed) < RUN_PERMITS {
+            return Ok(Permit(Arc::clone(run)));
+        }
+        run.in_flight.fetch_sub(1, Relaxed);
+        Err(Fault::Overloaded {
+            what: "the queue of this run",
+            retry_after: Millis(RETRY_OVERLOADED_MS),
+        })
+    }
+
+    /// SOLD_OUT without the queue, when the published counts leave no doubt. Otherwise the id is
+    /// fed to the run's filter and the command must be pushed.
+    pub fn fast_refusal(
+        &self,
+        run: &RunEntry,
+        reserve: &Reserve,
+        now: UnixMillis,
+    ) -> Option<Answer> {
+        if run.filter.may_know(reserve.request.id) {
+            return None;
+        }
+        let answer = sold_out(run, reserve, now);
+        if answer.is_none() {
+            run.filter.feed(reserve.request.id);
+        }
+        answer
+    }
+}
+
+fn sold_out(run: &RunEntry, reserve: &Reserve, now: UnixMillis) -> Option<Answer> {
+    let published = run.published.load();
+    let published = published.as_ref()?;
+    let plan = published.plan();
+    let (from, to) = (plan.resolve(reserve.from)?, plan.resolve(reserve.to)?);
+    let legs = LegRange::new(from, to)?;
+    let pool = plan.pool_for(reserve.class, reserve.quota, legs)?;
+    let asked = reserve.party.iter().filter(|passenger| passenger.berth_required).count() as u8;
+    let (head, free) = published.read(|p| (p.head(), p.free(pool, legs)));
+    let open = !head.retired
+        && head.closed >> pool.0 & 1 == 0
+        && published.opens(pool) <= now
+        && plan.departure(published.midnight(), from) > now
+        && reserve.party.len() <= usize::from(plan.pool(pool).party_max);
+    if !open || head.next_expiry <= now || free >= u32::from(asked) {
+        return None;
+    }
+    let refusal = Refusal::SoldOut {
+        asked,
+        free: free as u16,
+        class: reserve.class,
+        quota: reserve.quota,
+        legs,
+    };
+    Some(Answer { version: head.version, at: now, said: Said::Refused(Box::new(refusal)) })
+}

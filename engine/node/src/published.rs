@@ -1,0 +1,279 @@
+//! What readers may know of a run: gap counts per pool, rows, sale state; durable facts only.
+//!
+//! One writer (the journal thread, after a group is durable), any number of readers that take no
+//! lock: a version word is odd while the writer is at work and readers look again (seqlock).
+//! Gap counts: cell `(s, e)` of a pool counts its berths whose maximal free gap is exactly legs
+//! `s .. e`; the berths free on a journey are the sum of the cells that hold it.
+//! Source: Boehm, "Can seqlocks get along with programming language memory models?" (MSPC 2012).
+
+use core::sync::atomic::{
+    AtomicU32, AtomicU64,
+    Ordering::{Acquire, Relaxed, Release},
+    fence,
+};
+use std::sync::Arc;
+
+use berth_inventory::{
+    BerthIndex, LegMask, LegRange, Masks, Plan, PoolIndex, Run, UnixMillis, Version,
+};
+
+/// The few words of a run that are not per berth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// Events published.
+    pub version: Version,
+    /// Stamp of the last of them.
+    pub as_of: UnixMillis,
+    /// The earliest deadline of a live hold; the end of time when there is none.
+    pub next_expiry: UnixMillis,
+    /// Pools closed by an operator, bit `i` = pool `i`.
+    pub closed: u64,
+    /// The run was retired by an operator.
+    pub retired: bool,
+}
+
+/// The new masks of one berth.
+#[derive(Clone, Copy, Debug)]
+pub struct RowChange {
+    /// Which.
+    pub berth: BerthIndex,
+    /// Its masks after the event.
+    pub masks: Masks,
+}
+
+/// A berth's state over a journey, as a seat map shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BerthState {
+    /// Free on every leg.
+    Free,
+    /// Held on some leg, sold on none.
+    Held,
+    /// Sold on some leg.
+    Sold,
+    /// Blocked on some leg, neither held nor sold on any.
+    Blocked,
+}
+
+/// See the module.
+pub struct Published {
+    plan: Arc<Plan>,
+    midnight: UnixMillis,
+    opens: Box<[UnixMillis]>,
+    seq: AtomicU64,
+    version: AtomicU64,
+    as_of: AtomicU64,
+    next_expiry: AtomicU64,
+    closed: AtomicU64,
+    retired: AtomicU64,
+    /// Per pool: `legs * (legs + 1) / 2` cells, rows by gap start.
+    cells: Box<[AtomicU32]>,
+    /// Per berth: held, sold, blocked, each `words` words.
+    rows: Box<[AtomicU64]>,
+    words: usize,
+    legs: usize,
+}
+
+impl Published {
+    /// What `run` shows now. The caller sees to it that all of it is durable (or its very start).
+    pub fn of(run: &Run) -> Self {
+        let plan = Arc::clone(run.plan());
+        let legs = plan.legs_count();
+        let words = legs.div_ceil(64);
+        let published = Self {
+            seq: AtomicU64::new(0),
+            version: AtomicU64::new(0),
+            as_of: AtomicU64::new(0),
+            next_expiry: AtomicU64::new(u64::MAX),
+            closed: AtomicU64::new(0),
+            retired: AtomicU64::new(0),
+            cells: (0..plan.pools().len() * triangle(legs)).map(|_| AtomicU32::new(0)).collect(),
+            rows: (0..plan.berths().len() * 3 * words).map(|_| AtomicU64::new(0)).collect(),
+            words,
+            legs,
+            midnight: run.midnight(),
+            opens: (0..plan.pools().len()).map(|p| run.opens(PoolIndex(p as u8))).collect(),
+            plan,
+        };
+        for index in 0..published.plan.berths().len() {
+            let berth = BerthIndex(index as u16);
+            let masks = run.masks(berth);
+            published.store_row(berth, masks);
+            published.count_gaps(berth, taken(masks), 1);
+        }
+        published.store_head(Head::of(run));
+        published
+    }
+
+    /// Applies one command's changes. Only the journal thread calls this.
+    pub fn publish(&self, head: Head, rows: &[RowChange]) {
+        let seq = self.seq.load(Relaxed);
+        self.seq.store(seq + 1, Relaxed);
+        fence(Release);
+        for change in rows {
+            let before = taken(self.load_row(change.berth));
+            let after = taken(change.masks);
+            self.store_row(change.berth, change.masks);
+            if before != after {
+                self.count_gaps(change.berth, before, u32::MAX);
+                self.count_gaps(change.berth, after, 1);
+            }
+        }
+        self.store_head(head);
+        self.seq.store(seq + 2, Release);
+    }
+
+    /// Runs `look` on a state that no writer touched meanwhile. `look` may run several times.
+    pub fn read<R>(&self, look: impl Fn(&Self) -> R) -> R {
+        loop {
+            let before = self.seq.load(Acquire);
+            if before & 1 == 0 {
+                let seen = look(self);
+                fence(Acquire);
+                if self.seq.load(Relaxed) == before {
+                    return seen;
+                }
+            }
+            core::hint::spin_loop();
+        }
+    }
+
+    /// The train.
+    pub fn plan(&self) -> &Arc<Plan> {
+        &self.plan
+    }
+
+    /// 00:00 of the start date.
+    pub fn midnight(&self) -> UnixMillis {
+        self.midnight
+    }
+
+    /// When a pool opens; 0 = with the run.
+    pub fn opens(&self, pool: PoolIndex) -> UnixMillis {
+        self.opens[usize::from(pool.0)]
+    }
+
+    /// The head words; call inside [`Published::read`] to pair them with counts.
+    pub fn head(&self) -> Head {
+        Head {
+            version: Version(self.version.load(Relaxed)),
+            as_of: UnixMillis(self.as_of.load(Relaxed)),
+            next_expiry: UnixMillis(self.next_expiry.load(Relaxed)),
+            closed: self.closed.load(Relaxed),
+            retired: self.retired.load(Relaxed) != 0,
+        }
+    }
+
+    /// Berths of `pool` free on every leg of `legs`.
+    pub fn free(&self, pool: PoolIndex, legs: LegRange) -> u32 {
+        let base = usize::from(pool.0) * triangle(self.legs);
+        let (from, to) = (usize::from(legs.from), usize::from(legs.to));
+        let mut sum = 0u32;
+        for start in 0..=from {
+            let row = base + row_offset(self.legs, start);
+            for end in to..=self.legs {
+                sum = sum.wrapping_add(self.cells[row + end - start - 1].load(Relaxed));
+            }
+        }
+        sum
+    }
+
+    /// The state of one berth over a journey.
+    pub fn berth_state(&self, berth: BerthIndex, legs: LegRange) -> BerthState {
+        let (masks, journey) = (self.load_row(berth), legs.mask());
+        if masks.sold.intersects(journey) {
+            BerthState::Sold
+        } else if masks.held.intersects(journey) {
+            BerthState::Held
+        } else if masks.blocked.intersects(journey) {
+            BerthState::Blocked
+        } else {
+            BerthState::Free
+        }
+    }
+
+    fn store_head(&self, head: Head) {
+        self.version.store(head.version.0, Relaxed);
+        self.as_of.store(head.as_of.0, Relaxed);
+        self.next_expiry.store(head.next_expiry.0, Relaxed);
+        self.closed.store(head.closed, Relaxed);
+        self.retired.store(u64::from(head.retired), Relaxed);
+    }
+
+    fn load_row(&self, berth: BerthIndex) -> Masks {
+        let base = usize::from(berth.0) * 3 * self.words;
+        let mask = |kind: usize| {
+            let at = base + kind * self.words;
+            (0..self.words).fold(0u128, |mask, word| {
+                mask | u128::from(self.rows[at + word].load(Relaxed)) << (64 * word)
+            })
+        };
+        Masks { held: LegMask(mask(0)), sold: LegMask(mask(1)), blocked: LegMask(mask(2)) }
+    }
+
+    fn store_row(&self, berth: BerthIndex, masks: Masks) {
+        let base = usize::from(berth.0) * 3 * self.words;
+        for (kind, mask) in [masks.held, masks.sold, masks.blocked].into_iter().enumerate() {
+            for word in 0..self.words {
+                let at = base + kind * self.words + word;
+                self.rows[at].store((mask.0 >> (64 * word)) as u64, Relaxed);
+            }
+        }
+    }
+
+    /// Adds `by` (1, or -1 as `u32::MAX`) to the cell of every maximal free gap of one berth.
+    fn count_gaps(&self, berth: BerthIndex, taken: LegMask, by: u32) {
+        let pool = self.plan.berth(berth).pool;
+        let base = usize::from(pool.0) * triangle(self.legs);
+        let mut free = !taken.0 & LegMask::first(self.legs).0;
+        while free != 0 {
+            let start = free.trailing_zeros() as usize;
+            let run = (free >> start).trailing_ones() as usize;
+            let cell = &self.cells[base + row_offset(self.legs, start) + run - 1];
+            cell.store(cell.load(Relaxed).wrapping_add(by), Relaxed);
+            free &= !(LegMask::first(run).0 << start);
+        }
+    }
+}
+
+impl Head {
+    /// What a run says of itself.
+    pub fn of(run: &Run) -> Self {
+        Self {
+            version: run.version(),
+            as_of: run.last_at(),
+            next_expiry: run.next_deadline().unwrap_or(UnixMillis::MAX),
+            closed: run.sale_closed(),
+            retired: run.is_retired(),
+        }
+    }
+}
+
+const fn triangle(legs: usize) -> usize {
+    legs * (legs + 1) / 2
+}
+
+/// Where the row of gaps that start at `start` begins; it has `legs - start` cells.
+const fn row_offset(legs: usize, start: usize) -> usize {
+    start * legs - start * start.saturating_sub(1) / 2
+}
+
+const fn taken(masks: Masks) -> LegMask {
+    LegMask(masks.held.0 | masks.sold.0 | masks.blocked.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{row_offset, triangle};
+
+    #[test]
+    fn the_triangle_has_a_cell_for_every_gap_and_no_other() {
+        for legs in [1, 2, 7, 31, 32, 64, 127] {
+            let mut next = 0;
+            for start in 0..legs {
+                assert_eq!(row_offset(legs, start), next);
+                next += legs - start;
+            }
+            assert_eq!(triangle(legs), next);
+        }
+    }
+}

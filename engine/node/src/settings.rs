@@ -1,0 +1,61 @@
+//! Bounds of the node, each with its reason; settings of an operator where they may differ.
+
+use core::time::Duration;
+
+/// Bytes of events in one group, all shards together.
+pub const GROUP_BYTES_MAX: usize = 4 << 20;
+/// Bytes of events of one run in one group: a hot run cannot fill a group alone.
+pub const RUN_GROUP_BYTES_MAX: usize = 256 << 10;
+/// Share of a group that only the finish lane may use, per cent.
+pub const FINISH_RESERVE_PER_CENT: usize = 10;
+/// Commands of one drain of a shard.
+pub const DRAIN_BUDGET: usize = 256;
+/// Of which confirm, release, extend, cancel and expiry at most, while reserves wait.
+pub const DRAIN_FINISH_MAX: usize = 192;
+/// Commands of one run between ingress and answer: over it, RESOURCE_EXHAUSTED.
+pub const RUN_PERMITS: u32 = 16_384;
+/// Commands of one run that wait while it is loaded, lent or rebuilt.
+pub const RUN_WAITING_MAX: usize = 4_096;
+/// Panics of one run within [`QUARANTINE_WINDOW_MS`] that end its service until a restart.
+pub const QUARANTINE_PANICS: usize = 3;
+/// See [`QUARANTINE_PANICS`], milliseconds.
+pub const QUARANTINE_WINDOW_MS: u64 = 60_000;
+/// How long a caller is asked to wait when a queue is full, milliseconds.
+pub const RETRY_OVERLOADED_MS: u64 = 50;
+/// How long a caller is asked to wait while a run is loaded or rebuilt, milliseconds.
+pub const RETRY_RECOVERING_MS: u64 = 100;
+/// Snapshots that one shard has under way at once.
+pub const SNAPSHOTS_AT_ONCE: usize = 8;
+
+const _: () = assert!(DRAIN_FINISH_MAX < DRAIN_BUDGET, "reserves get a part of every drain");
+const _: () = assert!(RUN_GROUP_BYTES_MAX * 8 <= GROUP_BYTES_MAX, "eight hot runs fit a group");
+
+/// What an operator may set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Days open for sale after today.
+    pub open_days: u16,
+    /// A run without command, hold or waiting work for so long goes cold.
+    pub idle: Duration,
+    /// Grace for live holds after a restart.
+    pub grace: Duration,
+    /// Log bytes behind the oldest event without snapshot that restart may have to replay.
+    pub checkpoint_bytes: u64,
+    /// New holds are refused while the disk has less than this free.
+    pub min_free_bytes: u64,
+    /// New holds are refused while the log is longer than this.
+    pub max_log_bytes: Option<u64>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            open_days: 60,
+            idle: Duration::from_secs(60),
+            grace: Duration::from_secs(30),
+            checkpoint_bytes: 1 << 30,
+            min_free_bytes: 1 << 30,
+            max_log_bytes: None,
+        }
+    }
+}

@@ -1,0 +1,384 @@
+//! One shard: the runs it owns, their commands in order, their deadlines. Decides, never waits.
+//!
+//! Inputs are method calls with `now` as an argument; effects are a closed list that the runtime
+//! (or a test) carries out. A run's state is in its slot or away on an errand in its actor; while
+//! it is away its commands wait in the slot, in order, and are executed before anything newer.
+//! Always true: an answer leaves no earlier than the events it rests on are durable.
+
+mod execute;
+mod lives;
+mod slot;
+
+use std::sync::Arc;
+
+use berth_inventory::{Command, Run, RunCreated, RunId, UnixMillis, Version};
+use hashbrown::HashMap;
+
+use crate::ask::{Done, Fault, Lane, Outcome, Work};
+use crate::batch::Batch;
+use crate::directory::{Directory, RunEntry};
+use crate::names::Names;
+use crate::published::Published;
+use crate::settings::{RETRY_OVERLOADED_MS, RUN_GROUP_BYTES_MAX, RUN_PERMITS, RUN_WAITING_MAX};
+use crate::wheel::{Due, Wheel};
+pub use lives::Grace;
+pub use slot::LogPoint;
+use slot::{Errand, Live, Place, Slot};
+
+/// Work for a run's actor, off the hot path.
+#[derive(Debug)]
+pub enum Job {
+    /// Find the run's last version: its snapshot, or its plan if it has no event yet.
+    Load,
+    /// Rebuild the run from its snapshot and the log.
+    Rebuild,
+    /// Encode the state and append it to the snapshots once `batch` of this shard is durable.
+    Snapshot {
+        /// The state.
+        state: Box<Run>,
+        /// It rests on batches up to this one.
+        batch: u64,
+        /// Keep the state until the snapshot is durable; the run goes cold then.
+        passivate: bool,
+    },
+}
+
+/// What a shard wants done.
+#[derive(Debug)]
+pub enum Effect {
+    /// Hand a job to the run's actor (started if there is none).
+    Start {
+        /// Which run.
+        run: Arc<RunEntry>,
+        /// To be given back with the result.
+        epoch: u32,
+        /// What to do.
+        job: Job,
+    },
+    /// The run is cold: its actor may go.
+    Stop(Arc<RunEntry>),
+}
+
+/// How a job ended.
+pub enum JobDone {
+    /// The run's last version.
+    Loaded {
+        /// Its state.
+        run: Box<Run>,
+        /// What readers see of it.
+        published: Arc<Published>,
+    },
+    /// The run has no event yet; this would be its first.
+    Fresh {
+        /// Its state at version 1.
+        run: Box<Run>,
+        /// What readers will see of it.
+        published: Arc<Published>,
+        /// The event that makes it.
+        created: Box<RunCreated>,
+    },
+    /// The state is encoded and comes back; the snapshot is on its way to the disk.
+    Encoded(Box<Run>),
+    /// The snapshot of a passivating run is durable.
+    Passivated(Box<Run>),
+    /// The job failed; the state comes back if it was lent.
+    Failed {
+        /// What happened and what to do.
+        why: String,
+        /// The lent state.
+        run: Option<Box<Run>>,
+    },
+}
+
+/// Figures of a shard since its start.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ShardStats {
+    /// Commands executed.
+    pub executed: u64,
+    /// Events written.
+    pub events: u64,
+    /// Refusals given.
+    pub refused: u64,
+    /// Holds expired by the timer.
+    pub expired: u64,
+    /// Runs loaded.
+    pub activations: u64,
+    /// Runs that went cold.
+    pub passivations: u64,
+    /// Panics caught.
+    pub panics: u64,
+    /// Runs in memory.
+    pub live: usize,
+    /// Live holds (as of the last events of each run).
+    pub holds: i64,
+    /// How late the last expiries were, milliseconds, at most.
+    pub expiry_late_ms: u64,
+}
+
+/// What a shard shares with its neighbours and knows of the log.
+pub(crate) struct Surroundings<T> {
+    pub number: u16,
+    pub shards: u16,
+    pub names: Arc<Names>,
+    pub directory: Arc<Directory>,
+    pub wheel: Wheel,
+    /// The last batch known durable.
+    pub durable: u64,
+    /// Where the log will go on, at the last look.
+    pub log_end: LogPoint,
+    /// Answers that need not wait.
+    pub answers: Vec<Done<T>>,
+    pub effects: Vec<Effect>,
+    pub known_plans: hashbrown::HashSet<berth_inventory::PlanHash>,
+    pub stats: ShardStats,
+    #[cfg(test)]
+    pub trap: Option<fn(&Command) -> bool>,
+}
+
+/// See the module.
+pub struct Shard<T> {
+    slots: HashMap<RunId, Slot<T>>,
+    around: Surroundings<T>,
+    /// Runs with work waiting in their slot that may go on.
+    backlog: std::collections::VecDeque<RunId>,
+    /// Runs lost to a panic whose last batch is not durable yet.
+    fenced: Vec<RunId>,
+    fired: Vec<Due>,
+    idle_ms: u64,
+    checkpoint_bytes: u64,
+    swept: UnixMillis,
+}
+
+impl<T> Shard<T> {
+    /// Shard `number` of `shards`, empty.
+    pub fn new(
+        number: u16,
+        shards: u16,
+        directory: Arc<Directory>,
+        names: Arc<Names>,
+        settings: &crate::settings::Settings,
+        now: UnixMillis,
+    ) -> Self {
+        Self {
+            slots: HashMap::new(),
+            around: Surroundings {
+                number,
+                shards,
+                names,
+                directory,
+                wheel: Wheel::new(now),
+                durable: 0,
+                log_end: LogPoint { lsn: 0, bytes: 0 },
+                answers: Vec::new(),
+                effects: Vec::new(),
+                known_plans: hashbrown::HashSet::new(),
+                stats: ShardStats::default(),
+                #[cfg(test)]
+                trap: None,
+            },
+            backlog: std::collections::VecDeque::new(),
+            fenced: Vec::new(),
+            fired: Vec::new(),
+            idle_ms: settings.idle.as_millis() as u64,
+            checkpoint_bytes: settings.checkpoint_bytes,
+            swept: now,
+        }
+    }
+
+    /// Its number.
+    pub fn number(&self) -> u16 {
+        self.around.number
+    }
+
+    /// Begins a drain: what is durable by now, where the log ends; then deadlines and waiting work.
+    pub fn begin(
+        &mut self,
+        now: UnixMillis,
+        durable: u64,
+        log_end: LogPoint,
+        batch: &mut Batch<T>,
+    ) {
+        self.around.durable = durable;
+        self.around.log_end = log_end;
+        self.lift_fences();
+        self.expire(now, batch);
+        self.work_off_backlog(now, batch);
+        self.sweep(now);
+    }
+
+    /// One command. Its answer goes to the batch, to [`Shard::take_answers`], or waits in its slot.
+    pub fn execute(&mut self, work: Work<T>, now: UnixMillis, batch: &mut Batch<T>) {
+        let around = &mut self.around;
+        if work.deadline <= now {
+            let late = now.since(work.deadline);
+            return around.tell(work.ticket, Err(Fault::DeadlineExceeded { late }));
+        }
+        let slot = match self.slots.entry(work.run.id) {
+            hashbrown::hash_map::Entry::Occupied(slot) => slot.into_mut(),
+            hashbrown::hash_map::Entry::Vacant(vacant) => {
+                if let Some(why) = work.run.refused.load_full() {
+                    let why = Arc::from(why.as_str());
+                    return around
+                        .tell(work.ticket, Err(Fault::Quarantined { run: work.run.id, why }));
+                }
+                let entry = Arc::clone(&work.run);
+                let slot = vacant.insert(Slot::new(entry, Place::Away(Errand::Load), now));
+                around.send(slot, Job::Load);
+                slot
+            }
+        };
+        slot.touched = now;
+        if slot.waiting.is_empty() && slot.may_go_on(batch.number) {
+            around.step(slot, work, now, batch);
+            if matches!(slot.place, Place::Away(Errand::Fence)) {
+                self.fenced.push(slot.entry.id);
+            }
+            return;
+        }
+        let bound = match Lane::of(&work.command) {
+            Lane::Finish => RUN_PERMITS as usize,
+            Lane::Take => RUN_WAITING_MAX,
+        };
+        if slot.waiting.len() >= bound {
+            let fault = Fault::Overloaded {
+                what: "the waiting line of this run",
+                retry_after: berth_inventory::Millis(RETRY_OVERLOADED_MS),
+            };
+            return around.tell(work.ticket, Err(fault));
+        }
+        if slot.waiting.is_empty() && matches!(slot.place, Place::Here(_)) {
+            self.backlog.push_back(slot.entry.id);
+        }
+        slot.waiting.push_back(work);
+    }
+
+    /// Answers that rest on durable state and need not wait for a group.
+    pub fn take_answers(&mut self) -> std::vec::Drain<'_, Done<T>> {
+        self.around.answers.drain(..)
+    }
+
+    /// What is to be done outside.
+    pub fn take_effects(&mut self) -> std::vec::Drain<'_, Effect> {
+        self.around.effects.drain(..)
+    }
+
+    /// Whether work waits here that a further drain could do (not work that waits for an errand).
+    pub fn has_backlog(&self) -> bool {
+        !self.backlog.is_empty()
+    }
+
+    /// Whether runs wait for their last batch to become durable before they are rebuilt.
+    pub fn has_fences(&self) -> bool {
+        !self.fenced.is_empty()
+    }
+
+    /// Shards of the node.
+    pub fn shards(&self) -> usize {
+        usize::from(self.around.shards)
+    }
+
+    /// Figures.
+    pub fn stats(&self) -> ShardStats {
+        let mut stats = self.around.stats;
+        stats.live = self.slots.len();
+        stats
+    }
+
+    /// The oldest log point that a restart would need for this shard's runs.
+    pub fn floor(&self) -> Option<LogPoint> {
+        // A minimum does not depend on the order of the map.
+        #[expect(clippy::iter_over_hash_type)]
+        let floor = {
+            let mut floor = None;
+            for slot in self.slots.values() {
+                if let Some(dirty) = slot.dirty {
+                    floor = Some(floor.map_or(dirty, |f: LogPoint| f.min(dirty)));
+                }
+            }
+            floor
+        };
+        floor
+    }
+
+    /// Looks at the state of one live run: for tests and for comparing a live node with its log.
+    pub fn peek(&self, run: RunId) -> Option<&Run> {
+        match &self.slots.get(&run)?.place {
+            Place::Here(live) => Some(&live.run),
+            Place::Away(_) => None,
+        }
+    }
+
+    fn expire(&mut self, now: UnixMillis, batch: &mut Batch<T>) {
+        let mut fired = core::mem::take(&mut self.fired);
+        self.around.wheel.advance(now, &mut fired);
+        for due in fired.drain(..) {
+            let Some(slot) = self.slots.get(&due.run) else { continue };
+            let work = Work {
+                run: Arc::clone(&slot.entry),
+                command: Command::Expire(due.hold),
+                deadline: UnixMillis::MAX,
+                ticket: None,
+            };
+            let touched = slot.touched;
+            self.execute(work, now, batch);
+            // A timer is no sign of interest: it does not keep a run from going cold.
+            if let Some(slot) = self.slots.get_mut(&due.run) {
+                slot.touched = touched;
+            }
+        }
+        self.fired = fired;
+    }
+
+    fn work_off_backlog(&mut self, now: UnixMillis, batch: &mut Batch<T>) {
+        for _ in 0..self.backlog.len() {
+            let Some(id) = self.backlog.pop_front() else { return };
+            let Some(slot) = self.slots.get_mut(&id) else { continue };
+            while slot.may_go_on(batch.number) {
+                let Some(work) = slot.waiting.front() else { break };
+                if !batch.has_room(Lane::of(&work.command), usize::from(self.around.shards)) {
+                    break;
+                }
+                let Some(work) = slot.waiting.pop_front() else { break };
+                if work.deadline <= now {
+                    let late = now.since(work.deadline);
+                    self.around.tell(work.ticket, Err(Fault::DeadlineExceeded { late }));
+                    continue;
+                }
+                self.around.step(slot, work, now, batch);
+            }
+            match slot.place {
+                Place::Here(_) if !slot.waiting.is_empty() => self.backlog.push_back(id),
+                Place::Away(Errand::Fence) => self.fenced.push(id),
+                _ => {}
+            }
+        }
+    }
+}
+
+impl<T> Slot<T> {
+    /// Whether its next command may be executed into batch `number` now.
+    fn may_go_on(&self, number: u64) -> bool {
+        matches!(self.place, Place::Here(_))
+            && (self.last_batch != number || self.batch_bytes < RUN_GROUP_BYTES_MAX)
+    }
+}
+
+impl<T> Surroundings<T> {
+    /// Tells at once.
+    fn tell(&mut self, ticket: Option<T>, outcome: Outcome) {
+        if let Some(ticket) = ticket {
+            self.answers.push(Done { ticket, outcome });
+        }
+    }
+
+    /// Sends a job to the run's actor, under a new epoch.
+    fn send(&mut self, slot: &mut Slot<T>, job: Job) {
+        slot.epoch += 1;
+        self.effects.push(Effect::Start { run: Arc::clone(&slot.entry), epoch: slot.epoch, job });
+    }
+
+    /// What a version is told as: a run without journaled event has none.
+    fn told(live: &Live) -> Version {
+        if live.unborn.is_some() { Version(0) } else { live.run.version() }
+    }
+}

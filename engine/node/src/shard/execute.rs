@@ -1,0 +1,194 @@
+//! Per command: decide, apply, encode, park. A panic costs the run its state, nobody else.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use berth_inventory::{
+    Answer, Changes, Command, Event, Millis, RunIndex, Said, UnixMillis, Verdict, Version,
+};
+
+use super::slot::{Errand, Live, Place, Slot};
+use super::{ShardStats, Surroundings};
+use crate::ask::{Done, Fault, Work};
+use crate::batch::Batch;
+use crate::published::{Head, RowChange};
+use crate::settings::{RETRY_RECOVERING_MS, RUN_PERMITS};
+use crate::wheel::Due;
+
+impl<T> Surroundings<T> {
+    /// Executes one command of a run that is here.
+    pub(super) fn step(
+        &mut self,
+        slot: &mut Slot<T>,
+        work: Work<T>,
+        now: UnixMillis,
+        batch: &mut Batch<T>,
+    ) {
+        let Place::Here(live) = &mut slot.place else {
+            unreachable!("only a run that is here executes");
+        };
+        let Work { mut command, ticket, .. } = work;
+        let index = *slot.entry.index.get().expect("a live run has its number");
+        let before = batch.section.len_bytes();
+        let mark = batch.mark();
+        self.give_names(live, index, &mut command);
+        #[cfg(test)]
+        let trap = self.trap;
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            let outcome = self.decide_and_apply(live, &slot.entry, index, &command, now, batch);
+            // The trap of the tests springs when everything of the command is in the batch.
+            #[cfg(test)]
+            assert!(!trap.is_some_and(|trap| trap(&command)), "the test's trap");
+            outcome
+        }));
+        self.stats.executed += 1;
+        slot.executed += 1;
+        match outcome {
+            Ok((answer, wrote)) => {
+                if slot.executed >= RUN_PERMITS {
+                    slot.executed = 0;
+                    slot.entry.filter.rotate(live.run.remembered());
+                }
+                if wrote {
+                    let bytes = batch.section.len_bytes() - before;
+                    slot.wrote(batch.number, bytes, self.log_end);
+                }
+                let Some(ticket) = ticket else { return };
+                let done = Done { ticket, outcome: Ok(answer) };
+                if slot.last_batch > self.durable {
+                    batch.done.push(done);
+                } else {
+                    self.answers.push(done);
+                }
+            }
+            Err(_) => {
+                batch.truncate(&mark);
+                self.lost(slot, ticket, now);
+            }
+        }
+    }
+
+    /// The ids that only the node can draw.
+    fn give_names(&mut self, live: &Live, index: RunIndex, command: &mut Command) {
+        match command {
+            Command::Reserve(reserve) => reserve.hold = self.names.draw_hold(index),
+            Command::Confirm(confirm) if live.run.needs_pnr_block() => {
+                confirm.pnr_block = Some(self.directory.draw_block());
+            }
+            _ => {}
+        }
+    }
+
+    fn decide_and_apply(
+        &mut self,
+        live: &mut Live,
+        entry: &Arc<crate::directory::RunEntry>,
+        index: RunIndex,
+        command: &Command,
+        now: UnixMillis,
+        batch: &mut Batch<T>,
+    ) -> (Answer, bool) {
+        let (said, wrote) = match live.run.decide(command, now) {
+            Verdict::Known(said) => (said, false),
+            Verdict::Refused(refusal) => {
+                self.stats.refused += 1;
+                (Said::Refused(Box::new(refusal)), false)
+            }
+            Verdict::Take { events, then } => {
+                let announce = live.unborn.take().map(|created| {
+                    let hash = created.plan;
+                    if self.known_plans.insert(hash) {
+                        batch.section.plan_text(hash, entry.plan_text());
+                    }
+                    let first = Event::RunCreated(created);
+                    batch.section.push(index, now, Version(1), &first);
+                    entry.journaled.store(true, core::sync::atomic::Ordering::Relaxed);
+                    Arc::clone(entry)
+                });
+                let mut changes = Changes::default();
+                let holds = live.run.live_holds();
+                for event in &events {
+                    live.run.apply(event, now, &mut changes);
+                    batch.section.push(index, now, live.run.version(), event);
+                    self.note(live, index, event, now);
+                }
+                self.stats.events += events.len() as u64;
+                self.stats.holds += live.run.live_holds() as i64 - holds as i64;
+                let run = &live.run;
+                let rows = changes
+                    .berths
+                    .iter()
+                    .map(|berth| RowChange { berth: *berth, masks: run.masks(*berth) });
+                let published = Arc::clone(&live.published);
+                batch.add_publication(published, Head::of(run), rows, announce);
+                (live.run.say(then), true)
+            }
+        };
+        (Answer { version: Self::told(live), at: now, said }, wrote)
+    }
+
+    /// What an event means for the shard: deadlines to watch, blocks to find runs by.
+    fn note(&mut self, live: &Live, index: RunIndex, event: &Event, now: UnixMillis) {
+        let run = live.run.id();
+        match event {
+            Event::Held { hold, expires_at, .. } | Event::Extended { hold, expires_at, .. } => {
+                self.wheel.add(Due { at: *expires_at, run, hold: *hold });
+            }
+            Event::HoldsExtended { .. } => {
+                for (hold, at) in live.run.deadlines() {
+                    self.wheel.add(Due { at, run, hold });
+                }
+            }
+            Event::Expired { hold } => {
+                self.stats.expired += 1;
+                if let Some(view) = live.run.hold_view(*hold) {
+                    let late = now.since(view.expires_at).0;
+                    self.stats.expiry_late_ms = self.stats.expiry_late_ms.max(late);
+                }
+            }
+            Event::PnrBlockLeased { block } => self.directory.lease_block(*block, index),
+            _ => {}
+        }
+    }
+
+    /// A panic: the state is suspect and dropped; what came before the command stands.
+    fn lost(&mut self, slot: &mut Slot<T>, ticket: Option<T>, now: UnixMillis) {
+        self.stats.panics += 1;
+        let run = slot.entry.id;
+        if slot.panicked(now) {
+            let why = format!(
+                "its commands met {} panics within a minute; report the log, restart the node",
+                crate::settings::QUARANTINE_PANICS
+            );
+            tracing::error!(%run, "run is quarantined");
+            slot.entry.refused.store(Some(Arc::new(why)));
+        } else {
+            tracing::error!(%run, "a command of this run met a panic; rebuilding it from the log");
+        }
+        slot.place = Place::Away(Errand::Fence);
+        slot.snapshot_under_way = None;
+        // A text may have gone with the truncated events; writing one twice does no harm.
+        self.known_plans.clear();
+        let retry_after = Millis(RETRY_RECOVERING_MS);
+        self.tell(ticket, Err(Fault::Recovering { run, retry_after }));
+    }
+}
+
+impl ShardStats {
+    /// Both shards' figures together.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            executed: self.executed + other.executed,
+            events: self.events + other.events,
+            refused: self.refused + other.refused,
+            expired: self.expired + other.expired,
+            activations: self.activations + other.activations,
+            passivations: self.passivations + other.passivations,
+            panics: self.panics + other.panics,
+            live: self.live + other.live,
+            holds: self.holds + other.holds,
+            expiry_late_ms: self.expiry_late_ms.max(other.expiry_late_ms),
+        }
+    }
+}

@@ -1,0 +1,278 @@
+//! The life of a slot: loaded, lent for a snapshot, going cold, lost and rebuilt.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+use berth_inventory::{Command, Millis, Run, RunId, UnixMillis, Version};
+
+use super::slot::{Errand, Live, LogPoint, Place, Slot};
+use super::{Effect, Job, JobDone, Shard, Surroundings};
+use crate::ask::{Fault, Work};
+use crate::batch::Batch;
+use crate::directory::RunEntry;
+use crate::published::Published;
+use crate::settings::SNAPSHOTS_AT_ONCE;
+use crate::wheel::Due;
+
+/// How often idle and dirty runs are looked for, milliseconds.
+const SWEEP_MS: u64 = 1_000;
+
+/// Grace for the live holds of a recovered run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Grace {
+    /// Holds with an earlier deadline get this one.
+    pub until: UnixMillis,
+    /// The last durable stamp before the restart.
+    pub as_of: UnixMillis,
+    /// Grace on top of a hold's 15 minutes.
+    pub span: Millis,
+}
+
+impl<T> Shard<T> {
+    /// A run that recovery replayed: live before the listeners answer.
+    pub fn install(
+        &mut self,
+        entry: &Arc<RunEntry>,
+        run: Box<Run>,
+        dirty: Option<LogPoint>,
+        grace: Option<Grace>,
+        now: UnixMillis,
+        batch: &mut Batch<T>,
+    ) {
+        let published = Arc::new(Published::of(&run));
+        entry.published.store(Some(Arc::clone(&published)));
+        let mut slot = Slot::new(Arc::clone(entry), Place::Away(Errand::Load), now);
+        slot.dirty = dirty;
+        self.around.come_home(&mut slot, Live { run, published, unborn: None });
+        self.slots.insert(entry.id, slot);
+        if let Some(Grace { until, as_of, span }) = grace {
+            let command = Command::Grace { until, as_of, span };
+            let run = Arc::clone(entry);
+            self.execute(
+                Work { run, command, deadline: UnixMillis::MAX, ticket: None },
+                now,
+                batch,
+            );
+        }
+    }
+
+    /// A job came back. An answer to an older hand-over is dropped.
+    pub fn finished(
+        &mut self,
+        id: RunId,
+        epoch: u32,
+        done: JobDone,
+        now: UnixMillis,
+        batch: &mut Batch<T>,
+    ) {
+        let Some(slot) = self.slots.get_mut(&id).filter(|slot| slot.epoch == epoch) else {
+            return;
+        };
+        let Place::Away(errand) = slot.place else { return };
+        match (errand, done) {
+            (Errand::Load | Errand::Rebuild, JobDone::Loaded { run, published }) => {
+                slot.entry.published.store(Some(Arc::clone(&published)));
+                self.around.come_home(slot, Live { run, published, unborn: None });
+            }
+            (Errand::Load | Errand::Rebuild, JobDone::Fresh { run, published, created }) => {
+                if slot.entry.index.get().is_none() {
+                    self.around.directory.number(&slot.entry, run.plan());
+                    // Numbered, but without an event until it sells something.
+                    slot.entry.journaled.store(false, Relaxed);
+                }
+                self.around.come_home(slot, Live { run, published, unborn: Some(created) });
+            }
+            (Errand::Encode, JobDone::Encoded(run)) => Surroundings::<T>::give_back(slot, run),
+            (Errand::Passivate, JobDone::Passivated(run)) => {
+                slot.snapshotted(run.version());
+                if slot.waiting.is_empty() && slot.dirty.is_none() {
+                    return self.go_cold(id);
+                }
+                Surroundings::<T>::give_back(slot, run);
+            }
+            (Errand::Encode | Errand::Passivate, JobDone::Failed { why, run: Some(run) }) => {
+                tracing::error!(run = %id, why, "snapshot failed; the log keeps the events");
+                slot.snapshot_under_way = None;
+                Surroundings::<T>::give_back(slot, run);
+            }
+            (_, JobDone::Failed { why, .. }) => return self.take_out_of_service(id, &why),
+            (errand, _) => unreachable!("an errand of {errand:?} came back with another's result"),
+        }
+        if errand == Errand::Load {
+            self.around.stats.activations += 1;
+        }
+        self.backlog.push_back(id);
+        self.work_off_backlog(now, batch);
+    }
+
+    /// A checkpoint snapshot of `version` is durable.
+    pub fn snapshot_durable(&mut self, id: RunId, version: Version) {
+        if let Some(slot) = self.slots.get_mut(&id) {
+            slot.snapshotted(version);
+        }
+    }
+
+    /// The run's actor died with whatever it had: the state is rebuilt from the journal.
+    pub fn died(&mut self, id: RunId, epoch: u32, now: UnixMillis) {
+        let Some(slot) = self.slots.get_mut(&id).filter(|slot| slot.epoch == epoch) else {
+            return;
+        };
+        if !matches!(slot.place, Place::Away(_)) {
+            return;
+        }
+        self.around.stats.panics += 1;
+        slot.snapshot_under_way = None;
+        if slot.panicked(now) {
+            return self.take_out_of_service(id, "its actor died three times within a minute");
+        }
+        slot.place = Place::Away(Errand::Fence);
+        self.fenced.push(id);
+        self.lift_fences();
+    }
+
+    /// Runs lost to a panic are rebuilt once everything they wrote before is durable.
+    pub(super) fn lift_fences(&mut self) {
+        for id in core::mem::take(&mut self.fenced) {
+            let Some(slot) = self.slots.get_mut(&id) else { continue };
+            if slot.last_batch > self.around.durable {
+                self.fenced.push(id);
+            } else if let Some(why) = slot.entry.refused.load_full() {
+                self.take_out_of_service(id, &why);
+            } else {
+                slot.place = Place::Away(Errand::Rebuild);
+                self.around.send(slot, Job::Rebuild);
+            }
+        }
+    }
+
+    /// Once a second: idle runs go cold, dirty ones are snapshotted, oldest events first.
+    pub(super) fn sweep(&mut self, now: UnixMillis) {
+        if now.since(self.swept).0 < SWEEP_MS {
+            return;
+        }
+        self.swept = now;
+        let horizon = self.checkpoint_bytes / 2;
+        let end = self.around.log_end;
+        let (mut idle, mut dirty, mut under_way) = (Vec::new(), Vec::new(), 0);
+        // Both lists are sorted below; counting does not depend on the order of the map.
+        #[expect(clippy::iter_over_hash_type)]
+        for slot in self.slots.values() {
+            let busy = slot.snapshot_under_way.is_some();
+            under_way += usize::from(busy);
+            let Place::Here(live) = &slot.place else { continue };
+            if busy || slot.last_batch > self.around.durable && slot.dirty.is_none() {
+                continue;
+            }
+            let untouched = now.since(slot.touched).0 >= self.idle_ms;
+            if untouched && slot.waiting.is_empty() && live.run.live_holds() == 0 {
+                idle.push((slot.touched, slot.entry.id));
+            } else if let Some(point) = slot.dirty
+                && end.bytes.saturating_sub(point.bytes) > horizon
+            {
+                dirty.push((point, slot.entry.id));
+            }
+        }
+        idle.sort_unstable();
+        dirty.sort_unstable();
+        let mut room = SNAPSHOTS_AT_ONCE.saturating_sub(under_way);
+        for (_, id) in dirty {
+            if room == 0 {
+                break;
+            }
+            self.lend(id, false);
+            room -= 1;
+        }
+        for (_, id) in idle {
+            let clean = self.slots.get(&id).is_some_and(|slot| slot.dirty.is_none());
+            if clean {
+                self.go_cold(id);
+            } else if room > 0 {
+                self.lend(id, true);
+                room -= 1;
+            }
+        }
+    }
+
+    /// Has every dirty run snapshotted, for a clean stop. Returns how many are still dirty.
+    pub fn snapshot_all(&mut self) -> usize {
+        let mut dirty = Vec::new();
+        // Sorted below.
+        #[expect(clippy::iter_over_hash_type)]
+        for slot in self.slots.values() {
+            if let Some(point) = slot.dirty {
+                dirty.push((point, slot.entry.id, slot.snapshot_under_way.is_none()));
+            }
+        }
+        dirty.sort_unstable();
+        let idle = dirty.iter().filter(|(.., idle)| *idle);
+        let begin: Vec<_> = idle.map(|(_, id, _)| *id).take(SNAPSHOTS_AT_ONCE * 8).collect();
+        for id in begin {
+            self.lend(id, false);
+        }
+        dirty.len()
+    }
+
+    /// Dirty runs, by name: what a stop that ran out of time did not snapshot.
+    pub fn dirty_runs(&self) -> Vec<RunId> {
+        let dirty = self.slots.values().filter(|slot| slot.dirty.is_some());
+        let mut dirty: Vec<_> = dirty.map(|slot| slot.entry.id).collect();
+        dirty.sort_unstable();
+        dirty
+    }
+
+    fn lend(&mut self, id: RunId, passivate: bool) {
+        let Some(slot) = self.slots.get_mut(&id) else { return };
+        let errand = if passivate { Errand::Passivate } else { Errand::Encode };
+        let place = core::mem::replace(&mut slot.place, Place::Away(errand));
+        let Place::Here(live) = place else {
+            slot.place = place;
+            return;
+        };
+        slot.snapshot_under_way = Some(live.run.version());
+        slot.published = Some(live.published);
+        let batch = slot.last_batch;
+        self.around.send(slot, Job::Snapshot { state: live.run, batch, passivate });
+    }
+
+    fn go_cold(&mut self, id: RunId) {
+        if let Some(slot) = self.slots.remove(&id) {
+            debug_assert!(slot.waiting.is_empty(), "a run with waiting work went cold");
+            self.around.stats.passivations += 1;
+            self.around.effects.push(Effect::Stop(slot.entry));
+        }
+    }
+
+    /// Its waiting commands are refused by name; so is everything later, until a restart.
+    fn take_out_of_service(&mut self, id: RunId, why: &str) {
+        tracing::error!(run = %id, why, "run is out of service");
+        let Some(mut slot) = self.slots.remove(&id) else { return };
+        slot.entry.refused.store(Some(Arc::new(why.to_owned())));
+        for work in slot.waiting.drain(..) {
+            let fault = Fault::Quarantined { run: id, why: Arc::from(why) };
+            self.around.tell(work.ticket, Err(fault));
+        }
+        self.around.effects.push(Effect::Stop(slot.entry));
+    }
+}
+
+impl<T> Surroundings<T> {
+    /// A run's state enters its slot for the first time, or anew after a panic.
+    fn come_home(&mut self, slot: &mut Slot<T>, live: Live) {
+        let run = live.run.id();
+        for (hold, at) in live.run.deadlines() {
+            self.wheel.add(Due { at, run, hold });
+        }
+        self.stats.holds += live.run.live_holds() as i64;
+        if live.unborn.is_none() {
+            self.known_plans.insert(live.run.plan().hash());
+        }
+        slot.entry.filter.rotate(live.run.remembered());
+        slot.place = Place::Here(live);
+    }
+
+    /// A lent state comes back.
+    fn give_back(slot: &mut Slot<T>, run: Box<Run>) {
+        let published = slot.published.take().expect("lent with its published side");
+        slot.place = Place::Here(Live { run, published, unborn: None });
+    }
+}

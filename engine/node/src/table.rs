@@ -1,0 +1,142 @@
+//! What a reader is told of a run: from its published words, or from its plan while it is cold and
+//! has no event. Never activates anything.
+
+use std::sync::Arc;
+
+use berth_inventory::{
+    BerthIndex, LegRange, Plan, PoolIndex, RunCreated, RunId, UnixMillis, Version,
+};
+
+use crate::published::{BerthState, Published};
+
+/// The state of one pool's sale for one journey.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SaleStatus {
+    /// So many berths are free.
+    Available(u16),
+    /// None is free.
+    SoldOut,
+    /// Sale begins then.
+    NotOpen(UnixMillis),
+    /// Sale has ended or was closed.
+    Closed,
+}
+
+/// One pool for one journey.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PoolRow {
+    /// Which pool of the plan.
+    pub pool: PoolIndex,
+    /// Whether one can buy, and how many are left.
+    pub status: SaleStatus,
+}
+
+enum Source {
+    Published(Arc<Published>),
+    Plan { plan: Arc<Plan>, created: Box<RunCreated> },
+}
+
+/// See the module.
+pub struct RunTable {
+    id: RunId,
+    source: Source,
+}
+
+impl RunTable {
+    /// From what a run has published.
+    pub fn published(id: RunId, published: Arc<Published>) -> Self {
+        Self { id, source: Source::Published(published) }
+    }
+
+    /// From the plan of a run that has no event yet.
+    pub fn untouched(plan: Arc<Plan>, created: RunCreated) -> Self {
+        Self { id: created.run, source: Source::Plan { plan, created: Box::new(created) } }
+    }
+
+    /// Which run.
+    pub fn id(&self) -> RunId {
+        self.id
+    }
+
+    /// Its train.
+    pub fn plan(&self) -> &Arc<Plan> {
+        match &self.source {
+            Source::Published(published) => published.plan(),
+            Source::Plan { plan, .. } => plan,
+        }
+    }
+
+    /// 00:00 of the start date.
+    pub fn midnight(&self) -> UnixMillis {
+        match &self.source {
+            Source::Published(published) => published.midnight(),
+            Source::Plan { created, .. } => created.midnight,
+        }
+    }
+
+    /// The version that is told now, and the stamp it is of; zeros for an untouched run.
+    pub fn version(&self) -> (Version, UnixMillis) {
+        match &self.source {
+            Source::Published(published) => published.read(|p| (p.head().version, p.head().as_of)),
+            Source::Plan { .. } => (Version(0), UnixMillis(0)),
+        }
+    }
+
+    /// Every pool that sells `legs`, in the plan's order, all of one version.
+    pub fn rows(&self, legs: LegRange, now: UnixMillis) -> (Version, Vec<PoolRow>) {
+        let plan = self.plan();
+        let pools = || {
+            (0..plan.pools().len()).map(|p| PoolIndex(p as u8)).filter(|pool| {
+                let pool = plan.pool(*pool);
+                (pool.board.0..=pool.board.1).contains(&legs.from)
+                    && (pool.alight.0..=pool.alight.1).contains(&legs.to)
+            })
+        };
+        let gone = now >= plan.departure(self.midnight(), legs.from);
+        let row = |pool: PoolIndex, closed: bool, opens: UnixMillis, free: u16| {
+            let status = if opens > now && !gone {
+                SaleStatus::NotOpen(opens)
+            } else if gone || closed {
+                SaleStatus::Closed
+            } else if free == 0 {
+                SaleStatus::SoldOut
+            } else {
+                SaleStatus::Available(free)
+            };
+            PoolRow { pool, status }
+        };
+        match &self.source {
+            Source::Published(published) => published.read(|p| {
+                let head = p.head();
+                let closed = |pool: PoolIndex| head.retired || head.closed >> pool.0 & 1 == 1;
+                let rows = pools()
+                    .map(|pool| row(pool, closed(pool), p.opens(pool), p.free(pool, legs) as u16));
+                (head.version, rows.collect())
+            }),
+            Source::Plan { plan, created } => {
+                let opens = |pool: PoolIndex| created.opens[usize::from(pool.0)];
+                let rows =
+                    pools().map(|pool| row(pool, false, opens(pool), plan.capacity(pool, legs)));
+                (Version(0), rows.collect())
+            }
+        }
+    }
+
+    /// The state of every berth over a journey, in the plan's order, all of one version.
+    pub fn berths(&self, legs: LegRange) -> (Version, Vec<BerthState>) {
+        let plan = self.plan();
+        let all = || (0..plan.berths().len()).map(|berth| BerthIndex(berth as u16));
+        match &self.source {
+            Source::Published(published) => published.read(|p| {
+                (p.head().version, all().map(|berth| p.berth_state(berth, legs)).collect())
+            }),
+            Source::Plan { plan, .. } => {
+                let state = |berth| match plan.berth_legs(berth).contains(legs) {
+                    true => BerthState::Free,
+                    false => BerthState::Blocked,
+                };
+                (Version(0), all().map(state).collect())
+            }
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! The state of the node that every request looks at: a few atomics, no lock.
+
+use core::sync::atomic::{
+    AtomicBool, AtomicU8, AtomicU64,
+    Ordering::{Acquire, Relaxed, Release},
+};
+use std::sync::{Arc, OnceLock};
+
+use berth_inventory::Command;
+
+use crate::ask::{Fault, Lane};
+
+/// Whether the node takes commands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Health {
+    /// Recovery has not ended.
+    Recovering = 0,
+    /// All is well.
+    Serving = 1,
+    /// Shutting down: what came in is finished, nothing new is taken.
+    Draining = 2,
+    /// An append or a sync failed: only a restart brings the journal back.
+    JournalFailed = 3,
+}
+
+/// See the module.
+pub struct Vitals {
+    health: AtomicU8,
+    journal_fault: OnceLock<Arc<str>>,
+    disk_short: AtomicBool,
+    disk_free: AtomicU64,
+    log_bytes: AtomicU64,
+    min_free: u64,
+    max_log: Option<u64>,
+}
+
+impl Vitals {
+    /// A node that is recovering, with the bounds of its settings.
+    pub fn new(min_free: u64, max_log: Option<u64>) -> Self {
+        Self {
+            health: AtomicU8::new(Health::Recovering as u8),
+            journal_fault: OnceLock::new(),
+            disk_short: AtomicBool::new(false),
+            disk_free: AtomicU64::new(u64::MAX),
+            log_bytes: AtomicU64::new(0),
+            min_free,
+            max_log,
+        }
+    }
+
+    /// The health now.
+    pub fn health(&self) -> Health {
+        match self.health.load(Acquire) {
+            0 => Health::Recovering,
+            1 => Health::Serving,
+            2 => Health::Draining,
+            _ => Health::JournalFailed,
+        }
+    }
+
+    /// Recovery is over. Has no effect once the journal failed.
+    pub fn serve(&self) {
+        let (from, to) = (Health::Recovering as u8, Health::Serving as u8);
+        let _ = self.health.compare_exchange(from, to, Release, Relaxed);
+    }
+
+    /// Takes nothing new from here on.
+    pub fn drain(&self) {
+        for from in [Health::Recovering, Health::Serving] {
+            let to = Health::Draining as u8;
+            let _ = self.health.compare_exchange(from as u8, to, Release, Relaxed);
+        }
+    }
+
+    /// The journal failed, for good; the first cause is kept.
+    pub fn fail_journal(&self, why: &str) {
+        let _ = self.journal_fault.set(Arc::from(why));
+        self.health.store(Health::JournalFailed as u8, Release);
+    }
+
+    /// The first cause, once the journal failed.
+    pub fn journal_fault(&self) -> Option<Fault> {
+        let why = self.journal_fault.get()?;
+        Some(Fault::JournalFailed { why: Arc::clone(why) })
+    }
+
+    /// Notes what is free on the disk and how long the log is; whether new holds stop or resume.
+    pub fn measure(&self, free: u64, log_bytes: u64) -> bool {
+        self.disk_free.store(free, Relaxed);
+        self.log_bytes.store(log_bytes, Relaxed);
+        let short = free < self.min_free || self.max_log.is_some_and(|max| log_bytes > max);
+        self.disk_short.swap(short, Relaxed) != short
+    }
+
+    /// Bytes free at the last look.
+    pub fn disk_free(&self) -> u64 {
+        self.disk_free.load(Relaxed)
+    }
+
+    /// Whether new holds are refused for lack of space.
+    pub fn disk_short(&self) -> bool {
+        self.disk_short.load(Relaxed)
+    }
+
+    /// Whether a command may go in at all.
+    pub fn admit(&self, command: &Command) -> Result<(), Fault> {
+        match self.health() {
+            Health::Serving => {}
+            Health::JournalFailed => {
+                return Err(self.journal_fault().unwrap_or(Fault::Draining));
+            }
+            Health::Recovering | Health::Draining => return Err(Fault::Draining),
+        }
+        let grows = Lane::of(command) == Lane::Take && !is_read(command);
+        if grows && self.disk_short() {
+            let (free, min) = (self.disk_free(), self.min_free);
+            let why = match self.max_log {
+                Some(max) if self.log_bytes.load(Relaxed) > max => {
+                    format!(
+                        "the log is {} bytes long, --max-log-bytes is {max}",
+                        self.log_bytes.load(Relaxed)
+                    )
+                }
+                _ => format!("the disk has {free} bytes free, min_free_bytes is {min}"),
+            };
+            return Err(Fault::DiskFull { why: Arc::from(why) });
+        }
+        Ok(())
+    }
+}
+
+/// Commands that never write.
+pub(crate) const fn is_read(command: &Command) -> bool {
+    matches!(command, Command::GetHold(_) | Command::GetBooking(_) | Command::GetRun)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_journal_stays_failed_and_keeps_its_first_cause() {
+        let vitals = Vitals::new(100, None);
+        vitals.serve();
+        assert!(vitals.admit(&Command::GetRun).is_ok());
+        vitals.fail_journal("fdatasync: EIO");
+        vitals.fail_journal("another");
+        vitals.serve();
+        vitals.drain();
+        assert_eq!(vitals.health(), Health::JournalFailed);
+        let Err(Fault::JournalFailed { why }) = vitals.admit(&Command::GetRun) else {
+            panic!("a failed journal admits nothing");
+        };
+        assert_eq!(&*why, "fdatasync: EIO");
+    }
+
+    #[test]
+    fn a_full_disk_refuses_new_holds_first() {
+        let vitals = Vitals::new(100, Some(1_000));
+        vitals.serve();
+        let reserve = Command::Retire(berth_inventory::RequestMark {
+            id: berth_inventory::RequestId(1),
+            digest: 1,
+        });
+        assert!(vitals.admit(&reserve).is_ok());
+        assert!(vitals.measure(99, 0), "a change is told once");
+        assert!(!vitals.measure(98, 0));
+        assert!(matches!(vitals.admit(&reserve), Err(Fault::DiskFull { .. })));
+        let expire = Command::Expire(berth_inventory::HoldId(1));
+        assert!(vitals.admit(&expire).is_ok(), "expiry goes on");
+        assert!(vitals.measure(100, 1_000));
+        assert!(vitals.admit(&reserve).is_ok());
+        assert!(vitals.measure(100, 1_001), "so does a log that grew too long");
+    }
+}

@@ -1,0 +1,184 @@
+//! The journal thread: forms groups, makes them durable, publishes, then answers. In this order.
+//!
+//! It swaps every shard's batch for an empty one, writes them as one frame with one append and one
+//! sync, without linger and without spinning; while it syncs, the next group fills. A failed append
+//! or sync ends the journal for good: whoever waits is told, now and later.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::thread::{JoinHandle, Thread};
+use std::time::{Duration, Instant};
+
+use berth_node::{Batch, Fault, Front, Health, LogPoint, Outcome};
+use berth_persistence::{CommitLog, Durability, LogError, NONE_WRITE_EVERY_MS, NodeRecord};
+use tokio::sync::watch;
+
+use crate::clock::Clock;
+use crate::reply::Ticket;
+use crate::shared::{LogEnd, ShardShared};
+
+/// Wakes the journal thread; one wake in flight at most.
+#[derive(Clone)]
+pub(crate) struct JournalHandle {
+    kicked: Arc<AtomicBool>,
+    thread: Arc<std::sync::OnceLock<Thread>>,
+}
+
+impl JournalHandle {
+    pub fn new() -> Self {
+        Self { kicked: Arc::default(), thread: Arc::default() }
+    }
+
+    /// Something waits to be written, or the thread should look whether it must stop.
+    pub fn kick(&self) {
+        if !self.kicked.swap(true, SeqCst)
+            && let Some(thread) = self.thread.get()
+        {
+            thread.unpark();
+        }
+    }
+}
+
+/// What the journal thread is made of.
+pub(crate) struct Journal {
+    pub log: Box<dyn CommitLog>,
+    pub durability: Durability,
+    pub shards: Vec<Arc<ShardShared>>,
+    pub front: Arc<Front>,
+    pub health: watch::Sender<Health>,
+    pub log_end: Arc<LogEnd>,
+    pub clock: Clock,
+    pub stop: Arc<AtomicBool>,
+    /// The last durable frame, for those who follow the log.
+    pub durable_lsn: watch::Sender<u64>,
+}
+
+impl Journal {
+    /// Starts the thread. It ends after `stop` is set and everything is written, with the log.
+    pub fn start(self, handle: &JournalHandle) -> std::io::Result<JoinHandle<Box<dyn CommitLog>>> {
+        let kicked = Arc::clone(&handle.kicked);
+        let thread = std::thread::Builder::new()
+            .name("berth-journal".into())
+            .spawn(move || self.run(&kicked))?;
+        let _ = handle.thread.set(thread.thread().clone());
+        handle.kick();
+        Ok(thread)
+    }
+
+    fn run(mut self, kicked: &AtomicBool) -> Box<dyn CommitLog> {
+        let mut group: Vec<_> = self.shards.iter().map(|_| Batch::new(0)).collect();
+        let mut written = Instant::now();
+        loop {
+            let stopping = self.stop.load(SeqCst);
+            let worked = self.commit(&mut group);
+            if self.durability == Durability::None {
+                let every = Duration::from_millis(NONE_WRITE_EVERY_MS);
+                if written.elapsed() >= every || stopping {
+                    written = Instant::now();
+                    if let Err(fault) = self.log.sync(Durability::Process) {
+                        self.fail(&fault);
+                    }
+                }
+            }
+            if worked {
+                continue;
+            }
+            if stopping {
+                return self.log;
+            }
+            if !kicked.swap(false, SeqCst) {
+                match self.durability {
+                    Durability::None => {
+                        std::thread::park_timeout(Duration::from_millis(NONE_WRITE_EVERY_MS));
+                    }
+                    Durability::Power | Durability::Process => std::thread::park(),
+                }
+                kicked.store(false, SeqCst);
+            }
+        }
+    }
+
+    /// One group; whether there was anything to do.
+    fn commit(&mut self, group: &mut [Batch<Ticket>]) -> bool {
+        let mut worked = false;
+        for (shard, spare) in self.shards.iter().zip(&mut *group) {
+            let mut batch = shard.batch();
+            spare.reuse(batch.number);
+            if !batch.is_empty() {
+                worked = true;
+                spare.number = batch.number + 1;
+                core::mem::swap(&mut *batch, spare);
+            }
+        }
+        if !worked {
+            return false;
+        }
+        let outcome = self.write(group);
+        if let Err(fault) = &outcome {
+            self.fail(fault);
+        }
+        let fault = self.front.vitals.journal_fault();
+        for (shard, batch) in self.shards.iter().zip(group) {
+            if batch.is_empty() {
+                continue;
+            }
+            match &fault {
+                None => {
+                    batch.publish();
+                    shard.set_durable(batch.number);
+                    batch.done.drain(..).for_each(|done| done.ticket.complete(done.outcome));
+                }
+                Some(fault) => tell_failed(batch, fault),
+            }
+        }
+        true
+    }
+
+    fn write(&mut self, group: &[Batch<Ticket>]) -> Result<(), LogError> {
+        let sections: Vec<_> = group
+            .iter()
+            .enumerate()
+            .filter(|(_, batch)| !batch.section.is_empty())
+            .map(|(shard, batch)| (shard as u16, &batch.section))
+            .collect();
+        if sections.is_empty() {
+            // Only answers that waited for an earlier group: nothing to write.
+            return Ok(());
+        }
+        let bytes: usize = sections.iter().map(|(_, section)| section.len_bytes()).sum();
+        let begun = Instant::now();
+        let lsn = self.log.append(&[], &sections)?;
+        let appended = Instant::now();
+        self.log.sync(self.durability)?;
+        metrics::histogram!("berth_journal_group_bytes").record(bytes as f64);
+        metrics::histogram!("berth_journal_sync_seconds").record(appended.elapsed().as_secs_f64());
+        metrics::histogram!("berth_journal_group_seconds").record(begun.elapsed().as_secs_f64());
+        self.log_end.set(LogPoint { lsn: lsn.0 + 1, bytes: self.log.bytes() });
+        self.durable_lsn.send_replace(lsn.0);
+        Ok(())
+    }
+
+    fn fail(&self, fault: &LogError) {
+        tracing::error!(%fault, "the journal failed; mutations are refused until a restart");
+        self.front.vitals.fail_journal(&fault.to_string());
+        self.health.send_replace(Health::JournalFailed);
+    }
+}
+
+impl Journal {
+    /// Writes a node record of its own frame before the thread starts or after it ended.
+    pub fn record(log: &mut dyn CommitLog, record: NodeRecord) -> Result<u64, LogError> {
+        let lsn = log.append(&[record], &[])?;
+        log.sync(Durability::Power)?;
+        Ok(lsn.0)
+    }
+}
+
+/// Whether a parked command took effect is unknown until the disk is read again: that is said to
+/// everybody, answers that rest on the lost group included.
+fn tell_failed(batch: &mut Batch<Ticket>, fault: &Fault) {
+    for done in batch.done.drain(..) {
+        let outcome: Outcome = Err(fault.clone());
+        done.ticket.complete(outcome);
+    }
+}

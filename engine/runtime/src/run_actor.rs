@@ -1,0 +1,134 @@
+//! The actor of one live run: what the run needs done off the hot path. Load, rebuild, snapshot.
+//!
+//! It has the run's state only while a job lends it. Jobs block on files, so each runs on a thread
+//! for blocking work; a panic there ends the actor, and its supervisor has the run rebuilt.
+
+use std::sync::Arc;
+
+use berth_inventory::{Plan, Run, UnixMillis};
+use berth_node::{Calendar, Job, JobDone, Published, RunEntry};
+use ractor::{Actor, ActorProcessingErr, ActorRef};
+
+use crate::shared::ShardShared;
+use crate::stores::Stores;
+use crate::worker::WorkerMessage;
+
+/// A job with what its result must name.
+pub(crate) struct RunJob {
+    pub run: Arc<RunEntry>,
+    pub epoch: u32,
+    pub job: Job,
+}
+
+/// Where a run's past is kept, and how its future is made.
+#[derive(Clone)]
+pub(crate) struct RunStores {
+    pub stores: Arc<Stores>,
+    pub calendar: Arc<Calendar>,
+}
+
+pub(crate) struct RunActor;
+
+impl Actor for RunActor {
+    type Msg = RunJob;
+    type State = (RunStores, Arc<ShardShared>);
+    type Arguments = (RunStores, Arc<ShardShared>);
+
+    async fn pre_start(
+        &self,
+        _: ActorRef<RunJob>,
+        argument: Self::Arguments,
+    ) -> Result<Self::State, ActorProcessingErr> {
+        Ok(argument)
+    }
+
+    async fn handle(
+        &self,
+        _: ActorRef<RunJob>,
+        RunJob { run, epoch, job }: RunJob,
+        (stores, shared): &mut Self::State,
+    ) -> Result<(), ActorProcessingErr> {
+        let id = run.id;
+        let finished = |done: JobDone| {
+            shared.send(WorkerMessage::Finished { run: id, epoch, done: Box::new(done) });
+        };
+        match job {
+            Job::Load => finished(stores.clone().off_thread(move |s| s.load(&run)).await?),
+            Job::Rebuild => finished(stores.clone().off_thread(move |s| s.rebuild(&run)).await?),
+            Job::Snapshot { state, batch, passivate } => {
+                let version = state.version();
+                let encoder = Arc::clone(&run);
+                let (state, encoded) = stores
+                    .clone()
+                    .off_thread(move |s| {
+                        let encoded = s.stores.encode_snapshot(&encoder, &state);
+                        (state, encoded)
+                    })
+                    .await?;
+                let mut lent = Some(state);
+                if !passivate && let Some(state) = lent.take() {
+                    finished(JobDone::Encoded(state));
+                }
+                // Everything the snapshot says must be in the log before the snapshot may be found.
+                let mut durable = shared.durable_watch.subscribe();
+                if durable.wait_for(|number| *number >= batch).await.is_err() {
+                    return Ok(());
+                }
+                let kept = stores.clone().off_thread(move |s| s.stores.keep_snapshot(encoded)).await?;
+                match (kept, lent) {
+                    (Ok(()), None) => shared.send(WorkerMessage::SnapshotDurable { run: id, version }),
+                    (Ok(()), Some(state)) => finished(JobDone::Passivated(state)),
+                    (Err(why), Some(state)) => {
+                        finished(JobDone::Failed { why: why.to_string(), run: Some(state) });
+                    }
+                    (Err(why), None) => tracing::error!(run = %id, %why, "snapshot not kept"),
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl RunStores {
+    async fn off_thread<R: Send + 'static>(
+        self,
+        job: impl FnOnce(&Self) -> R + Send + 'static,
+    ) -> Result<R, ActorProcessingErr> {
+        // A panic in the job becomes the actor's own end.
+        Ok(tokio::task::spawn_blocking(move || job(&self)).await?)
+    }
+
+    fn load(&self, entry: &RunEntry) -> JobDone {
+        if !entry.journaled.load(std::sync::atomic::Ordering::Relaxed) {
+            return self.fresh(entry);
+        }
+        match self.stores.last_version(entry) {
+            Ok(Some(run)) => loaded(run),
+            Ok(None) => self.fresh(entry),
+            Err(why) => JobDone::Failed { why, run: None },
+        }
+    }
+
+    fn rebuild(&self, entry: &RunEntry) -> JobDone {
+        match self.stores.rebuild(entry) {
+            Ok(Some(run)) => loaded(run),
+            Ok(None) => self.fresh(entry),
+            Err(why) => JobDone::Failed { why, run: None },
+        }
+    }
+
+    fn fresh(&self, entry: &RunEntry) -> JobDone {
+        let plan: Arc<Plan> = entry.plan();
+        let extra = entry.extra.load(std::sync::atomic::Ordering::Relaxed);
+        let created = Box::new(self.calendar.run_created(&plan, entry.id.start_date, extra));
+        let run = Box::new(Run::new(plan, &created, UnixMillis(0)));
+        let published = Arc::new(Published::of(&run));
+        JobDone::Fresh { run, published, created }
+    }
+}
+
+fn loaded(run: Run) -> JobDone {
+    let run = Box::new(run);
+    let published = Arc::new(Published::of(&run));
+    JobDone::Loaded { run, published }
+}

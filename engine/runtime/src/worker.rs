@@ -1,0 +1,284 @@
+//! The shard worker: a ractor actor that drains one shard's queues. One wake per (message, shard).
+//!
+//! It reads the clock once per drain, executes under the lock of its batch (which only the journal
+//! thread shares, to swap it), and carries out effects. It supervises the actors of its runs: a run
+//! whose actor dies loses that state and is rebuilt, nothing else happens.
+
+use std::sync::Arc;
+
+use berth_inventory::{Run, RunId, UnixMillis, Version};
+use berth_node::{
+    DRAIN_BUDGET, DRAIN_FINISH_MAX, Effect, Grace, JobDone, Lane, LogPoint, RunEntry, Shard,
+    ShardStats, Work,
+};
+use hashbrown::HashMap;
+use ractor::{Actor, ActorCell, ActorId, ActorProcessingErr, ActorRef, RpcReplyPort, SupervisionEvent};
+
+use crate::clock::Clock;
+use crate::journal::JournalHandle;
+use crate::reply::{Ticket, complete_all};
+use crate::run_actor::{RunActor, RunJob, RunStores};
+use crate::shared::{Item, LogEnd, ShardShared};
+
+/// A run that recovery hands to its shard.
+pub(crate) struct Recovered {
+    pub entry: Arc<RunEntry>,
+    pub run: Box<Run>,
+    pub dirty: Option<LogPoint>,
+    pub grace: Option<Grace>,
+}
+
+/// Control messages; commands come through the queues.
+pub(crate) enum WorkerMessage {
+    Drain,
+    Install(Vec<Recovered>, RpcReplyPort<()>),
+    Finished { run: RunId, epoch: u32, done: Box<JobDone> },
+    SnapshotDurable { run: RunId, version: Version },
+    /// Snapshot what is dirty; answers how many runs are still dirty.
+    SnapshotAll(RpcReplyPort<usize>),
+    DirtyRuns(RpcReplyPort<Vec<RunId>>),
+    Floor(RpcReplyPort<Option<LogPoint>>),
+    Stats(RpcReplyPort<ShardStats>),
+    /// Digest of one run if it is in memory.
+    Digest(RunId, RpcReplyPort<Option<(Version, String)>>),
+}
+
+/// What a worker needs of the house.
+#[derive(Clone)]
+pub(crate) struct Workplace {
+    pub shared: Arc<ShardShared>,
+    pub journal: JournalHandle,
+    pub log_end: Arc<LogEnd>,
+    pub clock: Clock,
+    pub stores: RunStores,
+}
+
+pub(crate) struct ShardWorker;
+
+pub(crate) struct WorkerState {
+    shard: Shard<Ticket>,
+    place: Workplace,
+    /// The actors of this shard's runs, and which run and epoch each is at work for.
+    actors: HashMap<RunId, ActorRef<RunJob>>,
+    by_actor: HashMap<ActorId, (RunId, u32)>,
+}
+
+impl Actor for ShardWorker {
+    type Msg = WorkerMessage;
+    type State = WorkerState;
+    type Arguments = (Shard<Ticket>, Workplace);
+
+    async fn pre_start(
+        &self,
+        _: ActorRef<WorkerMessage>,
+        (shard, place): Self::Arguments,
+    ) -> Result<WorkerState, ActorProcessingErr> {
+        Ok(WorkerState { shard, place, actors: HashMap::new(), by_actor: HashMap::new() })
+    }
+
+    async fn handle(
+        &self,
+        myself: ActorRef<WorkerMessage>,
+        message: WorkerMessage,
+        state: &mut WorkerState,
+    ) -> Result<(), ActorProcessingErr> {
+        match message {
+            WorkerMessage::Drain => {
+                if state.drain() {
+                    myself.cast(WorkerMessage::Drain)?;
+                }
+            }
+            WorkerMessage::Install(runs, reply) => {
+                state.in_batch(|shard, now, batch| {
+                    for Recovered { entry, run, dirty, grace } in runs {
+                        shard.install(&entry, run, dirty, grace, now, batch);
+                    }
+                });
+                let _ = reply.send(());
+            }
+            WorkerMessage::Finished { run, epoch, done } => {
+                state.in_batch(|shard, now, batch| shard.finished(run, epoch, *done, now, batch));
+                state.place.shared.wake();
+            }
+            WorkerMessage::SnapshotDurable { run, version } => {
+                state.shard.snapshot_durable(run, version);
+            }
+            WorkerMessage::SnapshotAll(reply) => {
+                let _ = reply.send(state.shard.snapshot_all());
+            }
+            WorkerMessage::DirtyRuns(reply) => {
+                let _ = reply.send(state.shard.dirty_runs());
+            }
+            WorkerMessage::Floor(reply) => {
+                let _ = reply.send(state.shard.floor());
+            }
+            WorkerMessage::Stats(reply) => {
+                let _ = reply.send(state.shard.stats());
+            }
+            WorkerMessage::Digest(run, reply) => {
+                let digest = state.shard.peek(run).map(|r| (r.version(), r.digest().to_string()));
+                let _ = reply.send(digest);
+            }
+        }
+        state.carry_out(&myself).await;
+        Ok(())
+    }
+
+    // The default stops this worker, and with it every run of the shard, when any run actor ends.
+    async fn handle_supervisor_evt(
+        &self,
+        myself: ActorRef<WorkerMessage>,
+        event: SupervisionEvent,
+        state: &mut WorkerState,
+    ) -> Result<(), ActorProcessingErr> {
+        match event {
+            SupervisionEvent::ActorFailed(who, why) => {
+                if let Some((run, epoch)) = state.forget(&who) {
+                    tracing::error!(%run, %why, "the actor of this run died");
+                    let now = state.place.clock.now();
+                    state.shard.died(run, epoch, now);
+                    state.carry_out(&myself).await;
+                }
+            }
+            SupervisionEvent::ActorTerminated(who, ..) => {
+                state.forget(&who);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+impl WorkerState {
+    /// One drain; whether another must follow at once.
+    fn drain(&mut self) -> bool {
+        let shared = Arc::clone(&self.place.shared);
+        let durable = shared.durable();
+        let log_end = self.place.log_end.get();
+        let (mut done, mut finish) = (0, 0);
+        let mut starved = false;
+        self.in_batch(|shard, now, batch| {
+            shard.begin(now, durable, log_end, batch);
+            let shards = shard.shards();
+            while done < DRAIN_BUDGET {
+                let finish_first = finish < DRAIN_FINISH_MAX || shared.queue(Lane::Take).is_empty();
+                let lanes = if finish_first {
+                    [Lane::Finish, Lane::Take]
+                } else {
+                    [Lane::Take, Lane::Finish]
+                };
+                let mut popped = None;
+                for lane in lanes {
+                    if !batch.has_room(lane, shards) {
+                        starved |= !shared.queue(lane).is_empty();
+                        continue;
+                    }
+                    if let Some(item) = shared.queue(lane).pop() {
+                        popped = Some((lane, item));
+                        break;
+                    }
+                }
+                let Some((lane, item)) = popped else { break };
+                let count = execute(shard, item, now, batch);
+                done += count;
+                if lane == Lane::Finish {
+                    finish += count;
+                }
+            }
+        });
+        if starved || self.shard.has_backlog() || self.shard.has_fences() {
+            shared.starve();
+        }
+        if done >= DRAIN_BUDGET {
+            return true;
+        }
+        !shared.may_rest() && !shared.is_starved()
+    }
+
+    /// Runs `work` with the batch locked and the clock read once, then hands everything on.
+    fn in_batch(
+        &mut self,
+        work: impl FnOnce(&mut Shard<Ticket>, UnixMillis, &mut berth_node::Batch<Ticket>),
+    ) {
+        let shared = Arc::clone(&self.place.shared);
+        let now = self.place.clock.now();
+        let mut batch = shared.batch();
+        work(&mut self.shard, now, &mut batch);
+        let filled = !batch.is_empty();
+        drop(batch);
+        if filled {
+            self.place.journal.kick();
+        }
+        complete_all(self.shard.take_answers());
+    }
+
+    async fn carry_out(&mut self, myself: &ActorRef<WorkerMessage>) {
+        let effects: Vec<_> = self.shard.take_effects().collect();
+        for effect in effects {
+            match effect {
+                Effect::Start { run, epoch, job } => {
+                    let id = run.id;
+                    match self.actor(&run, myself).await {
+                        Ok(actor) => {
+                            self.by_actor.insert(actor.get_id(), (id, epoch));
+                            let _ = actor.cast(RunJob { run, epoch, job });
+                        }
+                        Err(why) => {
+                            let why = format!("its actor did not start: {why}");
+                            let done = Box::new(JobDone::Failed { why, run: None });
+                            let _ = myself.cast(WorkerMessage::Finished { run: id, epoch, done });
+                        }
+                    }
+                }
+                Effect::Stop(run) => {
+                    if let Some(actor) = self.actors.remove(&run.id) {
+                        self.by_actor.remove(&actor.get_id());
+                        actor.stop(None);
+                    }
+                }
+            }
+        }
+    }
+
+    async fn actor(
+        &mut self,
+        run: &Arc<RunEntry>,
+        myself: &ActorRef<WorkerMessage>,
+    ) -> Result<ActorRef<RunJob>, ractor::SpawnErr> {
+        if let Some(actor) = self.actors.get(&run.id) {
+            return Ok(actor.clone());
+        }
+        let argument = (self.place.stores.clone(), Arc::clone(&self.place.shared));
+        let supervisor = ActorCell::from(myself.clone());
+        let (actor, _) = Actor::spawn_linked(None, RunActor, argument, supervisor).await?;
+        self.actors.insert(run.id, actor.clone());
+        Ok(actor)
+    }
+
+    fn forget(&mut self, who: &ActorCell) -> Option<(RunId, u32)> {
+        let (run, epoch) = self.by_actor.remove(&who.get_id())?;
+        if self.actors.get(&run).is_some_and(|actor| actor.get_id() == who.get_id()) {
+            self.actors.remove(&run);
+        }
+        Some((run, epoch))
+    }
+}
+
+fn execute(
+    shard: &mut Shard<Ticket>,
+    item: Item,
+    now: UnixMillis,
+    batch: &mut berth_node::Batch<Ticket>,
+) -> usize {
+    match item {
+        Item::One(work) => {
+            shard.execute(work, now, batch);
+            1
+        }
+        Item::Many(works) => {
+            let count = works.len();
+            works.into_iter().for_each(|work: Work<Ticket>| shard.execute(work, now, batch));
+            count
+        }
+    }
+}
