@@ -17,7 +17,8 @@ use jiff::tz::TimeZone;
 
 use crate::Light;
 
-const MINUTE: u64 = 60_000;
+const MINUTE_MS: u64 = 60_000;
+const DAY_MS: u64 = 86_400_000;
 const DAY_MINUTES: u32 = 24 * 60;
 
 /// The catalogue names a zone that does not exist.
@@ -66,17 +67,18 @@ impl Calendar {
         let time = civil::time(hour as i8, minute as i8, 0, 0);
         let time = civil::date(year as i16, month as i8, day as i8).to_datetime(time);
         let ambiguous = self.zone.to_ambiguous_timestamp(time);
+        let named = ambiguous.compatible().map(jiff::Timestamp::as_millisecond);
         // Past the last instant jiff can name (30 December 9999): as if the zone were UTC.
-        let ms = ambiguous.compatible().map_or_else(
-            |_| i64::from(date.days()) * 86_400_000 + i64::from(hour * 60 + minute) * MINUTE as i64,
-            jiff::Timestamp::as_millisecond,
-        );
-        UnixMillis(u64::try_from(ms).unwrap_or(0))
+        let utc = || {
+            let day = u64::try_from(date.days()).unwrap_or(0) * DAY_MS;
+            day + u64::from(hour * 60 + minute) * MINUTE_MS
+        };
+        UnixMillis(named.map_or_else(|_| utc(), |ms| u64::try_from(ms).unwrap_or(0)))
     }
 
     /// The instant of a timetable minute of the run that starts on `start_date`.
     pub fn timetable(&self, start_date: Date, minute: u32) -> UnixMillis {
-        self.midnight(start_date).saturating_add(Millis(u64::from(minute) * MINUTE))
+        self.midnight(start_date).saturating_add(Millis(u64::from(minute) * MINUTE_MS))
     }
 
     /// The next midnight after `now`: until then no start date comes or goes by rule.
@@ -121,12 +123,12 @@ impl Calendar {
     /// The date at the origin of the run that leaves a stop at `departure` (minutes from 00:00 of
     /// day 1) on `boarding_date`.
     pub fn start_date(boarding_date: Date, departure: u32) -> Date {
-        boarding_date.plus(-((departure / DAY_MINUTES) as i32))
+        boarding_date.plus(-days_of(departure))
     }
 
     /// The date on which the run that starts on `start_date` leaves that stop.
     pub fn boarding_date(start_date: Date, departure: u32) -> Date {
-        start_date.plus((departure / DAY_MINUTES) as i32)
+        start_date.plus(days_of(departure))
     }
 
     /// The instant at which a pool of the run opens; 0 = with the run.
@@ -154,13 +156,18 @@ impl Calendar {
     /// The first date whose run, if there is one, has not left its last boarding stop.
     fn first_open(&self, light: Light, now: UnixMillis) -> Date {
         // A day more than the journey takes, for clock changes on the way.
-        let back = (light.last_departure / DAY_MINUTES) as i32 + 1;
+        let back = days_of(light.last_departure) + 1;
         let mut date = self.today(now).plus(-back);
         while now >= self.timetable(date, light.last_departure) && date < Date::MAX {
             date = date.plus(1);
         }
         date
     }
+}
+
+/// Whole days in a timetable minute.
+const fn days_of(minute: u32) -> i32 {
+    (minute / DAY_MINUTES).cast_signed()
 }
 
 #[cfg(test)]
