@@ -8,6 +8,7 @@
 //! reads frames, `recovery` turns snapshots and frames into runs; `stored` and `codec` are the
 //! bytes of events and states, `file` is the only door to the disk.
 
+mod catalogue;
 mod codec;
 mod durability;
 mod file;
@@ -18,6 +19,11 @@ mod section;
 mod stored;
 mod varint;
 
+pub use catalogue::{
+    CATALOGUE_FORMAT, Catalogue, CatalogueError, CatalogueFault, CatalogueTrain, HeadStop,
+    ZONE_DEFAULT, coach_from_text, days_from_text, entry_from_json, entry_to_json, header_to_json,
+    plan_from_text, plan_hash,
+};
 pub use codec::CodecFault;
 pub use durability::{Durability, DurabilityError, NONE_WRITE_EVERY_MS};
 pub use file::FileError;
