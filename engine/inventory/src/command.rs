@@ -6,8 +6,8 @@
 use arrayvec::ArrayVec;
 
 use crate::{
-    HoldId, LegRange, Millis, PARTY_MAX, Passenger, PassengerSet, Pnr, QuotaCode, RequestMark,
-    StationCode, TravelClass,
+    HoldId, Millis, PARTY_MAX, Passenger, PassengerSet, Pnr, QuotaCode, RequestMark, StationCode,
+    TravelClass,
 };
 
 /// A stop as the caller names it.

@@ -42,7 +42,7 @@ impl Date {
         if !(1..=9999).contains(&year) || !(1..=12).contains(&month) || !(1..=31).contains(&day) {
             return None;
         }
-        let (m, d) = (month as i32, day as i32);
+        let (m, d) = (month.cast_signed(), day.cast_signed());
         let y = if m <= 2 { year - 1 } else { year };
         let era = y.div_euclid(400);
         let year_of_era = y.rem_euclid(400);
@@ -91,16 +91,16 @@ impl FromStr for Date {
         let fault = || DateError(text.chars().take(32).collect());
         let b = text.as_bytes();
         let shape = b.len() == 10
-            && b.iter().enumerate().all(|(i, c)| {
-                if i == 4 || i == 7 { *c == b'-' } else { c.is_ascii_digit() }
-            });
+            && b.iter()
+                .enumerate()
+                .all(|(i, c)| if i == 4 || i == 7 { *c == b'-' } else { c.is_ascii_digit() });
         if !shape {
             return Err(fault());
         }
         let number = |range: core::ops::Range<usize>| {
             b[range].iter().fold(0, |n: u32, c| n * 10 + u32::from(c - b'0'))
         };
-        Self::from_ymd(number(0..4) as i32, number(5..7), number(8..10)).ok_or_else(fault)
+        Self::from_ymd(number(0..4).cast_signed(), number(5..7), number(8..10)).ok_or_else(fault)
     }
 }
 

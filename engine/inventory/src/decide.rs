@@ -133,9 +133,9 @@ impl Run {
     /// For requests that are answered from the state itself: their id must not have taken effect
     /// as one of the others.
     fn refuse_reused_id(&self, id: RequestId) -> Result<(), Refusal> {
-        match self.register.by_request.contains_key(&id) {
-            true => Err(Refusal::IdempotencyMismatch { id }),
-            false => Ok(()),
+        if self.register.by_request.contains_key(&id) {
+            return Err(Refusal::IdempotencyMismatch { id });
         }
+        Ok(())
     }
 }

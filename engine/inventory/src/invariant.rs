@@ -31,9 +31,10 @@ impl fmt::Display for Violation {
 }
 
 type Found = Vec<String>;
+type Law = fn(&Run) -> Found;
 
 /// Every invariant that one state can show, by number.
-const CATALOGUE: &[(u8, fn(&Run) -> Found)] = &[
+const CATALOGUE: &[(u8, Law)] = &[
     (1, no_berth_twice),
     (2, conservation),
     (3, inside_the_route),
@@ -48,7 +49,7 @@ const CATALOGUE: &[(u8, fn(&Run) -> Found)] = &[
 
 /// Checks them all.
 pub(crate) fn check(run: &Run) -> Vec<Violation> {
-    let of = |(number, law): &(u8, fn(&Run) -> Found)| {
+    let of = |(number, law): &(u8, Law)| {
         let number = *number;
         law(run).into_iter().map(move |found| Violation { number, found })
     };
@@ -155,7 +156,9 @@ fn booking_numbers(run: &Run) -> Found {
         return Found::new();
     }
     let (booked, given) = (numbers.len(), leased.len());
-    vec![format!("{booked} bookings, {given} numbers given, {mapped} mapped; they are not the same")]
+    vec![format!(
+        "{booked} bookings, {given} numbers given, {mapped} mapped; they are not the same"
+    )]
 }
 
 /// INV-6: the request map knows exactly the ids that the records carry.
@@ -222,7 +225,10 @@ fn ends(run: &Run) -> Found {
     for record in run.register.sorted() {
         let keeps = !record.in_state(SeatState::Held).is_empty();
         if keeps != record.is_live() {
-            found.push(format!("hold {} keeps somebody: {keeps}, ended: {:?}", record.hold, record.ended));
+            found.push(format!(
+                "hold {} keeps somebody: {keeps}, ended: {:?}",
+                record.hold, record.ended
+            ));
         }
         live += usize::from(record.is_live());
         unbooked += usize::from(!record.is_live() && record.bookings.is_empty());

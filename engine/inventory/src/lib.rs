@@ -1,8 +1,9 @@
 //! The pure machine of one train run: what is free, who holds what, and why a wish is refused.
 //!
-//! A [`Run`] is one dated train. Commands are *decided* (`&self`, may be refused) and the events
-//! that follow are *applied* (cannot fail). Time, ids and the plan are arguments: this crate knows
-//! no clock, no random source, no I/O and no serialisation, so that replay is the same function.
+//! A [`Run`] is one dated train. Commands are *decided* (may be refused, change nothing) and the
+//! events that follow are *applied* (cannot fail). Time, ids and the plan are arguments: this crate
+//! knows no clock, no random source, no I/O and no serialisation, so that replay is the same
+//! function.
 //!
 //! Map: `plan` (the train as data) uses `layout` (berth tables) and `pool`; `run` owns `rows`,
 //! `gaps` and `record`; `decide` asks `choose` for berths; `apply` is the only writer.
@@ -47,11 +48,11 @@ pub use date::{Date, DateError, RunningDays};
 pub use decide::{EVENTS_MAX, Then, Verdict};
 pub use digest::Digest;
 pub use event::{Event, HeldPassenger, RunCreated};
-pub use ids::{
-    BerthIndex, HoldId, NameError, PlanHash, Pnr, PoolIndex, RequestId, RequestMark, RunId, RunIndex,
-    StationCode, TrainNumber, Version,
-};
 pub use gaps::{GapIndex, gap_of};
+pub use ids::{
+    BerthIndex, HoldId, NameError, PlanHash, Pnr, PoolIndex, RequestId, RequestMark, RunId,
+    RunIndex, StationCode, TrainNumber, Version,
+};
 pub use invariant::Violation;
 pub use layout::{
     BAY_BERTHS_MAX, COACH_BERTHS_MAX, CoachCode, Layout, LayoutBerth, coach_code, layout, layouts,
@@ -60,8 +61,8 @@ pub use legs::{LegMask, LegRange};
 pub use limits::*;
 pub use passenger::{AgeBand, Passenger, PassengerSet, Sex};
 pub use plan::{
-    Berth, Coach, CoachEntry, Entry, Opens, Plan, PlanError, PlanFault, Pool, PoolEntry, PoolSize, Stop,
-    StopEntry, default_pools,
+    Berth, Coach, CoachEntry, Entry, Opens, Plan, PlanError, PlanFault, Pool, PoolEntry, PoolSize,
+    Stop, StopEntry, default_pools,
 };
 pub use record::{Booking, Ended, Record, Seat, SeatState};
 pub use refusal::{PRECEDENCE, Reason, Refusal};

@@ -294,3 +294,85 @@ impl Run {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::table::{check_on, parse};
+    use crate::tests::world::{DAY, World};
+    use crate::{PoolSummary, Verdict};
+
+    /// What a command's events touch.
+    fn touched(world: &mut World, line: &str) -> Changes {
+        let command = parse(&line.split(' ').collect::<Vec<_>>());
+        let Verdict::Take { events, .. } = world.run.decide(&command, UnixMillis(DAY)) else {
+            panic!("{line} takes no effect")
+        };
+        let mut changes = Changes::default();
+        for event in &events {
+            world.run.apply(event, UnixMillis(DAY), &mut changes);
+        }
+        changes
+    }
+
+    #[test]
+    fn changes_name_what_a_reader_must_see() {
+        let mut world = World::new();
+        let berths = |list: &[u16]| list.iter().copied().map(BerthIndex).collect::<Vec<_>>();
+        let reserved = touched(&mut world, "reserve a H1 3A GN S1..S3 M30 F3- F30");
+        assert_eq!(reserved, Changes { berths: berths(&[0, 1]), holds: true, sale: false });
+        let extended = touched(&mut world, "extend b H1 600");
+        assert_eq!(extended, Changes { berths: Vec::new(), holds: true, sale: false });
+        let released = touched(&mut world, "release c H1 [3]");
+        assert_eq!(released, Changes { berths: berths(&[1]), holds: true, sale: false });
+        let blocked = touched(&mut world, "block d B1-2,B1-3");
+        assert_eq!(blocked, Changes { berths: berths(&[1, 2]), holds: false, sale: false });
+        let closed = touched(&mut world, "close-sale e 3A");
+        assert_eq!(closed, Changes { berths: Vec::new(), holds: false, sale: true });
+        let mut retired = touched(&mut world, "retire f");
+        assert_eq!(retired, Changes { berths: berths(&[0]), holds: true, sale: true });
+        retired.clear();
+        assert_eq!(retired, Changes::default());
+        let whole = LegMask(0b111);
+        assert_eq!(world.run.masks(BerthIndex(1)), Masks { blocked: whole, ..Masks::default() });
+    }
+
+    #[test]
+    fn a_run_in_figures() {
+        let mut world = World::new();
+        check_on(
+            &mut world,
+            "@0 reserve a H1 3A GN S1..S3 M30 F30 => H1 B1-1:held B1-2:held until 300
+             confirm b H1 [1] keep => P256 1:B1-1:confirmed
+             block c B1-3 S1..S2 => berths B1-3
+             close-sale d 3A GN => pools 0b1",
+        );
+        let summary = world.run.summary();
+        assert_eq!((summary.live_holds, summary.bookings, summary.remembered), (1, 1, 2));
+        let PoolSummary { berths, free_throughout, closed, berth_legs, .. } = summary.pools[0];
+        assert_eq!((berths, free_throughout, closed), (3, 0, true));
+        let (held, sold, blocked) = (berth_legs.held, berth_legs.sold, berth_legs.blocked);
+        assert_eq!((berth_legs.capacity, berth_legs.free, held, sold, blocked), (9, 4, 2, 2, 1));
+        // S1 does not run on the first leg.
+        assert_eq!(summary.pools[3].berth_legs.blocked, 80);
+        assert_eq!(summary.berth_legs.capacity, 152 * 3);
+        assert_eq!(summary.digest, world.run.digest());
+    }
+
+    #[test]
+    fn an_index_is_built_when_a_large_pool_is_first_asked_for() {
+        let mut world = World::new();
+        check_on(
+            &mut world,
+            "@0 reserve a H1 3A GN S1..S3 M30 => H1 B1-1:held until 300
+             reserve b H2 SL GN S2..S3 M30 => H2 S1-1:held until 300",
+        );
+        let built = |run: &Run| run.indexes.iter().map(Option::is_some).collect::<Vec<_>>();
+        assert_eq!(built(&world.run), [false, false, false, true]);
+        let replayed = world.replayed();
+        assert_eq!(built(&replayed), [false; 4], "replay keeps rows only");
+        let trip = LegRange { from: 1, to: 2 };
+        assert_eq!(replayed.free(PoolIndex(3), trip), 79);
+        assert_eq!(world.run.free(PoolIndex(3), trip), 79);
+    }
+}

@@ -139,7 +139,7 @@ impl Run {
         for &(berth, mask) in &state.blocked {
             inside("berth", berth.0.into(), self.plan.berths().len())?;
             if before.replace(berth).is_some_and(|before| before >= berth) {
-                return Err(twice("blocked berth", berth));
+                return Err(twice("blocked berth", &berth));
             }
             let runs = self.plan.berth_legs(berth);
             if mask.0 & !runs.mask().0 != 0 {
@@ -169,7 +169,7 @@ impl Run {
         let mut before = None;
         for record in records {
             if before.replace(record.hold).is_some_and(|before| before >= record.hold) {
-                return Err(twice("hold", record.hold));
+                return Err(twice("hold", &record.hold));
             }
             self.check_record(&record)?;
             let mask = record.legs.mask();
@@ -211,7 +211,7 @@ impl Run {
         for (place, booking) in record.bookings.iter().enumerate() {
             let among_these = record.bookings[..place].iter().any(|b| b.pnr == booking.pnr);
             if among_these || self.register.by_pnr.contains_key(&booking.pnr) {
-                return Err(twice("booking", booking.pnr.0));
+                return Err(twice("booking", &booking.pnr.0));
             }
             if booking.passengers.is_empty() || !booked.and(booking.passengers).is_empty() {
                 return fault("a passenger is booked twice, or a booking is empty");
@@ -242,7 +242,7 @@ impl Run {
                 return Err(StateFault::Record { hold, what });
             }
             if !seen.insert(hold) {
-                return Err(twice("ended hold", hold));
+                return Err(twice("ended hold", &hold));
             }
         }
         let lost = |record: &&&Record| {
@@ -263,6 +263,91 @@ fn inside(what: &'static str, found: u64, count: usize) -> Result<(), StateFault
     if found < count { Ok(()) } else { Err(StateFault::OutOfRange { what, found, count }) }
 }
 
-fn twice(what: &'static str, found: impl ToString) -> StateFault {
+fn twice(what: &'static str, found: &impl ToString) -> StateFault {
     StateFault::NotOnce { what, found: found.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::Booking;
+    use crate::tests::table::check_on;
+    use crate::tests::world::World;
+    use crate::{LegRange, PassengerSet, Pnr, PoolIndex};
+
+    /// H1 ended by release, H2 half booked, H3 live, one berth blocked.
+    fn state() -> (Arc<Plan>, RunState) {
+        let mut world = World::new();
+        check_on(
+            &mut world,
+            "@0 reserve a H1 SL GN S2..S3 M30 => H1 S1-1:held until 300
+             release b H1 => released 1
+             reserve c H2 3A GN S1..S3 M30 F30 => H2 B1-1:held B1-2:held until 300
+             confirm d H2 [1] keep => P256 1:B1-1:confirmed
+             reserve e H3 3A GN S1..S3 M30 => H3 B1-3:held until 300
+             extend f H3 600 => H3 B1-3:held until 600
+             block g S1-7 S2..S3 => berths S1-7
+             close-sale h 3A => pools 0b111",
+        );
+        (Arc::clone(world.run.plan()), world.run.state())
+    }
+
+    type Damage = fn(&mut RunState);
+
+    /// Ways in which a state can be wrong.
+    const DAMAGES: &[(&str, Damage)] = &[
+        ("plan", |s| s.created.plan.0[0] ^= 1),
+        ("opens", |s| s.created.opens.truncate(1)),
+        ("blocked berth out of range", |s| s.blocked[0].0.0 = 9_999),
+        ("blocked where the coach does not run", |s| s.blocked[0].1 = LegMask(1)),
+        ("blocked twice", |s| s.blocked.push(s.blocked[0])),
+        ("block leased twice", |s| s.pnr_blocks.push(s.pnr_blocks[0])),
+        ("next number", |s| s.pnr_next = 257),
+        ("hold twice", |s| s.records.push(s.records[2].clone())),
+        ("out of order", |s| s.records.swap(0, 1)),
+        ("pool", |s| s.records[0].pool = PoolIndex(4)),
+        ("journey", |s| s.records[0].legs = LegRange { from: 1, to: 4 }),
+        ("empty journey", |s| s.records[0].legs = LegRange { from: 1, to: 1 }),
+        ("berth", |s| s.records[0].party[0].berth = Some(BerthIndex(152))),
+        ("overlap", |s| s.records[2].party[0].berth = s.records[1].party[0].berth),
+        ("overlap with a block", |s| s.records[2].party[0].berth = Some(s.blocked[0].0)),
+        ("request twice", |s| s.records[2].request = s.records[0].request),
+        ("request twice in one", |s| s.records[2].extend = Some(Box::new(s.records[2].request))),
+        ("live and ended", |s| s.records[2].ended = s.records[0].ended),
+        ("neither live nor ended", |s| s.records[0].ended = None),
+        ("booking without a passenger", |s| {
+            s.records[1].bookings[0].passengers = PassengerSet::NONE;
+        }),
+        ("booking of a held passenger", |s| s.records[1].bookings[0].passengers = PassengerSet(3)),
+        ("booking lost", |s| s.records[1].bookings.clear()),
+        ("booking twice", |s| {
+            let again = Booking { pnr: Pnr(300), ..s.records[1].bookings[0].clone() };
+            s.records[1].bookings.push(again);
+        }),
+        ("ended twice", |s| s.ended.push(s.ended[0])),
+        ("ended lost", |s| s.ended.clear()),
+        ("live among the ended", |s| s.ended.push(s.records[2].hold)),
+        ("unknown among the ended", |s| s.ended.push(HoldId(99))),
+    ];
+
+    #[test]
+    fn a_damaged_state_is_refused_and_never_panics() {
+        let (plan, sound) = state();
+        assert!(Run::from_state(Arc::clone(&plan), sound.clone()).is_ok());
+        for (name, damage) in DAMAGES {
+            let mut state = sound.clone();
+            damage(&mut state);
+            assert_ne!(state.digest(), sound.digest(), "{name}");
+            let loaded = Run::from_state(Arc::clone(&plan), state);
+            assert!(loaded.is_err(), "{name} was taken for sound");
+        }
+    }
+
+    #[test]
+    fn faults_name_both_operands() {
+        let (plan, mut state) = state();
+        state.records[2].party[0].berth = Some(BerthIndex(152));
+        let fault = Run::from_state(plan, state).expect_err("damaged");
+        assert_eq!(fault.to_string(), "berth 152 is outside 0..152");
+    }
 }

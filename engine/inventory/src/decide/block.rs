@@ -56,3 +56,48 @@ fn known(run: &Run, ask: &Block) -> Result<Vec<BerthIndex>, Refusal> {
     berths.dedup();
     Ok(berths)
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::tests::table::check;
+
+    #[test]
+    fn refusals_in_order_of_precedence() {
+        check(
+            "@0 reserve a H1 3A GN S1..S3 M30 => H1 B1-1:held until 300
+             block a Z9-1 S9..S2 => IDEMPOTENCY_MISMATCH
+             block b Z9-1,B1-1 S9..S2 => UNKNOWN_STOP
+             block b Z9-1,B1-1 S3..S2 => BAD_LEG_RANGE
+             block b Z9-1,B1-1 S2..S3 => BERTH_TAKEN berth B1-1 is taken on stops 2..3
+             block b Z9-1,B1-1 S3..S4 => UNKNOWN_BERTH train 12951 has no berth Z9-1 in any class
+             unblock b Z9-1 => UNKNOWN_BERTH
+             block b B1-1 S3..S4 => berths B1-1",
+        );
+    }
+
+    #[test]
+    fn only_what_changes_is_an_event() {
+        check(
+            "@0 block a B1-2,B1-1 S1..S3 => berths B1-1 B1-2
+             block b B1-2,B1-1 S1..S3 => known berths B1-1 B1-2
+             block c B1-2,B1-3 S2..S4 => berths B1-2 B1-3
+             reserve r H1 3A GN S2..S3 M30 => SOLD_OUT
+             reserve r H1 3A GN S3..S4 M30 => H1 B1-1:held until 300
+             unblock d B1-1,B1-2 => berths B1-1 B1-2
+             unblock e B1-1,B1-2 => known berths B1-1 B1-2
+             reserve s H2 3A GN S1..S3 M30 => H2 B1-1:held until 300",
+        );
+    }
+
+    #[test]
+    fn a_coach_is_never_for_sale_where_it_does_not_run() {
+        check(
+            "@0 unblock a S1-1 => known berths S1-1
+             block b S1-1 => berths S1-1
+             unblock c S1-1 => berths S1-1
+             unblock d S1-1 S1..S2 => known berths S1-1
+             reserve r H1 SL GN S1..S4 M30 => SOLD_OUT
+             reserve r H1 SL GN S2..S4 M30 => H1 S1-1:held until 300",
+        );
+    }
+}

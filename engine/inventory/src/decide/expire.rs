@@ -13,3 +13,34 @@ pub(super) fn decide(run: &Run, hold: HoldId, now: UnixMillis) -> Verdict {
         _ => Verdict::Known(Said::Done),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::tests::table::check;
+
+    #[test]
+    fn only_the_deadline_decides() {
+        check(
+            "@0 reserve a H1 3A GN S1..S3 M30 F30 => H1 B1-1:held B1-2:held until 300
+             @299.999 expire H1 => known done
+             confirm b H1 [1] keep => P256 1:B1-1:confirmed
+             @300 get H1 => known H1 B1-1:confirmed B1-2:expired until 300
+             reserve c H2 3A GN S1..S3 M30 M31 => SOLD_OUT
+             expire H1 => done
+             expire H1 => known done
+             expire H9 => known done
+             get H1 => known H1 B1-1:confirmed B1-2:expired until 300
+             reserve c H2 3A GN S1..S3 M30 M31 => H2 B1-2:held B1-3:held until 600",
+        );
+    }
+
+    #[test]
+    fn a_deadline_that_moved_is_not_due() {
+        check(
+            "@0 reserve a H1 3A GN S1..S3 M30 => H1 B1-1:held until 300
+             @200 extend b H1 300 => H1 B1-1:held until 500
+             @300 expire H1 => known done
+             @500 expire H1 => done",
+        );
+    }
+}

@@ -19,3 +19,51 @@ pub(super) fn decide(run: &Run, ask: Extend, now: UnixMillis) -> Decision {
     let extended = Event::Extended { hold: ask.hold, request: ask.request, expires_at };
     Ok(Verdict::take(extended, Then::Hold(ask.hold)))
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::tests::table::check;
+
+    #[test]
+    fn refusals_in_order_of_precedence() {
+        check(
+            "@0 reserve a H1 3A GN S1..S3 M30 => H1 B1-1:held until 300
+             reserve b H2 3A GN S1..S3 M30 => H2 B1-2:held until 300
+             release c H1 => released 1
+             extend a H9 60 => IDEMPOTENCY_MISMATCH
+             extend d H9 60 => UNKNOWN_HOLD
+             extend d H1 60 => HOLD_RELEASED
+             @300 extend d H2 60 => HOLD_EXPIRED
+             expire H2 => done
+             extend d H2 60 => HOLD_EXPIRED
+             reserve e H3 3A GN S1..S3 M30 => H3 B1-1:held until 600
+             confirm f H3 => P256 1:B1-1:confirmed
+             extend d H3 60 => ALREADY_CONFIRMED",
+        );
+    }
+
+    #[test]
+    fn a_deadline_moves_to_what_was_asked_within_a_life_of_15_minutes() {
+        check(
+            "@0 reserve a H1 3A GN S1..S3 M30 => H1 B1-1:held until 300
+             @100 extend b H1 600 => H1 B1-1:held until 700
+             @101 extend b H1 600 => known H1 B1-1:held until 700
+             extend b H1 601 => IDEMPOTENCY_MISMATCH
+             @200 extend c H1 60 => H1 B1-1:held until 260
+             @250 extend d H1 900 => H1 B1-1:held until 900
+             extend d H1 900 => known H1 B1-1:held until 900
+             @899.999 extend e H1 900 => H1 B1-1:held until 900
+             @900 extend f H1 900 => HOLD_EXPIRED",
+        );
+    }
+
+    #[test]
+    fn the_end_of_its_life_does_not_take_grace_away() {
+        check(
+            "@0 reserve a H1 3A GN S1..S3 M30 ttl=900 => H1 B1-1:held until 900
+             @900 grace 930 899 30 => done
+             @910 extend b H1 900 => H1 B1-1:held until 930
+             @911 extend c H1 10 => H1 B1-1:held until 921",
+        );
+    }
+}

@@ -27,3 +27,41 @@ fn to_release(record: &Record, asked: Option<PassengerSet>) -> Option<PassengerS
     let open = asked.without(record.in_state(SeatState::Released));
     Some(if open.is_empty() { asked } else { open })
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::tests::table::check;
+
+    #[test]
+    fn refusals_in_order_of_precedence() {
+        check(
+            "@0 reserve a H1 3A GN S1..S3 M30 F30 M31 => H1 B1-1:held B1-2:held B1-3:held until 300
+             confirm c H1 [2] keep => P256 2:B1-2:confirmed
+             @300 release a H9 => IDEMPOTENCY_MISMATCH
+             release d H9 [8] => UNKNOWN_HOLD
+             release d H1 [2,4] => UNKNOWN_PASSENGER
+             release d H1 [2,3] => HOLD_EXPIRED
+             release d H1 => HOLD_EXPIRED
+             release d H1 [2] => ALREADY_CONFIRMED
+             cancel e P256 => cancelled 2
+             release d H1 [2] => BOOKING_CANCELLED",
+        );
+    }
+
+    #[test]
+    fn releasing_again_is_fine() {
+        check(
+            "@0 reserve a H1 3A GN S1..S3 M30 F30 M31 => H1 B1-1:held B1-2:held B1-3:held until 300
+             release b H1 [1] => released 1
+             release b H1 [1] => known released 1
+             release c H1 [1,2] => released 1,2
+             release d H1 => released 1,2,3
+             release d H1 => known released 1,2,3
+             release e H1 => known released 1,2,3
+             @400 release e H1 [3] => known released 3
+             confirm f H1 => HOLD_RELEASED hold 00000000000000000000000000000001 was released at \
+                             2024-10-04T00:00:00.000Z
+             reserve g H2 3A GN S1..S3 M30 => H2 B1-1:held until 700",
+        );
+    }
+}

@@ -7,8 +7,8 @@ use crate::answer::Said;
 use crate::choose::{NoBerth, Wish, choose};
 use crate::register::RequestKind;
 use crate::{
-    Event, HOLD_LIFE_MAX_MS, HeldPassenger, LegRange, Millis, Plan, PoolIndex, Refusal, Reserve,
-    Run, UnixMillis,
+    Event, HOLD_LIFE_MAX_MS, HeldPassenger, LegRange, Millis, Plan, Pool, PoolIndex, Refusal,
+    Reserve, Run, UnixMillis,
 };
 
 pub(super) fn decide(run: &mut Run, ask: &Reserve, now: UnixMillis) -> Decision {
@@ -26,9 +26,7 @@ pub(super) fn decide(run: &mut Run, ask: &Reserve, now: UnixMillis) -> Decision 
     if now < opens_at {
         return Err(Refusal::NotOpen { class: pool.class, quota: pool.quota, opens_at });
     }
-    if let Some(closed_at) = closed(run, index, legs, now) {
-        return Err(Refusal::Closed { class: pool.class, quota: pool.quota, closed_at });
-    }
+    check_sale(run, index, legs, now)?;
     let wish = Wish {
         legs,
         party: ask.party.iter().copied().filter(|passenger| passenger.berth_required).collect(),
@@ -79,19 +77,15 @@ fn pool_for(plan: &Plan, ask: &Reserve, legs: LegRange) -> Result<PoolIndex, Ref
     Err(Refusal::UnknownQuota { class: ask.class, quota: ask.quota, legs, has })
 }
 
-/// Whether sale is over: the train has left the boarding stop, or somebody has ended it. The
-/// inner value is the departure, if that is the reason.
-fn closed(
-    run: &Run,
-    pool: PoolIndex,
-    legs: LegRange,
-    now: UnixMillis,
-) -> Option<Option<UnixMillis>> {
+/// Sale is not over: the train has not left the boarding stop, and nobody has ended it.
+fn check_sale(run: &Run, pool: PoolIndex, legs: LegRange, now: UnixMillis) -> Result<(), Refusal> {
     let departure = run.plan.departure(run.midnight(), legs.from);
-    if departure <= now {
-        return Some(Some(departure));
+    let closed_at = (departure <= now).then_some(departure);
+    if closed_at.is_none() && !run.retired && run.closed >> pool.0 & 1 == 0 {
+        return Ok(());
     }
-    (run.retired || run.closed >> pool.0 & 1 == 1).then_some(None)
+    let Pool { class, quota, .. } = *run.plan.pool(pool);
+    Err(Refusal::Closed { class, quota, closed_at })
 }
 
 fn refuse(no: &NoBerth, wish: &Wish, ask: &Reserve, legs: LegRange) -> Refusal {
@@ -103,5 +97,105 @@ fn refuse(no: &NoBerth, wish: &Wish, ask: &Reserve, legs: LegRange) -> Refusal {
         NoBerth::Unmet { condition, asked, free } => {
             Refusal::PreferenceUnmet { condition, asked, free }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::tests::table::check;
+
+    #[test]
+    fn refusals_in_order_of_precedence() {
+        check(
+            "@0 reserve a H1 3A GN S1..S3 M30 => H1 B1-1:held until 300
+             reserve a H2 3A GN S1..S3 F30 => IDEMPOTENCY_MISMATCH
+             reserve b H2 3A GN S9..S3 M30 => UNKNOWN_STOP S9 is not a stop of train 12951
+             reserve b H2 3A GN S3..S2 M30 => BAD_LEG_RANGE stop 2 does not come after stop 3
+             reserve b H2 3A GN S2..S2 M30 => BAD_LEG_RANGE stop 2 does not come after stop 2
+             reserve b H2 2A GN S1..S3 M30 => UNKNOWN_CLASS train 12951 has no 2A; it has 3A SL
+             reserve b H2 3A LD S1..S3 M30 => UNKNOWN_QUOTA 3A has no quota LD on stops 1..3; \
+                                              it has GN HO TQ
+             reserve b H2 3A TQ S1..S3 M30 M30 M30 M30 M30 => TOO_MANY_PASSENGERS 5 passengers \
+                                              asked, quota TQ allows 4
+             reserve b H2 3A TQ S1..S3 M30 => NOT_OPEN quota TQ of 3A opens at \
+                                              2024-10-04T10:00:00.000Z
+             close-sale c 3A GN => pools 0b1
+             reserve b H2 3A GN S1..S3 M30 => CLOSED sale of 3A GN is closed by the operator
+             open-sale c 3A GN => pools 0b1
+             reserve b H2 3A GN S1..S3 M30 F30 F31 => SOLD_OUT 3 berths asked, 2 free in 3A GN on \
+                                              stops 1..3
+             reserve b H2 3A GN S1..S3 M30 berths=B1-1 => BERTH_TAKEN berth B1-1 is taken on \
+                                              stops 1..3
+             reserve b H2 3A GN S1..S3 M30/LB hard => PREFERENCE_UNMET berth preferences cannot be \
+                                              met: 1 asked, 0 possible
+             reserve b H2 3A GN S1..S3 M30 berths=B1-99 => UNKNOWN_BERTH train 12951 has no berth \
+                                              B1-99 in 3A
+             reserve b H2 3A GN S1..S3 M30 => H2 B1-2:held until 300",
+        );
+    }
+
+    #[test]
+    fn a_pool_opens_and_closes_to_the_millisecond() {
+        check(
+            "@35999.999 reserve a H1 3A TQ S1..S3 M30 => NOT_OPEN
+             @36000 reserve a H1 3A TQ S1..S3 M30 => H1 B1-4:held until 36300
+             @146519.999 reserve b H2 3A GN S1..S3 M30 => H2 B1-1:held until 146819.999
+             @146520 reserve c H3 3A GN S1..S3 M30 => CLOSED sale of 3A GN is closed since \
+                                                      2024-10-05T16:42:00.000Z
+             reserve c H3 3A GN S2..S3 M30 => H3 B1-2:held until 146820",
+        );
+    }
+
+    #[test]
+    fn a_berth_is_sold_again_on_another_part_of_the_route() {
+        check(
+            "@0 reserve a H1 3A GN S1..S3 M30 berths=B1-1 => H1 B1-1:held until 300
+             reserve b H2 3A GN S3..S4 M30 => H2 B1-1:held until 300
+             reserve c H3 3A GN S1..S4 M30 M31 M32 => SOLD_OUT
+             reserve d H4 SL GN S2..S4 M30 => H4 S1-1:held until 300
+             reserve e H5 SL GN S1..S3 M30 => SOLD_OUT 1 berths asked, 0 free in SL GN on stops 1..3",
+        );
+    }
+
+    #[test]
+    fn a_child_may_travel_without_a_berth() {
+        check(
+            "@0 reserve a H1 3A GN S1..S2 F30 F4- M33 ref=x => H1 B1-1:held none:held B1-2:held until 300
+             confirm b H1 => P256 1:B1-1:confirmed 2:none:confirmed 3:B1-2:confirmed
+             cancel c P256 [2] => cancelled 2
+             cancel d P256 [1] => cancelled 1
+             reserve e H2 3A GN S1..S2 F30 => H2 B1-1:held until 300",
+        );
+    }
+
+    #[test]
+    fn named_berths_go_to_the_passengers_in_their_order() {
+        check(
+            "@0 reserve a H1 3A GN S1..S2 F30 M4- M33 berths=B1-3,B1-1 => H1 B1-3:held none:held \
+                B1-1:held until 300
+             reserve b H2 3A GN S1..S2 M33 berths=B1-4 => UNKNOWN_BERTH
+             reserve b H2 3A GN S2..S4 M33 M34 berths=B1-2,B1-2 => BERTH_TAKEN
+             reserve b H2 3A GN S2..S4 M33 M34 berths=B1-2,B1-3 lower=1 => PREFERENCE_UNMET
+             reserve b H2 3A GN S2..S4 M33/UB M34 berths=B1-2,B1-3 hard => PREFERENCE_UNMET
+             reserve b H2 3A GN S2..S4 M33/UB M34 berths=B1-3,B1-2 hard one-coach => H2 B1-3:held \
+                B1-2:held until 300",
+        );
+    }
+
+    #[test]
+    fn a_retry_is_told_what_was_told_first_and_nothing_happens() {
+        check(
+            "@0 reserve a H1 3A GN S1..S2 F30 => H1 B1-1:held until 300
+             @1 reserve a H2 3A GN S1..S2 F30 => known H1 B1-1:held until 300
+             @2 extend x H1 600 => H1 B1-1:held until 602
+             reserve a H2 3A GN S1..S2 F30 => known H1 B1-1:held until 602
+             close-sale c => pools 0b1111
+             reserve a H3 3A GN S1..S2 F30 => known H1 B1-1:held until 602
+             confirm a H1 => IDEMPOTENCY_MISMATCH
+             release a H1 => IDEMPOTENCY_MISMATCH
+             @602 reserve a H3 3A GN S1..S2 F30 => known H1 B1-1:expired until 602
+             expire H1 => done
+             reserve a H3 3A GN S1..S2 F30 => known H1 B1-1:expired until 602",
+        );
     }
 }

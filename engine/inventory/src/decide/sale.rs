@@ -34,3 +34,26 @@ pub(super) fn decide(run: &Run, ask: SaleChange) -> Decision {
     // From here on the change must succeed.
     Ok(Verdict::take(Event::SaleSet { pools: changed, open: ask.open }, Then::Sale(pools)))
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::tests::table::check;
+
+    #[test]
+    fn pools_are_named_by_class_by_quota_by_both_or_all() {
+        check(
+            "@0 close-sale a 3A GN => pools 0b1
+             close-sale b GN => pools 0b1001
+             close-sale c GN => known pools 0b1001
+             reserve r H1 SL GN S2..S3 M30 => CLOSED
+             open-sale d SL => pools 0b1000
+             reserve r H1 SL GN S2..S3 M30 => H1 S1-1:held until 300
+             open-sale e => pools 0b1111
+             open-sale f => known pools 0b1111
+             close-sale r GN => IDEMPOTENCY_MISMATCH
+             close-sale g 2A LD => UNKNOWN_CLASS
+             close-sale g SL LD => UNKNOWN_QUOTA SL has no quota LD on stops 1..4; it has GN
+             close-sale g LD => UNKNOWN_QUOTA",
+        );
+    }
+}
