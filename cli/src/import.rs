@@ -122,6 +122,9 @@ pub enum ImportError {
         /// Why.
         error: io::Error,
     },
+    /// Stdout is full.
+    #[error("the catalogue is written, but its summary cannot be: {0}")]
+    Stdout(io::Error),
 }
 
 /// Runs `berth import`: 0 when at least one train was imported, else 1.
@@ -152,9 +155,15 @@ fn import(args: &ImportArgs) -> Result<(), ImportError> {
         write(&target.output, &zone, &harvest)
             .map_err(|error| ImportError::Unwritable { path: target.output.clone(), error })?;
     }
-    eprint!("{}", harvest.report(source, &target.output));
+    // Who closes stderr does not want the list; the catalogue is written.
+    let _ = io::stderr().write_all(harvest.report(source, &target.output).as_bytes());
     if target.json {
-        println!("{}", harvest.summary(source, &target.output));
+        match writeln!(io::stdout(), "{}", harvest.summary(source, &target.output)) {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                return Err(ImportError::Stdout(error));
+            }
+            _ => {}
+        }
     }
     if imported { Ok(()) } else { Err(ImportError::Nothing { path: source.clone() }) }
 }

@@ -147,7 +147,7 @@ impl Harvest {
 
     fn check(&mut self, entry: &Entry, line: Option<usize>) -> Result<(), (Why, String)> {
         Plan::new(entry, plan_hash(&entry_to_json(entry)))
-            .map_err(|fault| (Why::Invalid, fault.to_string()))?;
+            .map_err(|error| (Why::Invalid, error.fault.to_string()))?;
         match self.numbers.entry_ref(entry.number.as_str()) {
             EntryRef::Occupied(first) => {
                 Err((Why::DuplicateNumber, format!("first on {}", first.get())))

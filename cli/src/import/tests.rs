@@ -48,7 +48,7 @@ fn a_list_of_trains_becomes_a_catalogue_and_names_what_it_leaves_out() {
         &left_out(&harvest),
         &[
             "10002: no reserved coach:",
-            "10003: not a valid train: train \"10003\": coach id \"B1\"",
+            "10003: not a valid train: coach id \"B1\"",
             "10004: unknown coach code: coach X1:8Z, X2:8Z",
             "unnamed: cannot be read:",
             "10001: number stands twice: first on line 1",
@@ -68,8 +68,9 @@ fn report_and_summary_agree_and_name_everybody() {
     for word in ["3 GEN (", "\"8Z\" (2 coaches)", "left out, no reserved coach (1): 10002\n"] {
         assert!(report.contains(word), "{word:?} is not in {report}");
     }
-    let summary: serde_json::Value =
-        serde_json::from_str(&harvest.summary(source, output)).unwrap();
+    let summary = harvest.summary(source, output);
+    expect_test::expect_file!["../../golden/import.json"].assert_eq(&format!("{summary}\n"));
+    let summary: serde_json::Value = serde_json::from_str(&summary).unwrap();
     assert_eq!((&summary["read"], &summary["imported"]), (&10.into(), &2.into()));
     assert_eq!(summary["unknown_coach_codes"]["8Z"], 2);
     assert_eq!(summary["coaches_dropped"]["GEN"], 3);

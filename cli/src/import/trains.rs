@@ -49,7 +49,7 @@ pub(super) fn read(path: &Path) -> Result<Harvest, ImportError> {
 
 fn entry(line: &str) -> Result<Entry, (String, String)> {
     let train: Train =
-        serde_json::from_str(line).map_err(|error| ("unnamed".into(), error.to_string()))?;
+        serde_json::from_str(line).map_err(|error| ("unnamed".to_owned(), in_line(&error)))?;
     let fault = |detail: String| (train.no.clone(), detail);
     let days = days_from_text(&train.days).map_err(|error| fault(error.to_string()))?;
     let coaches = train.coaches.iter().map(|coach| {
@@ -73,4 +73,9 @@ fn entry(line: &str) -> Result<Entry, (String, String)> {
         coaches,
         pools: Vec::new(),
     })
+}
+
+/// A JSON error without its line, which is always 1: the line of the list is named beside it.
+fn in_line(error: &serde_json::Error) -> String {
+    error.to_string().replace(" at line 1 column ", " at column ")
 }
