@@ -87,15 +87,20 @@ pub fn choose(
         let berth = found.ok_or(NoBerth::SoldOut { free: 0 })?;
         return Ok(core::iter::once(berth).collect());
     }
-    if let Some(free) = index.map(|index| index.free(wish.legs))
-        && usize::from(free) < wish.party.len()
-    {
-        return Err(NoBerth::SoldOut { free });
+    // No free berth has a shorter gap than this.
+    let mut least = wish.legs.len() as u8;
+    if let Some(index) = index {
+        let free = index.free(wish.legs);
+        if usize::from(free) < wish.party.len() {
+            return Err(NoBerth::SoldOut { free });
+        }
+        least = index.tightest(wish.legs).unwrap_or(least);
     }
-    let demand = Demand::of(wish);
-    match party::choose(plan, berths, rows, wish, &demand) {
+    let demand = &Demand::of(wish);
+    let search = party::Search { plan, rows, berths, wish, demand, least };
+    match search.choose() {
         Some(set) => Ok(demand::assign(plan, wish, &set)),
-        None => Err(unmet::explain(plan, berths, rows, wish, &demand)),
+        None => Err(unmet::explain(plan, berths, rows, wish, demand)),
     }
 }
 

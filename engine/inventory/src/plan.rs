@@ -317,7 +317,7 @@ impl Plan {
 
     /// Days between the start date and the date of departure from a 0-based stop.
     pub fn boarding_day_offset(&self, stop: u8) -> i32 {
-        (self.stops[usize::from(stop)].departure / 1_440) as i32
+        (self.stops[usize::from(stop)].departure / 1_440).cast_signed()
     }
 
     /// Berths of a pool whose coach runs on all these legs: what a run nobody has touched has free.

@@ -3,7 +3,7 @@
 use arrayvec::ArrayVec;
 
 use super::Wish;
-use crate::{BerthIndex, BerthType, PARTY_MAX, Passenger, Plan};
+use crate::{BerthIndex, BerthType, PARTY_MAX, Plan};
 
 /// Berth types are numbered from 1; place 0 stays empty.
 pub(super) const TYPES: usize = BerthType::ALL.len() + 1;
@@ -62,12 +62,11 @@ pub(super) fn assign(
     assert_eq!(set.len(), wish.party.len(), "a berth for each passenger");
     let mut left: ArrayVec<BerthIndex, PARTY_MAX> = set.iter().copied().collect();
     let mut given: ArrayVec<Option<BerthIndex>, PARTY_MAX> = set.iter().map(|_| None).collect();
-    let stated = |p: &Passenger| p.preference.filter(|_| wish.conditions.preferences_are_hard);
-    let rounds: [&dyn Fn(&Passenger) -> Option<BerthType>; 2] = [&stated, &Passenger::wish];
-    for wanted in rounds {
+    let hard = wish.conditions.preferences_are_hard;
+    for hard_ones in [true, false] {
         for (passenger, berth) in wish.party.iter().zip(&mut given) {
-            if berth.is_none()
-                && let Some(wanted) = wanted(passenger)
+            if hard_ones == (hard && passenger.preference.is_some())
+                && let Some(wanted) = passenger.wish()
                 && let Some(place) = left.iter().position(|b| plan.berth(*b).berth_type == wanted)
             {
                 *berth = Some(left.remove(place));

@@ -6,7 +6,9 @@
 //! for the first so many of a type: a separable convex problem under lower bounds per type, for
 //! which taking first what is required and then always the cheapest next berth is optimal. Ties go
 //! to a berth that meets a wish still unmet, then to the lowest index; whichever tied berths are
-//! left, taking the lowest of them makes the ascending tuple smallest.
+//! left, taking the lowest of them makes the ascending tuple smallest. Sets with so many of each type
+//! are the bases of a matroid, so once the berths seen hold a set that reaches the lowest possible
+//! (cost, unmet), no later berth has a place in the best one and the search may stop.
 
 use arrayvec::ArrayVec;
 
@@ -31,72 +33,99 @@ struct Set {
     berths: ArrayVec<BerthIndex, PARTY_MAX>,
 }
 
-/// The berths of the party, ascending; `None` when no allowed set exists.
-pub(super) fn choose(
-    plan: &Plan,
-    berths: &[BerthIndex],
-    rows: &Rows,
-    wish: &Wish,
-    demand: &Demand,
-) -> Option<ArrayVec<BerthIndex, PARTY_MAX>> {
-    let best = |level, floor| best_at(plan, berths, rows, wish, demand, level, floor);
-    let widest = if wish.conditions.one_coach { Level::Coach } else { Level::Anywhere };
-    let cheapest = best(widest, None)?;
-    if in_one_bay(plan, &cheapest.berths) {
-        // The best of all sets is also the best of those in a bay.
-        return Some(cheapest.berths);
-    }
-    let bound = cheapest.gaps + COHESION_LEGS_PER_HEAD * demand.heads as u32;
-    let floor = Some((cheapest.gaps, cheapest.unmet));
-    for level in [Level::Bay, Level::Coach] {
-        if level != widest
-            && let Some(set) = best(level, floor)
-            && set.gaps <= bound
-        {
-            return Some(set.berths);
+/// The party's search: where, on which journey, for what.
+pub(super) struct Search<'a> {
+    pub(super) plan: &'a Plan,
+    pub(super) rows: &'a Rows,
+    /// The berths of the pool, ascending.
+    pub(super) berths: &'a [BerthIndex],
+    pub(super) wish: &'a Wish,
+    pub(super) demand: &'a Demand,
+    /// No free berth has a shorter gap: the tightest of the index, or the journey itself.
+    pub(super) least: u8,
+}
+
+/// What can be left out of a search.
+struct Bounds {
+    /// Sets with more gap legs than this do not matter.
+    limit: u32,
+    /// No set is below this (gaps, unmet).
+    floor: (u32, u8),
+}
+
+impl Search<'_> {
+    /// The berths of the party, ascending; `None` when no allowed set exists.
+    pub(super) fn choose(&self) -> Option<ArrayVec<BerthIndex, PARTY_MAX>> {
+        let widest = if self.wish.conditions.one_coach { Level::Coach } else { Level::Anywhere };
+        let heads = self.demand.heads as u32;
+        let floor = (heads * u32::from(self.least), 0);
+        let cheapest = self.best_at(widest, &Bounds { limit: u32::MAX, floor })?;
+        if self.in_one_bay(&cheapest.berths) {
+            // The best of all sets is also the best of those in a bay.
+            return Some(cheapest.berths);
         }
-    }
-    Some(cheapest.berths)
-}
-
-fn in_one_bay(plan: &Plan, berths: &[BerthIndex]) -> bool {
-    let place = |b: &BerthIndex| (plan.berth(*b).coach, plan.berth(*b).bay);
-    berths.iter().all(|b| place(b) == place(&berths[0]))
-}
-
-/// The best allowed set inside one region of this level. `floor` is the (gaps, unmet) below which no
-/// set can be: regions come in ascending order, so the first that reaches it is the best.
-fn best_at(
-    plan: &Plan,
-    berths: &[BerthIndex],
-    rows: &Rows,
-    wish: &Wish,
-    demand: &Demand,
-    level: Level,
-    floor: Option<(u32, u8)>,
-) -> Option<Set> {
-    let mut best: Option<Set> = None;
-    let mut region = (0, 0);
-    let mut tops = Tops::new(demand.heads);
-    rows.each_free(berths, wish.legs, |berth, gap| {
-        let row = plan.berth(berth);
-        let here = match level {
-            Level::Bay => (row.coach, row.bay),
-            Level::Coach => (row.coach, 0),
-            Level::Anywhere => (0, 0),
-        };
-        if here != region {
-            region = here;
-            tops.close(demand, &mut best);
-            if best.as_ref().is_some_and(|set| Some((set.gaps, set.unmet)) == floor) {
-                return false;
+        let limit = cheapest.gaps + COHESION_LEGS_PER_HEAD * heads;
+        let bounds = Bounds { limit, floor: (cheapest.gaps, cheapest.unmet) };
+        for level in [Level::Bay, Level::Coach] {
+            if level != widest
+                && let Some(set) = self.best_at(level, &bounds)
+            {
+                return Some(set.berths);
             }
         }
-        tops.offer(row.berth_type as usize, gap, berth);
-        true
-    });
-    tops.close(demand, &mut best);
-    best
+        Some(cheapest.berths)
+    }
+
+    fn in_one_bay(&self, berths: &[BerthIndex]) -> bool {
+        let place = |b: &BerthIndex| (self.plan.berth(*b).coach, self.plan.berth(*b).bay);
+        berths.iter().all(|b| place(b) == place(&berths[0]))
+    }
+
+    /// The best allowed set inside one region of this level, within the bounds. Regions and berths
+    /// come in ascending order, so the first set that reaches the floor is the best.
+    fn best_at(&self, level: Level, bounds: &Bounds) -> Option<Set> {
+        let heads = self.demand.heads;
+        let others = heads.saturating_sub(1) as u32 * u32::from(self.least);
+        let mut limit = bounds.limit;
+        let mut best: Option<Set> = None;
+        let mut region = (0, 0);
+        let mut tops = Tops::new(heads);
+        // Berths seen with the shortest gap, and at how many it is worth looking for a perfect set.
+        let (mut tight, mut look_at) = (0, heads);
+        self.rows.each_free(self.berths, self.wish.legs, |berth, gap| {
+            if u32::from(gap) + others > limit {
+                return true;
+            }
+            let row = self.plan.berth(berth);
+            let here = match level {
+                Level::Bay => (row.coach, row.bay),
+                Level::Coach => (row.coach, 0),
+                Level::Anywhere => (0, 0),
+            };
+            if here != region {
+                region = here;
+                tops.close(self.demand, &mut best);
+                if let Some(set) = &best {
+                    limit = limit.min(set.gaps);
+                    if (set.gaps, set.unmet) == bounds.floor {
+                        return false;
+                    }
+                }
+            }
+            tops.offer(row.berth_type as usize, gap, berth);
+            if level == Level::Anywhere && gap == self.least {
+                tight += 1;
+                if tight == look_at {
+                    look_at *= 2;
+                    let set = tops.pick(self.demand);
+                    return set.is_none_or(|set| (set.gaps, set.unmet) != bounds.floor);
+                }
+            }
+            true
+        });
+        tops.close(self.demand, &mut best);
+        best.filter(|set| set.gaps <= bounds.limit)
+    }
 }
 
 /// The first berths of each type by (gap, index), as many as a party can need.

@@ -196,6 +196,15 @@ fn windows_choose_the_pool_of_a_journey() {
     let error = plan(&train).unwrap_err().to_string();
     assert!(error.contains("boards from stop 4 and alights by stop 4"), "{error}");
     train.pools.pop();
+    // Windows that meet only backwards sell no journey twice.
+    let gn = |board, alight, size| PoolEntry {
+        board: Some(board),
+        alight: Some(alight),
+        ..pool("GN", size)
+    };
+    let mut apart = train.clone();
+    apart.pools = vec![gn((1, 4), (2, 3), PoolSize::Rest), gn((4, 5), (2, 6), PoolSize::Berths(9))];
+    assert!(Plan::new(&apart, PlanHash([0; 32])).is_ok());
     let plan = plan(&train).unwrap();
     let find = |from, to| plan.pool_for(TravelClass::Sleeper, quota("GN"), LegRange { from, to });
     assert_eq!((find(1, 5), find(2, 3)), (Some(PoolIndex(0)), Some(PoolIndex(1))));
