@@ -84,19 +84,22 @@ fn no_berth_twice(run: &Run) -> Found {
     found
 }
 
-/// INV-2: on every leg, free + held + sold + blocked berths make up the capacity.
+/// INV-2: on every leg, berths free and blocked in the rows and allocations held and sold in the
+/// records make up the capacity.
 fn conservation(run: &Run) -> Found {
     let capacity = run.plan.berths().len();
+    let legs = usize::from(run.plan.route().to);
+    let (mut held, mut sold) = (vec![0; legs], vec![0; legs]);
+    for (record, _, state) in allocations(run) {
+        let counts = if state == SeatState::Held { &mut held } else { &mut sold };
+        let (from, to) = (usize::from(record.legs.from), usize::from(record.legs.to).min(legs));
+        counts[from..to].iter_mut().for_each(|count| *count += 1);
+    }
     let mut found = Found::new();
-    for leg in 0..run.plan.route().to {
-        let bit = 1u128 << leg;
-        let on = |of: fn(&Run, BerthIndex) -> LegMask| {
-            berths(run).filter(|berth| of(run, *berth).0 & bit != 0).count()
-        };
-        let held = on(|run, berth| run.rows.held(berth));
-        let sold = on(|run, berth| run.rows.sold(berth));
-        let blocked = on(|run, berth| run.rows.blocked(berth));
-        let free = capacity - on(|run, berth| run.rows.taken(berth));
+    for (leg, (held, sold)) in held.into_iter().zip(sold).enumerate() {
+        let on = |mask: LegMask| mask.0 >> leg & 1 == 1;
+        let free = berths(run).filter(|berth| !on(run.rows.taken(*berth))).count();
+        let blocked = berths(run).filter(|berth| on(run.rows.blocked(*berth))).count();
         if free + held + sold + blocked != capacity {
             found.push(format!(
                 "leg {leg}: {free} free + {held} held + {sold} sold + {blocked} blocked \
@@ -252,4 +255,82 @@ fn deadlines(run: &Run) -> Found {
         return Found::new();
     }
     vec![format!("the next deadline is kept as {kept:?}, the earliest is {earliest:?}")]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::HoldId;
+    use crate::tests::table::check_on;
+    use crate::tests::world::World;
+
+    type Break = fn(&mut Run);
+
+    const H1: HoldId = HoldId(1);
+    const H2: HoldId = HoldId(2);
+
+    /// Ways to break a run, and the laws that must notice.
+    const BREAKS: &[(&[u8], Break)] = &[
+        (&[1, 4], |run| {
+            let taken = run.register.records[&H2].party[0].berth;
+            run.register.named(H1).party[0].berth = taken;
+        }),
+        (&[2, 3, 4], |run| run.register.named(H1).legs.to = 9),
+        (&[2, 4], |run| run.rows.hold(BerthIndex(40), LegMask(1))),
+        (&[4], |run| run.rows.sell(BerthIndex(0), LegMask(3))),
+        (&[5], |run| run.pnr_next += 1),
+        (&[5], |run| run.register.by_pnr.clear()),
+        (&[5], |run| run.pnr_blocks.push(9)),
+        (&[6], |run| {
+            let id = run.register.records[&H1].request.id;
+            run.register.by_request.remove(&id);
+        }),
+        (&[6], |run| run.register.named(H2).extend = None),
+        (&[6], |run| run.register.named(H2).request.digest += 1),
+        (&[2, 4, 7], |run| run.rows.hold(BerthIndex(100), LegMask(2))),
+        (&[7, 8], |run| run.rows.unblock(BerthIndex(100), LegMask(1))),
+        (&[2, 4, 10], |run| run.register.named(H1).party[0].state = SeatState::Released),
+        (&[10], |run| run.register.live += 1),
+        (&[10], |run| run.register.ended.clear()),
+        (&[10], |run| run.register.ended.push_back(H1)),
+        (&[11], |run| run.register.named(H1).expires_at.0 -= 1),
+    ];
+
+    fn sound() -> World {
+        let mut world = World::new();
+        check_on(
+            &mut world,
+            "@0 reserve a H1 3A GN S1..S3 M30 => H1 B1-1:held until 300
+             reserve b H2 3A GN S1..S3 M30 F30 => H2 B1-2:held B1-3:held until 300
+             extend c H2 400 => H2 B1-2:held B1-3:held until 400
+             confirm d H2 [1] keep => P256 1:B1-2:confirmed
+             reserve e H3 SL GN S2..S3 M30 => H3 S1-1:held until 300
+             release f H3 => released 1",
+        );
+        world
+    }
+
+    #[test]
+    fn every_law_notices_when_it_is_broken() {
+        let mut noticed = std::collections::BTreeSet::new();
+        for (place, (laws, damage)) in BREAKS.iter().enumerate() {
+            let mut world = sound();
+            assert_eq!(world.run.check(), []);
+            damage(&mut world.run);
+            let mut found: Vec<u8> = world.run.check().iter().map(|v| v.number).collect();
+            found.dedup();
+            assert_eq!(&found, laws, "break {place}: {:#?}", world.run.check());
+            noticed.extend(found);
+        }
+        let all: Vec<u8> = CATALOGUE.iter().map(|(number, _)| *number).collect();
+        assert_eq!(noticed.into_iter().collect::<Vec<_>>(), all, "a law without a test");
+    }
+
+    #[test]
+    fn a_violation_says_its_number_and_what_was_found() {
+        let mut world = sound();
+        world.run.pnr_next += 1;
+        let said = world.run.check()[0].to_string();
+        assert_eq!(said, "INV-5: 1 bookings, 2 numbers given, 1 mapped; they are not the same");
+    }
 }
