@@ -75,11 +75,6 @@ impl File {
         Ok(Self { file, path: path.to_owned() })
     }
 
-    /// Its path.
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
     /// The path is another one now.
     pub fn renamed(&mut self, path: &Path) {
         path.clone_into(&mut self.path);

@@ -10,12 +10,18 @@
 
 mod catalogue;
 mod codec;
+mod data_dir;
 mod durability;
 mod file;
 mod frame;
 mod group;
+mod keys;
+mod lock;
 mod log;
+mod recovery;
 mod section;
+mod snap;
+mod snapshot;
 mod stored;
 mod varint;
 
@@ -25,12 +31,21 @@ pub use catalogue::{
     plan_from_text, plan_hash,
 };
 pub use codec::CodecFault;
+pub use data_dir::{DataDir, DataDirError, free_space};
 pub use durability::{Durability, DurabilityError, NONE_WRITE_EVERY_MS};
 pub use file::FileError;
 pub use frame::{FORMAT, Lsn, Named};
 pub use group::{Frame, FrameSection, Item, LogPosition, Span};
+pub use keys::{KEY_BYTES, KeyError, Keys};
+pub use lock::{DirLock, LockError};
 pub use log::{
     CommitLog, Cut, Damage, DamageKind, FileLog, LogEnd, LogError, LogProgress, LogReader,
     LogSettings, MemoryLog, ReadError, ScanError, Tally, file_name, segment_of,
 };
+pub use recovery::{
+    LiveRun, PlanParser, RecoverError, Recovered, RefusedRun, Replay, ReplayFrom, Replayed, Seen,
+    TextFinder, Until, Visitor, rebuild_run, recover, replay,
+};
 pub use section::{Mark, NodeRecord, Section, Touch};
+pub use snap::{FileSnapshots, MemorySnapshots, SNAPSHOT_SEGMENT_BYTES};
+pub use snapshot::{Covered, EncodedSnapshot, SnapshotError, SnapshotInfo, SnapshotStore};

@@ -216,7 +216,8 @@ impl Scanner {
         segment::path(&self.dir, self.segments[self.at])
     }
 
-    fn position(&self) -> LogPosition {
+    /// Where the walk stands.
+    pub fn position(&self) -> LogPosition {
         LogPosition { lsn: self.last, segment: self.segments[self.at], offset: self.offset }
     }
 

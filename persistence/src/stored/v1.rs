@@ -5,8 +5,12 @@
 
 mod event;
 mod record;
+mod snapshot;
 mod state;
 
 pub(crate) use event::{decode_event, encode_event};
 pub(crate) use record::{decode_record, encode_record};
+pub(crate) use snapshot::{
+    SnapRecord, decode_snap_record, encode_covered, encode_plan_text, encode_snapshot,
+};
 pub(crate) use state::{decode_state, encode_state};

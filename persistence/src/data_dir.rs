@@ -1,0 +1,205 @@
+//! The data directory: what is where in it, and which format it is of.
+//!
+//! `FORMAT` says the format in words a person can read; it is written first and checked before
+//! anything else is touched, so that an older software never misreads a newer directory.
+
+use std::path::{Path, PathBuf};
+
+use crate::file::{self, File, FileError};
+use crate::frame::FORMAT;
+
+/// Name and number on the one line of `FORMAT`.
+const FORMAT_WORD: &str = "berth-data";
+
+/// The data directory cannot be used.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum DataDirError {
+    /// It cannot be created, read or written.
+    #[error("data directory {}: {fault}; name one this user may write with --data-dir", dir.display())]
+    File {
+        /// The directory.
+        dir: PathBuf,
+        /// What failed.
+        fault: FileError,
+    },
+    /// Another software wrote it.
+    #[error(
+        "data directory {} is of format {found}, this software reads and writes format {FORMAT}: \
+         start the version that wrote it, or a newer one",
+        dir.display()
+    )]
+    NewerFormat {
+        /// The directory.
+        dir: PathBuf,
+        /// Its format.
+        found: u16,
+    },
+    /// There is something else in the place of `FORMAT`.
+    #[error(
+        "{} should read \"{FORMAT_WORD} {FORMAT}\" and reads {found:?}: it is damaged, or this is \
+         not a data directory; if log/ is yours, put the line back",
+        path.display()
+    )]
+    NotOurs {
+        /// The file.
+        path: PathBuf,
+        /// Its beginning.
+        found: String,
+    },
+    /// It does not exist and nothing may be written.
+    #[error("data directory {} does not exist or has no FORMAT file", dir.display())]
+    Missing {
+        /// The directory.
+        dir: PathBuf,
+    },
+}
+
+/// A checked data directory.
+#[derive(Clone, Debug)]
+pub struct DataDir {
+    root: PathBuf,
+}
+
+impl DataDir {
+    /// Opens the directory for a node, and makes it if it is not there.
+    ///
+    /// # Errors
+    /// [`DataDirError`]; nothing of an existing directory has been touched then.
+    pub fn open(root: &Path) -> Result<Self, DataDirError> {
+        let fault = |fault| DataDirError::File { dir: root.to_owned(), fault };
+        file::create_dir(root).map_err(fault)?;
+        match Self::read_only(root) {
+            Err(DataDirError::Missing { .. }) => write_format(root).map_err(fault)?,
+            checked => return checked.and_then(|dir| dir.is_writable().map(|()| dir)),
+        }
+        Ok(Self { root: root.to_owned() })
+    }
+
+    /// Opens the directory for a reader, which never writes to it.
+    ///
+    /// # Errors
+    /// [`DataDirError`].
+    pub fn read_only(root: &Path) -> Result<Self, DataDirError> {
+        let path = root.join("FORMAT");
+        let file = match File::read_only(&path) {
+            Err(fault) if fault.is_not_found() => {
+                return Err(DataDirError::Missing { dir: root.to_owned() });
+            }
+            Err(fault) => return Err(DataDirError::File { dir: root.to_owned(), fault }),
+            Ok(file) => file,
+        };
+        let mut bytes = [0; 64];
+        let fault = |fault| DataDirError::File { dir: root.to_owned(), fault };
+        let read = file.read_at(&mut bytes, 0).map_err(fault)?;
+        let text = String::from_utf8_lossy(&bytes[..read]).into_owned();
+        let number = text.trim_end().strip_prefix(FORMAT_WORD).and_then(|n| n.trim().parse().ok());
+        match number {
+            Some(FORMAT) => Ok(Self { root: root.to_owned() }),
+            Some(found) if found > FORMAT => {
+                Err(DataDirError::NewerFormat { dir: root.to_owned(), found })
+            }
+            _ => Err(DataDirError::NotOurs { path, found: text }),
+        }
+    }
+
+    /// Tries to write, so that a read-only directory is told at once and by name.
+    fn is_writable(&self) -> Result<(), DataDirError> {
+        let path = self.root.join("writable");
+        let probe = || {
+            match file::remove(&path) {
+                Err(fault) if !fault.is_not_found() => return Err(fault),
+                _ => {}
+            }
+            File::create(&path)?;
+            file::remove(&path)
+        };
+        probe().map_err(|fault| DataDirError::File { dir: self.root.clone(), fault })
+    }
+
+    /// The directory itself.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Segments of the commit log.
+    pub fn log(&self) -> PathBuf {
+        self.root.join("log")
+    }
+
+    /// Segments of the snapshot log.
+    pub fn snap(&self) -> PathBuf {
+        self.root.join("snap")
+    }
+
+    /// Torn tails, as they were found.
+    pub fn cut(&self) -> PathBuf {
+        self.root.join("cut")
+    }
+
+    /// The event store (derived; may be deleted while no node runs).
+    pub fn events(&self) -> PathBuf {
+        self.root.join("events")
+    }
+}
+
+fn write_format(root: &Path) -> Result<(), FileError> {
+    let (new, path) = (root.join("FORMAT.new"), root.join("FORMAT"));
+    match file::remove(&new) {
+        Err(fault) if !fault.is_not_found() => return Err(fault),
+        _ => {}
+    }
+    let file = File::create(&new)?;
+    file.write_at(format!("{FORMAT_WORD} {FORMAT}\n").as_bytes(), 0)?;
+    file.sync_data()?;
+    file::rename(&new, &path)?;
+    file::sync_dir(root)
+}
+
+/// Bytes free for this user on the device of `dir`.
+///
+/// # Errors
+/// What the system says.
+pub fn free_space(dir: &Path) -> Result<u64, FileError> {
+    let stat = rustix::fs::statvfs(dir)
+        .map_err(|errno| FileError::new("statvfs of", dir, errno.into()))?;
+    Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_is_made_once_and_known_again() {
+        let temp = tempfile::tempdir().unwrap();
+        let root = temp.path().join("a/b");
+        assert!(matches!(DataDir::read_only(&root), Err(DataDirError::Missing { .. })));
+        DataDir::open(&root).unwrap();
+        DataDir::open(&root).unwrap();
+        assert_eq!(DataDir::read_only(&root).unwrap().log(), root.join("log"));
+        assert_eq!(std::fs::read_to_string(root.join("FORMAT")).unwrap(), "berth-data 1\n");
+        assert!(free_space(&root).unwrap() > 0);
+    }
+
+    #[test]
+    fn newer_and_foreign_directories_are_told_apart() {
+        let temp = tempfile::tempdir().unwrap();
+        let says = |content: &str| {
+            std::fs::write(temp.path().join("FORMAT"), content).unwrap();
+            DataDir::open(temp.path()).unwrap_err().to_string()
+        };
+        let newer = says("berth-data 7\n");
+        assert!(newer.contains("format 7") && newer.contains("format 1"), "{newer}");
+        assert!(says("berth-dat\x21 1\n").contains("damaged"), "a flipped bit");
+        assert!(says("").contains("FORMAT"), "empty");
+    }
+
+    #[test]
+    fn a_file_in_its_place_is_a_clear_error() {
+        let temp = tempfile::tempdir().unwrap();
+        let root = temp.path().join("file");
+        std::fs::write(&root, "x").unwrap();
+        let error = DataDir::open(&root).unwrap_err().to_string();
+        assert!(error.contains("--data-dir") && error.contains("file"), "{error}");
+    }
+}

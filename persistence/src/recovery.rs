@@ -1,0 +1,278 @@
+//! From what is on disk to runs: snapshots, and the suffix of the commit log behind them.
+//!
+//! Recovery reads and never writes. Every run with events behind its snapshot is replayed (rows
+//! only; indexes are built on the first command), every other one stays cold and its snapshot is
+//! its last version. What is damaged is told; a run that may have lost an event is refused by
+//! name, unless a later snapshot has it. Versions are the proof: no event is applied that does
+//! not make exactly the next version.
+
+mod load;
+mod rebuild;
+mod replay;
+mod replayer;
+
+use std::sync::Arc;
+
+use berth_inventory::{Plan, PlanHash, Run, RunId, RunIndex, UnixMillis};
+
+pub use rebuild::rebuild_run;
+pub use replay::{Replay, ReplayFrom, Replayed, Seen, Until, Visitor, replay};
+
+use crate::codec::CodecFault;
+use crate::frame::{Chain, Magic};
+use crate::log::scan::{Scanner, Step};
+use crate::log::{DamageKind, ScanError, Tally, segment};
+use crate::snapshot::SnapshotStore;
+use crate::{DataDir, FileError, LogEnd, Lsn};
+use load::Plans;
+use replayer::{Replayer, Slot};
+
+/// PNR blocks skipped after damage: more than the lost frames can have leased, few of the 35
+/// million there are.
+const PNR_BLOCKS_SKIPPED: u32 = 4_096;
+
+/// Parses a catalogue text.
+pub type PlanParser<'a> = &'a dyn Fn(&str) -> Result<Arc<Plan>, String>;
+/// Finds a catalogue text by its hash in what the node has loaded.
+pub type TextFinder<'a> = &'a dyn Fn(PlanHash) -> Option<Arc<str>>;
+
+/// Recovery cannot go on.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum RecoverError {
+    /// The commit log cannot be read.
+    #[error(transparent)]
+    Scan(#[from] Arc<ScanError>),
+    /// The system failed.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The log ends before what a snapshot has seen.
+    #[error(
+        "the commit log ends at frame {log}, but snapshots have seen frame {snapshot}: the end of \
+         the log is lost; restore log/ from a copy, or remove snap/ to go back to frame {log}"
+    )]
+    LogTooShort {
+        /// Last frame of the log.
+        log: Lsn,
+        /// Last frame a snapshot names.
+        snapshot: Lsn,
+    },
+    /// Frames are lost and nothing names the runs in them.
+    #[error(
+        "frames {first} to {last} are lost and nothing names the runs in them: restore the \
+         segment that had them from a copy (log/{segment})"
+    )]
+    Unnamed {
+        /// First lost frame.
+        first: Lsn,
+        /// Last lost frame.
+        last: Lsn,
+        /// File name of the segment.
+        segment: String,
+    },
+    /// Events of a run whose name is nowhere.
+    #[error(
+        "run number {run} has events from frame {lsn} on, but the log does not say which train it \
+         is: segments before it are missing; restore log/ from a copy"
+    )]
+    Nameless {
+        /// The run's number.
+        run: RunIndex,
+        /// Where its first unexplained event is.
+        lsn: Lsn,
+    },
+}
+
+impl From<ScanError> for RecoverError {
+    fn from(fault: ScanError) -> Self {
+        Self::Scan(Arc::new(fault))
+    }
+}
+
+/// A run that was replayed.
+#[derive(Debug)]
+pub struct LiveRun {
+    /// Its number.
+    pub index: RunIndex,
+    /// Its state.
+    pub run: Box<Run>,
+    /// The frame with its last event.
+    pub lsn: Lsn,
+}
+
+/// A run that is not served, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RefusedRun {
+    /// Which dated train.
+    pub run: RunId,
+    /// Its number.
+    pub index: RunIndex,
+    /// Why, in words.
+    pub why: String,
+}
+
+/// What recovery found.
+#[derive(Debug, Default)]
+pub struct Recovered {
+    /// Runs with events behind their snapshot, by number.
+    pub live: Vec<LiveRun>,
+    /// Runs whose snapshot is their last version, by number; the snapshot store has the rest.
+    pub cold: Vec<RunIndex>,
+    /// Runs that may have lost an event, by number. Nobody may create them anew.
+    pub refused: Vec<RefusedRun>,
+    /// The first run number that was never given.
+    pub next_run: RunIndex,
+    /// The first PNR block that was never leased.
+    pub next_pnr_block: u32,
+    /// Which run has leased which block, by block.
+    pub pnr_blocks: Vec<(u32, RunIndex)>,
+    /// The number the next frame gets.
+    pub next_lsn: Lsn,
+    /// The last durable stamp.
+    pub last_at: Option<UnixMillis>,
+    /// Frames of the `Started` records that were read.
+    pub starts: Vec<Lsn>,
+    /// Whether the last frame is a clean stop.
+    pub clean: bool,
+    /// Catalogue entries that were needed, by hash.
+    pub plans: Vec<(PlanHash, Arc<Plan>)>,
+    /// Texts found in the replayed frames; those of the snapshot store are there.
+    pub texts: Vec<(PlanHash, Arc<str>)>,
+    /// First frame that was replayed (everything before is in snapshots).
+    pub from: Lsn,
+    /// Events applied.
+    pub events: u64,
+    /// Bytes of log behind the cover mark.
+    pub suffix_bytes: u64,
+    /// Where the log ends, for `FileLog::resume`.
+    pub end: LogEnd,
+    /// What an operator should know, a line each.
+    pub report: Vec<String>,
+}
+
+/// Reads the data directory `dir` and rebuilds every run.
+///
+/// # Errors
+/// What makes it impossible to know what was lost, or the system's own failures.
+pub fn recover(
+    dir: &DataDir,
+    snapshots: &dyn SnapshotStore,
+    parse: PlanParser<'_>,
+    find_text: TextFinder<'_>,
+) -> Result<Recovered, RecoverError> {
+    let mut report = Vec::new();
+    let covered = trusted_cover(snapshots, &mut report);
+    let log = dir.log();
+    let mut scanner = Scanner::open(&log, Magic::Group, covered.next())?;
+    let mut replayer = Replayer::new(snapshots, Plans::new(parse, find_text, snapshots));
+    replayer.take_cover(snapshots.covered().unwrap_or_default());
+    let mut suffix_bytes = 0;
+    let (mut names, mut tally) = (Vec::new(), Tally::default());
+    loop {
+        match scanner.step()? {
+            Step::Frame(at, whole) => {
+                names.clear();
+                let replayed = at.lsn > covered;
+                suffix_bytes += if replayed { whole.header.frame_bytes() as u64 } else { 0 };
+                replayer.frame(at.lsn, replayed, whole.payload, &mut names, &mut tally).map_err(
+                    |fault: CodecFault| ScanError::Content {
+                        file: segment::path(&log, at.segment),
+                        offset: at.offset,
+                        lsn: at.lsn,
+                        fault,
+                    },
+                )?;
+            }
+            Step::Footer(first, runs) => {
+                replayer.footer(first, &runs);
+                tally.clear();
+            }
+            Step::Damage(damage) => {
+                report.push(damage.to_string());
+                if let DamageKind::Frames { first, last, named } = &damage.kind {
+                    // What a snapshot covers does not matter.
+                    if *last > covered {
+                        let at = scanner.position().segment;
+                        replayer.lost(*first, *last, named, at);
+                    }
+                }
+            }
+            Step::End => break,
+        }
+    }
+    replayer.names_of_last(&mut names);
+    let end = scanner.end(Chain { names, ..Chain::default() }, tally);
+    if let Some(cut) = &end.cut {
+        report.push(cut.to_string());
+    }
+    finish(replayer, end, covered, suffix_bytes, snapshots, report)
+}
+
+/// The cover mark, unless snapshots it vouches for are damaged: then nothing is covered and the
+/// whole log is read, where versions decide what is old.
+fn trusted_cover(snapshots: &dyn SnapshotStore, report: &mut Vec<String>) -> Lsn {
+    let damage = snapshots.damage();
+    report.extend(damage.iter().map(ToString::to_string));
+    report.extend(snapshots.torn().map(ToString::to_string));
+    let lost = damage.iter().any(|d| matches!(d.kind, DamageKind::Frames { .. }));
+    if lost {
+        report.push("snapshots are damaged: the whole log is replayed instead".to_owned());
+        return Lsn(0);
+    }
+    snapshots.covered().map_or(Lsn(0), |covered| covered.lsn)
+}
+
+fn finish(
+    mut replayer: Replayer<'_>,
+    end: LogEnd,
+    covered: Lsn,
+    suffix_bytes: u64,
+    snapshots: &dyn SnapshotStore,
+    mut report: Vec<String>,
+) -> Result<Recovered, RecoverError> {
+    if let Some((first, last, at)) = replayer.hole {
+        return Err(RecoverError::Unnamed { first, last, segment: crate::file_name(at) });
+    }
+    if let Some((run, lsn)) = replayer.nameless {
+        return Err(RecoverError::Nameless { run, lsn });
+    }
+    let seen = snapshots.runs().into_iter().filter_map(|run| Some(snapshots.latest(run)?.lsn));
+    let seen = seen.chain(snapshots.covered().map(|c| c.lsn)).max().unwrap_or_default();
+    if seen > end.chain.last {
+        return Err(RecoverError::LogTooShort { log: end.chain.last, snapshot: seen });
+    }
+    replayer.refuse_lost_snapshots(snapshots.damage());
+    let mut found = Recovered {
+        next_run: replayer.next_run,
+        next_pnr_block: replayer.next_pnr_block,
+        next_lsn: end.chain.last.next(),
+        last_at: replayer.last_at,
+        starts: core::mem::take(&mut replayer.starts),
+        clean: replayer.clean,
+        from: covered.next(),
+        events: replayer.events,
+        suffix_bytes,
+        end,
+        ..Recovered::default()
+    };
+    if replayer.has_lost {
+        found.next_pnr_block = found.next_pnr_block.saturating_add(PNR_BLOCKS_SKIPPED);
+    }
+    replayer.pnr_blocks.sort_unstable();
+    replayer.pnr_blocks.dedup();
+    found.pnr_blocks = core::mem::take(&mut replayer.pnr_blocks);
+    for (index, slot) in core::mem::take(&mut replayer.slots).into_iter().enumerate() {
+        let index = RunIndex(index as u32);
+        match slot {
+            Slot::Unknown => {}
+            Slot::Cold => found.cold.push(index),
+            Slot::Live(run, lsn) => found.live.push(LiveRun { index, run, lsn }),
+            Slot::Refused(run, why) => {
+                report.push(format!("run {run} is not served: {why}"));
+                found.refused.push(RefusedRun { run, index, why });
+            }
+        }
+    }
+    let (plans, texts) = replayer.plans.into_parts();
+    (found.plans, found.texts, found.report) = (plans, texts, report);
+    Ok(found)
+}

@@ -1,0 +1,317 @@
+//! Applies events to runs, in order, and keeps account of what cannot be trusted.
+//!
+//! Always true: a live run has seen every version up to its own; a run with a gap is refused and
+//! stays refused. The proof of a loss is one of three: the frame after a lost one names its runs;
+//! an event does not make the next version; a segment's footer knows a later version.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use berth_inventory::{Changes, Event, Run, RunId, RunIndex, UnixMillis, Version};
+
+use super::load::Plans;
+use crate::codec::CodecFault;
+use crate::frame::Named;
+use crate::group::{Item, for_each_item};
+use crate::log::segment::Tallied;
+use crate::log::{DamageKind, Tally};
+use crate::section::{NodeRecord, Touch};
+use crate::snapshot::{Covered, SnapshotStore};
+use crate::{Damage, Lsn};
+
+/// What is known of one run.
+pub enum Slot {
+    /// Nothing yet.
+    Unknown,
+    /// Its snapshot is its last version so far.
+    Cold,
+    /// Replayed up to this frame.
+    Live(Box<Run>, Lsn),
+    /// Not to be trusted, and why.
+    Refused(RunId, String),
+}
+
+/// Runs on their way through the log.
+pub struct Replayer<'a> {
+    snapshots: &'a dyn SnapshotStore,
+    /// Catalogue entries.
+    pub plans: Plans<'a>,
+    /// By run number.
+    pub slots: Vec<Slot>,
+    /// The first run number not seen.
+    pub next_run: RunIndex,
+    /// The first PNR block not seen.
+    pub next_pnr_block: u32,
+    /// Leases seen.
+    pub pnr_blocks: Vec<(u32, RunIndex)>,
+    /// The latest stamp.
+    pub last_at: Option<UnixMillis>,
+    /// Frames with a `Started`.
+    pub starts: Vec<Lsn>,
+    /// Whether the last frame is a clean stop.
+    pub clean: bool,
+    /// Events applied.
+    pub events: u64,
+    /// Whether frames were lost.
+    pub has_lost: bool,
+    /// Lost frames whose runs nothing has named yet: first, last, segment.
+    pub hole: Option<(Lsn, Lsn, u64)>,
+    /// A run with events but without a name.
+    pub nameless: Option<(RunIndex, Lsn)>,
+    changes: Changes,
+}
+
+impl<'a> Replayer<'a> {
+    /// Every run with a snapshot is cold.
+    pub fn new(snapshots: &'a dyn SnapshotStore, plans: Plans<'a>) -> Self {
+        let mut replayer = Self {
+            snapshots,
+            plans,
+            slots: Vec::new(),
+            next_run: RunIndex(0),
+            next_pnr_block: 0,
+            pnr_blocks: Vec::new(),
+            last_at: None,
+            starts: Vec::new(),
+            clean: false,
+            events: 0,
+            has_lost: false,
+            hole: None,
+            nameless: None,
+            changes: Changes::default(),
+        };
+        for run in snapshots.runs() {
+            let Some(info) = snapshots.latest(run) else { continue };
+            *replayer.slot(run) = Slot::Cold;
+            replayer.last_at = replayer.last_at.max(Some(info.last_at));
+            for block in &info.pnr_blocks {
+                replayer.leased(*block, run);
+            }
+        }
+        replayer
+    }
+
+    /// Takes the counters of a cover mark in.
+    pub fn take_cover(&mut self, covered: Covered) {
+        self.next_run = self.next_run.max(covered.next_run);
+        self.next_pnr_block = self.next_pnr_block.max(covered.next_pnr_block);
+        if covered.last_at.0 > 0 {
+            self.last_at = self.last_at.max(Some(covered.last_at));
+        }
+    }
+
+    fn slot(&mut self, run: RunIndex) -> &mut Slot {
+        let at = run.0 as usize;
+        if at >= self.slots.len() {
+            self.slots.resize_with(at + 1, || Slot::Unknown);
+        }
+        self.next_run = self.next_run.max(RunIndex(run.0 + 1));
+        &mut self.slots[at]
+    }
+
+    fn leased(&mut self, block: u32, run: RunIndex) {
+        self.next_pnr_block = self.next_pnr_block.max(block + 1);
+        self.pnr_blocks.push((block, run));
+    }
+
+    /// Takes one frame in; `names` and `tally` get what a writer must repeat of it. Without
+    /// `replay` only those two are kept, for every event is in a snapshot.
+    pub fn frame(
+        &mut self,
+        lsn: Lsn,
+        replay: bool,
+        payload: &[u8],
+        names: &mut Vec<Named>,
+        tally: &mut Tally,
+    ) -> Result<(), CodecFault> {
+        self.clean = false;
+        for_each_item(payload, &mut |item| {
+            match item {
+                Item::Record(record) => self.take_record(lsn, record),
+                Item::Event { run, at, version, event, .. } => {
+                    let created = match &event {
+                        Event::RunCreated(created) => Some(created.run),
+                        _ => None,
+                    };
+                    tally.take(Touch { run, last: version, created });
+                    if created.is_some() || names.last().is_none_or(|n| n.run != run) {
+                        names.push(Named { run, created });
+                    }
+                    self.last_at = self.last_at.max(Some(at));
+                    if replay {
+                        self.take_event(lsn, run, at, version, &event);
+                    }
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// Brings the names of the last frame into the order of the format.
+    pub fn names_of_last(&self, names: &mut Vec<Named>) {
+        names.sort_unstable_by(|a, b| a.run.cmp(&b.run).then(b.created.cmp(&a.created)));
+        names.dedup_by_key(|n| n.run);
+    }
+
+    /// Takes one record of the node in.
+    pub fn take_record(&mut self, lsn: Lsn, record: NodeRecord) {
+        match record {
+            NodeRecord::Started { at, .. } => {
+                self.last_at = self.last_at.max(Some(at));
+                self.starts.push(lsn);
+            }
+            NodeRecord::CleanStop { at } => {
+                self.last_at = self.last_at.max(Some(at));
+                self.clean = true;
+            }
+            NodeRecord::PlanText { hash, text } => self.plans.take_text(hash, text),
+        }
+    }
+
+    /// Takes one event in.
+    pub fn take_event(
+        &mut self,
+        lsn: Lsn,
+        run: RunIndex,
+        at: UnixMillis,
+        version: Version,
+        event: &Event,
+    ) {
+        if let Event::PnrBlockLeased { block } = event {
+            self.leased(*block, run);
+        }
+        let known = match self.slot(run) {
+            Slot::Refused(..) => return,
+            Slot::Live(live, _) => live.version(),
+            Slot::Cold => self.snapshots.latest(run).map_or(Version(0), |info| info.version),
+            Slot::Unknown => Version(0),
+        };
+        if version <= known {
+            return;
+        }
+        if version != known.next() {
+            let why = format!(
+                "version {} follows version {known} in frame {lsn}: what is between is lost",
+                version.0
+            );
+            return self.refuse(run, None, lsn, why);
+        }
+        if let Err(why) = self.step(lsn, run, at, event) {
+            let created = match event {
+                Event::RunCreated(created) => Some(created.run),
+                _ => None,
+            };
+            self.refuse(run, created, lsn, why);
+        }
+    }
+
+    /// Makes the next version of a run.
+    fn step(
+        &mut self,
+        lsn: Lsn,
+        run: RunIndex,
+        at: UnixMillis,
+        event: &Event,
+    ) -> Result<(), String> {
+        self.events += 1;
+        match (&self.slots[run.0 as usize], event) {
+            (Slot::Unknown, Event::RunCreated(created)) => {
+                let plan = self.plans.get(created.plan)?;
+                let new = guarded(lsn, || Box::new(Run::new(plan, created, at)))?;
+                *self.slot(run) = Slot::Live(new, lsn);
+                return Ok(());
+            }
+            (Slot::Unknown, _) => return Err("its first event is not its creation".to_owned()),
+            (Slot::Cold, _) => {
+                let (loaded, _) = self.plans.load(run)?;
+                *self.slot(run) = Slot::Live(loaded, lsn);
+            }
+            (Slot::Live(..) | Slot::Refused(..), _) => {}
+        }
+        let changes = &mut self.changes;
+        if let Slot::Live(live, seen) = &mut self.slots[run.0 as usize] {
+            guarded(lsn, || live.apply(event, at, changes))?;
+            *seen = lsn;
+            changes.clear();
+        }
+        Ok(())
+    }
+
+    /// Frames are lost; the last of them touched `named`.
+    pub fn lost(&mut self, first: Lsn, last: Lsn, named: &[Named], segment: u64) {
+        self.has_lost = true;
+        if first < last {
+            self.hole = Some((first, last, segment));
+        }
+        for name in named {
+            let saved = self.snapshots.latest(name.run).is_some_and(|info| info.lsn >= last);
+            if !saved {
+                let why = format!("frame {last}, which had events of it, is damaged");
+                self.refuse(name.run, name.created, last, why);
+            } else {
+                self.slot(name.run);
+            }
+        }
+    }
+
+    /// A sealed segment ends: its footer knows the last version of every run in it.
+    pub fn footer(&mut self, first: Lsn, runs: &[Tallied]) {
+        for tallied in runs {
+            let known = match self.slot(tallied.run) {
+                Slot::Refused(..) => continue,
+                Slot::Live(live, _) => live.version(),
+                Slot::Cold | Slot::Unknown => {
+                    self.snapshots.latest(tallied.run).map_or(Version(0), |info| info.version)
+                }
+            };
+            if known < tallied.last {
+                let why = format!(
+                    "its versions {} to {} are in damaged frames of the segment that begins \
+                     with frame {first}",
+                    known.0 + 1,
+                    tallied.last
+                );
+                self.refuse(tallied.run, tallied.created, first, why);
+            }
+        }
+        // Whoever touched the lost frames of this segment stands in its footer.
+        self.hole = self.hole.take_if(|(lost, ..)| *lost < first);
+    }
+
+    /// Runs whose only snapshot is damaged and whose first events are not in the log any more.
+    pub fn refuse_lost_snapshots(&mut self, damage: &[Damage]) {
+        for damage in damage {
+            let DamageKind::Frames { named, last, .. } = &damage.kind else { continue };
+            for name in named {
+                if matches!(self.slot(name.run), Slot::Unknown) {
+                    let why = format!("{damage}, and the log no longer has its first events");
+                    self.refuse(name.run, name.created, *last, why);
+                }
+            }
+        }
+    }
+
+    fn refuse(&mut self, run: RunIndex, created: Option<RunId>, lsn: Lsn, why: String) {
+        let of_snapshot = self.snapshots.latest(run).map(|info| info.run);
+        let slot = self.slot(run);
+        let of_slot = match slot {
+            Slot::Live(live, _) => Some(live.id()),
+            Slot::Refused(..) => return,
+            Slot::Cold | Slot::Unknown => None,
+        };
+        match created.or(of_slot).or(of_snapshot) {
+            Some(name) => *slot = Slot::Refused(name, why),
+            None => {
+                self.nameless.get_or_insert((run, lsn));
+            }
+        }
+    }
+}
+
+/// A broken invariant in one run costs that run, not the recovery of the others.
+fn guarded<T>(lsn: Lsn, step: impl FnOnce() -> T) -> Result<T, String> {
+    catch_unwind(AssertUnwindSafe(step)).map_err(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("a panic");
+        format!("an event of frame {lsn} contradicts its state ({text})")
+    })
+}

@@ -1,0 +1,352 @@
+//! Snapshots in segment files of their own, framed like the commit log.
+//!
+//! One record a frame: a snapshot, a catalogue text, or a cover mark. Opening reads every frame
+//! once and keeps an index; a state is decoded only when its run is loaded. Compaction never
+//! rewrites in place: what still matters of the oldest segment is appended again, synced, and
+//! the segment removed, so that the log stays one chain.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use berth_inventory::{PlanHash, RunIndex, RunState};
+
+use super::index::{Index, Place};
+use crate::file::{File, FileError};
+use crate::frame::{Chain, Magic, Named, Whole};
+use crate::log::appender::Appender;
+use crate::log::scan::{Scanner, Step};
+use crate::log::{ScanError, Tally, segment};
+use crate::section::Touch;
+use crate::snapshot::{
+    Covered, EncodedSnapshot, SnapshotError, SnapshotInfo, SnapshotStore, checked_state,
+};
+use crate::stored::v1::{self, SnapRecord};
+use crate::{Cut, Damage, LogEnd, LogPosition, Lsn};
+
+/// Bytes of one segment of the snapshot log, unless said otherwise.
+pub const SNAPSHOT_SEGMENT_BYTES: u64 = 64 << 20;
+
+/// Snapshots in a directory of segment files.
+pub struct FileSnapshots {
+    dir: PathBuf,
+    index: Index,
+    appender: Option<Appender>,
+    damage: Vec<Damage>,
+    torn: Option<Cut>,
+    failed: Option<FileError>,
+    bytes: u64,
+}
+
+/// Both a frame's names and the segment's tally.
+fn touch_of(info: &SnapshotInfo) -> (Named, Touch) {
+    let created = Some(info.run);
+    let touch = Touch { run: info.index, last: info.version, created };
+    (Named { run: info.index, created }, touch)
+}
+
+impl FileSnapshots {
+    /// Opens the snapshots in `dir` for reading and writing; a torn tail is moved to `cut_dir`.
+    ///
+    /// # Errors
+    /// What the system refuses, a newer format, or a log that cannot be read.
+    pub fn open(dir: &Path, cut_dir: &Path, segment_bytes: u64) -> Result<Self, SnapshotError> {
+        let (mut store, end) = Self::scan(dir)?;
+        store.appender = Some(Appender::resume(dir, cut_dir, Magic::Snapshot, segment_bytes, end)?);
+        Ok(store)
+    }
+
+    /// Opens the snapshots in `dir` and never writes there.
+    ///
+    /// # Errors
+    /// As [`FileSnapshots::open`].
+    pub fn read_only(dir: &Path) -> Result<Self, SnapshotError> {
+        Ok(Self::scan(dir)?.0)
+    }
+
+    fn scan(dir: &Path) -> Result<(Self, LogEnd), SnapshotError> {
+        let mut store = Self {
+            dir: dir.to_owned(),
+            index: Index::default(),
+            appender: None,
+            damage: Vec::new(),
+            torn: None,
+            failed: None,
+            bytes: 0,
+        };
+        let end = store.read_all().map_err(Arc::new)?;
+        store.torn.clone_from(&end.cut);
+        Ok((store, end))
+    }
+
+    fn read_all(&mut self) -> Result<LogEnd, ScanError> {
+        let mut scanner = Scanner::open(&self.dir, Magic::Snapshot, Lsn(0))?;
+        let (mut names, mut tally) = (Vec::new(), Tally::default());
+        loop {
+            match scanner.step()? {
+                Step::Frame(at, whole) => {
+                    names.clear();
+                    self.take(at, whole, &mut names, &mut tally)?;
+                }
+                Step::Footer(..) => tally.clear(),
+                Step::Damage(damage) => self.damage.push(damage),
+                Step::End => break,
+            }
+        }
+        self.bytes = scanner.progress().total;
+        Ok(scanner.end(Chain { names, ..Chain::default() }, tally))
+    }
+
+    fn take(
+        &mut self,
+        at: LogPosition,
+        whole: Whole<'_>,
+        names: &mut Vec<Named>,
+        tally: &mut Tally,
+    ) -> Result<(), ScanError> {
+        let bytes = whole.header.frame_bytes() as u64;
+        let place = Place { segment: at.segment, offset: at.offset, bytes };
+        let record = v1::decode_snap_record(whole.payload).map_err(|fault| {
+            let file = segment::path(&self.dir, at.segment);
+            ScanError::Content { file, offset: at.offset, lsn: at.lsn, fault }
+        })?;
+        match record {
+            SnapRecord::Snapshot(info, _) => {
+                let (name, touch) = touch_of(&info);
+                names.push(name);
+                tally.take(touch);
+                self.index.take(info, place);
+            }
+            SnapRecord::PlanText(hash, _) => self.index.take_text(hash, place),
+            SnapRecord::Covered(covered) => self.index.take_covered(covered, place),
+        }
+        Ok(())
+    }
+
+    /// Appends one record; the first failure ends the writing.
+    fn append(
+        &mut self,
+        touch: Option<(Named, Touch)>,
+        payload: &[u8],
+    ) -> Result<Place, SnapshotError> {
+        if let Some(fault) = &self.failed {
+            return Err(fault.clone().into());
+        }
+        let appender = self.appender.as_mut().ok_or(SnapshotError::ReadOnly)?;
+        let mut write = || {
+            if appender.is_full_for(payload.len()) {
+                appender.roll(None)?;
+            }
+            let (name, touch) = touch.unzip();
+            let names = name.into_iter().collect();
+            let at = appender.append(names, touch.into_iter(), |out| {
+                out.extend_from_slice(payload);
+            });
+            let place = Place {
+                segment: at.segment,
+                offset: at.offset,
+                bytes: appender.open_bytes() - at.offset,
+            };
+            appender.write().map(|()| place)
+        };
+        write().map_err(|fault| {
+            self.failed = Some(fault.clone());
+            fault.into()
+        })
+    }
+
+    fn whole_at<T>(
+        &self,
+        place: Place,
+        take: impl FnOnce(SnapRecord<'_>) -> Result<T, String>,
+    ) -> Result<Result<T, String>, FileError> {
+        let file = File::read_only(&segment::path(&self.dir, place.segment))?;
+        let mut bytes = vec![0; place.bytes as usize];
+        let read = file.read_at(&mut bytes, place.offset)?;
+        let Some(whole) = Whole::check(&bytes[..read]) else {
+            return Ok(Err("its CRC is wrong".to_owned()));
+        };
+        let record = v1::decode_snap_record(whole.payload).map_err(|fault| fault.to_string());
+        Ok(record.and_then(take))
+    }
+
+    fn load_at(
+        &self,
+        of: &SnapshotInfo,
+        place: Place,
+    ) -> Result<(SnapshotInfo, RunState), SnapshotError> {
+        let loaded = self.whole_at(place, |record| match record {
+            SnapRecord::Snapshot(info, state) if info.index == of.index => {
+                match checked_state(&info, state) {
+                    Ok(state) => Ok((info, state)),
+                    Err(fault) => Err(fault.to_string()),
+                }
+            }
+            _ => Err("another record is in its place".to_owned()),
+        });
+        loaded?.map_err(|why| SnapshotError::Damaged {
+            run: of.run,
+            file: segment::path(&self.dir, place.segment),
+            offset: place.offset,
+            why,
+        })
+    }
+
+    /// Appends the record at `place` again.
+    fn carry(&mut self, place: Place) -> Result<(), SnapshotError> {
+        let read = self.whole_at(place, |record| {
+            let mut payload = Vec::new();
+            Ok(match record {
+                SnapRecord::Snapshot(info, state) => {
+                    v1::encode_snapshot(&info, state, &mut payload);
+                    (Carried::Snapshot(info), payload)
+                }
+                SnapRecord::PlanText(hash, text) => {
+                    v1::encode_plan_text(hash, &text, &mut payload);
+                    (Carried::Text(hash), payload)
+                }
+                SnapRecord::Covered(covered) => {
+                    v1::encode_covered(&covered, &mut payload);
+                    (Carried::Covered(covered), payload)
+                }
+            })
+        })?;
+        let Ok((what, payload)) = read else {
+            // Damaged: it stays where it is, for somebody to look at; nothing is lost by that.
+            return Err(SnapshotError::File(FileError::new(
+                "compaction of",
+                &segment::path(&self.dir, place.segment),
+                std::io::Error::new(std::io::ErrorKind::InvalidData, "a record is damaged"),
+            )));
+        };
+        let touch = match &what {
+            Carried::Snapshot(info) => Some(touch_of(info)),
+            Carried::Text(_) | Carried::Covered(_) => None,
+        };
+        let place = self.append(touch, &payload)?;
+        match what {
+            Carried::Snapshot(info) => self.index.take(info, place),
+            Carried::Text(hash) => self.index.take_text(hash, place),
+            Carried::Covered(covered) => self.index.take_covered(covered, place),
+        }
+        Ok(())
+    }
+}
+
+/// A record on its way from an old segment to the end.
+enum Carried {
+    Snapshot(SnapshotInfo),
+    Text(PlanHash),
+    Covered(Covered),
+}
+
+impl SnapshotStore for FileSnapshots {
+    fn put(&mut self, snapshot: &EncodedSnapshot, lsn: Lsn) -> Result<(), SnapshotError> {
+        let info = SnapshotInfo { lsn, ..snapshot.info.clone() };
+        let mut payload = Vec::with_capacity(snapshot.state.len() + 128);
+        v1::encode_snapshot(&info, &snapshot.state, &mut payload);
+        let place = self.append(Some(touch_of(&info)), &payload)?;
+        self.index.take(info, place);
+        Ok(())
+    }
+
+    fn put_plan_text(&mut self, hash: PlanHash, text: &str) -> Result<(), SnapshotError> {
+        if self.has_plan_text(hash) {
+            return Ok(());
+        }
+        let mut payload = Vec::with_capacity(text.len() + 64);
+        v1::encode_plan_text(hash, text, &mut payload);
+        let place = self.append(None, &payload)?;
+        self.index.take_text(hash, place);
+        Ok(())
+    }
+
+    fn set_covered(&mut self, covered: Covered) -> Result<(), SnapshotError> {
+        let mut payload = Vec::new();
+        v1::encode_covered(&covered, &mut payload);
+        let place = self.append(None, &payload)?;
+        self.index.take_covered(covered, place);
+        Ok(())
+    }
+
+    fn sync(&mut self) -> Result<(), SnapshotError> {
+        if let Some(fault) = &self.failed {
+            return Err(fault.clone().into());
+        }
+        let appender = self.appender.as_mut().ok_or(SnapshotError::ReadOnly)?;
+        appender.sync().map_err(|fault| {
+            self.failed = Some(fault.clone());
+            fault.into()
+        })
+    }
+
+    fn runs(&self) -> Vec<RunIndex> {
+        self.index.runs().map(|kept| kept.latest.index).collect()
+    }
+
+    fn latest(&self, run: RunIndex) -> Option<&SnapshotInfo> {
+        self.index.kept(run).map(|kept| &kept.latest)
+    }
+
+    fn load(&self, run: RunIndex) -> Result<(SnapshotInfo, RunState), SnapshotError> {
+        let kept = self.index.kept(run).ok_or(SnapshotError::Missing(run))?;
+        self.load_at(&kept.latest, kept.place)
+    }
+
+    fn load_older(&self, run: RunIndex) -> Result<(SnapshotInfo, RunState), SnapshotError> {
+        let kept = self.index.kept(run).ok_or(SnapshotError::Missing(run))?;
+        let (_, place) = kept.older.ok_or(SnapshotError::Missing(run))?;
+        self.load_at(&kept.latest, place)
+    }
+
+    fn covered(&self) -> Option<Covered> {
+        self.index.covered()
+    }
+
+    fn plan_text(&self, hash: PlanHash) -> Option<Arc<str>> {
+        let place = self.index.text(hash)?;
+        let text = self.whole_at(place, |record| match record {
+            SnapRecord::PlanText(found, text) if found == hash => Ok(text),
+            _ => Err(String::new()),
+        });
+        text.ok()?.ok()
+    }
+
+    fn has_plan_text(&self, hash: PlanHash) -> bool {
+        self.index.text(hash).is_some()
+    }
+
+    fn bytes(&self) -> (u64, u64) {
+        (self.appender.as_ref().map_or(self.bytes, Appender::bytes), self.index.live_bytes())
+    }
+
+    fn compact(&mut self) -> Result<bool, SnapshotError> {
+        let (all, live) = self.bytes();
+        let ids = segment::list(&self.dir)?;
+        let open = self.appender.as_ref().ok_or(SnapshotError::ReadOnly)?.open_segment();
+        let (Some(oldest), Some(next)) = (ids.first().copied(), ids.get(1).copied()) else {
+            return Ok(false);
+        };
+        if all < live.saturating_mul(2) || oldest >= open {
+            return Ok(false);
+        }
+        for place in self.index.places_in(oldest) {
+            self.carry(place)?;
+        }
+        // The cover mark vouches for what stands before it: it goes last.
+        if let Some(covered) = self.covered() {
+            self.set_covered(covered)?;
+        }
+        self.sync()?;
+        let appender = self.appender.as_mut().ok_or(SnapshotError::ReadOnly)?;
+        appender.delete_before(Lsn(next))?;
+        Ok(true)
+    }
+
+    fn damage(&self) -> &[Damage] {
+        &self.damage
+    }
+
+    fn torn(&self) -> Option<&Cut> {
+        self.torn.as_ref()
+    }
+}
