@@ -152,7 +152,7 @@ pub enum PlanFault {
     #[error("no reserved coach; at least 1 needed")]
     NoCoach,
     /// A pool of a class that no coach has.
-    #[error("pool {quota} of class {class}; the train has {has:?}")]
+    #[error("pool {quota} of class {class}; the train has {}", codes(.has))]
     PoolClass {
         /// Quota.
         quota: QuotaCode,
@@ -419,6 +419,10 @@ fn coach(entry: &CoachEntry, stops: usize) -> Checked<(&'static Layout, LegRange
         Some(legs) if inside && first < last => Ok((layout, legs)),
         _ => Err(PlanFault::CoachStops { coach: id.into(), first, last, stops }),
     }
+}
+
+fn codes(classes: &[TravelClass]) -> String {
+    classes.iter().map(|class| class.code()).collect::<Vec<_>>().join(" ")
 }
 
 /// What of a caller's text goes into a message.

@@ -80,7 +80,7 @@ fn a_fault_names_train_field_value_and_what_is_allowed() {
                 let class = TravelClass::FirstAc;
                 e.pools = vec![PoolEntry { class, ..pool("GN", PoolSize::Rest) }];
             },
-            "pool GN of class 1A; the train has [Sleeper]",
+            "pool GN of class 1A; the train has SL",
         ),
         (
             |e| {
