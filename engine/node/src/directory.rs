@@ -277,13 +277,15 @@ impl Directory {
     pub fn number(&self, entry: &Arc<RunEntry>, plan: &Arc<Plan>) -> RunIndex {
         let index = RunIndex(self.next_index.fetch_add(1, Relaxed));
         assert!((index.0 as usize) < RUNS_MAX, "run number {index} of {RUNS_MAX}");
-        self.adopt(entry, index, plan);
+        self.adopt(entry, index, Some(plan));
         index
     }
 
-    /// Notes a number that the journal gave a run.
-    pub fn adopt(&self, entry: &Arc<RunEntry>, index: RunIndex, plan: &Arc<Plan>) {
-        let _ = entry.plan.set(Arc::clone(plan));
+    /// Notes a number that the journal gave a run, and its plan if that is at hand.
+    pub fn adopt(&self, entry: &Arc<RunEntry>, index: RunIndex, plan: Option<&Arc<Plan>>) {
+        if let Some(plan) = plan {
+            let _ = entry.plan.set(Arc::clone(plan));
+        }
         let _ = entry.index.set(index);
         entry.journaled.store(true, Relaxed);
         self.by_index.set(index.0 as usize, Arc::clone(entry));
@@ -299,6 +301,11 @@ impl Directory {
     /// Notes whose a block is.
     pub fn lease_block(&self, block: u32, run: RunIndex) {
         self.by_block.set(block as usize, run);
+    }
+
+    /// PNR blocks drawn so far.
+    pub fn blocks_drawn(&self) -> u32 {
+        self.next_block.load(Relaxed)
     }
 
     /// Journal numbers given so far.

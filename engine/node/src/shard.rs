@@ -272,6 +272,16 @@ impl<T> Shard<T> {
         !self.fenced.is_empty()
     }
 
+    /// Whether commands wait in a slot, for an errand or for room.
+    pub fn is_busy(&self) -> bool {
+        self.slots.values().any(|slot| !slot.waiting.is_empty())
+    }
+
+    /// Plans whose text the journal has: it is written once per hash.
+    pub fn know_plans(&mut self, plans: impl IntoIterator<Item = berth_inventory::PlanHash>) {
+        self.around.known_plans.extend(plans);
+    }
+
     /// Shards of the node.
     pub fn shards(&self) -> usize {
         usize::from(self.around.shards)

@@ -19,9 +19,10 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// Starts counting now.
-    pub fn start() -> Self {
-        Self { wall_at_start: wall(), boot_at_start: boottime() }
+    /// Starts counting now, from the wall clock or, if that is behind, from the last stamp of the
+    /// journal: time never runs backward over a restart.
+    pub fn start(last_stamp: UnixMillis) -> Self {
+        Self { wall_at_start: wall().max(last_stamp), boot_at_start: boottime() }
     }
 
     /// Engine time.
@@ -41,12 +42,6 @@ pub fn wall() -> UnixMillis {
     UnixMillis(since.as_millis() as u64)
 }
 
-/// Whether the kernel says that its clock follows a reference; `None` when it does not say.
-pub fn is_synchronised() -> Option<bool> {
-    // systemd-timesyncd and chrony both leave this mark; reading adjtimex needs no-safe code.
-    std::path::Path::new("/run/systemd/timesync/synchronized").try_exists().ok().filter(|b| *b)
-}
-
 fn boottime() -> u64 {
     let time = clock_gettime(ClockId::Boottime);
     time.tv_sec as u64 * 1_000 + time.tv_nsec as u64 / 1_000_000
@@ -58,13 +53,14 @@ mod tests {
 
     #[test]
     fn engine_time_never_runs_backward() {
-        let clock = Clock::start();
+        let clock = Clock::start(UnixMillis(0));
         let mut last = clock.now();
         for _ in 0..10_000 {
             let now = clock.now();
             assert!(now >= last);
             last = now;
         }
-        assert!(clock.offset_ms().abs() < OFFSET_ALARM_MS);
+        let ahead = Clock::start(last.saturating_add(Millis(5_000)));
+        assert!(ahead.now() >= last.saturating_add(Millis(5_000)));
     }
 }

@@ -11,11 +11,17 @@ use std::time::{Duration, Instant};
 
 use berth_node::{Batch, Fault, Front, Health, LogPoint, Outcome};
 use berth_persistence::{CommitLog, Durability, LogError, NONE_WRITE_EVERY_MS, NodeRecord};
+
 use tokio::sync::watch;
 
 use crate::clock::Clock;
 use crate::reply::Ticket;
 use crate::shared::{LogEnd, ShardShared};
+
+const NONE_WRITE_EVERY: Duration = Duration::from_millis(NONE_WRITE_EVERY_MS);
+/// Under `process` and `none` the log is fdatasynced behind the callers this often, so that
+/// snapshots may rest on it.
+const SETTLE_EVERY: Duration = Duration::from_secs(1);
 
 /// Wakes the journal thread; one wake in flight at most.
 #[derive(Clone)]
@@ -51,15 +57,27 @@ pub(crate) struct Journal {
     pub stop: Arc<AtomicBool>,
     /// The last durable frame, for those who follow the log.
     pub durable_lsn: watch::Sender<u64>,
+    /// The last frame that survives a power cut; the same under `power`.
+    pub settled: watch::Sender<u64>,
+    /// Told when the thread itself dies.
+    pub fatal: crate::supervisor::Fatal,
 }
 
 impl Journal {
     /// Starts the thread. It ends after `stop` is set and everything is written, with the log.
     pub fn start(self, handle: &JournalHandle) -> std::io::Result<JoinHandle<Box<dyn CommitLog>>> {
         let kicked = Arc::clone(&handle.kicked);
-        let thread = std::thread::Builder::new()
-            .name("berth-journal".into())
-            .spawn(move || self.run(&kicked))?;
+        let fatal = self.fatal.clone();
+        let thread = std::thread::Builder::new().name("berth-journal".into()).spawn(move || {
+            let run = std::panic::AssertUnwindSafe(|| self.run(&kicked));
+            match std::panic::catch_unwind(run) {
+                Ok(log) => log,
+                Err(panic) => {
+                    fatal.send_replace(Some("the journal thread died of a panic".to_owned()));
+                    std::panic::resume_unwind(panic)
+                }
+            }
+        })?;
         let _ = handle.thread.set(thread.thread().clone());
         handle.kick();
         Ok(thread)
@@ -67,18 +85,20 @@ impl Journal {
 
     fn run(mut self, kicked: &AtomicBool) -> Box<dyn CommitLog> {
         let mut group: Vec<_> = self.shards.iter().map(|_| Batch::new(0)).collect();
-        let mut written = Instant::now();
+        let (mut written, mut settled) = (Instant::now(), Instant::now());
         loop {
             let stopping = self.stop.load(SeqCst);
             let worked = self.commit(&mut group);
-            if self.durability == Durability::None {
-                let every = Duration::from_millis(NONE_WRITE_EVERY_MS);
-                if written.elapsed() >= every || stopping {
-                    written = Instant::now();
-                    if let Err(fault) = self.log.sync(Durability::Process) {
-                        self.fail(&fault);
-                    }
-                }
+            if self.durability == Durability::None
+                && (written.elapsed() >= NONE_WRITE_EVERY || stopping)
+            {
+                written = Instant::now();
+                self.sync_behind(Durability::Process);
+            }
+            if self.durability != Durability::Power && (settled.elapsed() >= SETTLE_EVERY || stopping)
+            {
+                settled = Instant::now();
+                self.sync_behind(Durability::Power);
             }
             if worked {
                 continue;
@@ -88,13 +108,29 @@ impl Journal {
             }
             if !kicked.swap(false, SeqCst) {
                 match self.durability {
-                    Durability::None => {
-                        std::thread::park_timeout(Duration::from_millis(NONE_WRITE_EVERY_MS));
-                    }
-                    Durability::Power | Durability::Process => std::thread::park(),
+                    Durability::None => std::thread::park_timeout(NONE_WRITE_EVERY),
+                    Durability::Process => std::thread::park_timeout(SETTLE_EVERY),
+                    Durability::Power => std::thread::park(),
                 }
                 kicked.store(false, SeqCst);
             }
+        }
+    }
+
+    /// Under the weaker words: what was told long ago is brought to the disk behind the caller.
+    fn sync_behind(&mut self, how: Durability) {
+        let end = self.log.end().lsn.0;
+        if how == Durability::Power && *self.settled.borrow() == end {
+            return;
+        }
+        match self.log.sync(how) {
+            Ok(()) if how == Durability::Power => {
+                self.settled.send_replace(end);
+            }
+            Ok(()) => {
+                self.durable_lsn.send_replace(end);
+            }
+            Err(fault) => self.fail(&fault),
         }
     }
 
@@ -118,6 +154,7 @@ impl Journal {
             self.fail(fault);
         }
         let fault = self.front.vitals.journal_fault();
+        let lsn = self.log.end().lsn.0;
         for (shard, batch) in self.shards.iter().zip(group) {
             if batch.is_empty() {
                 continue;
@@ -125,7 +162,7 @@ impl Journal {
             match &fault {
                 None => {
                     batch.publish();
-                    shard.set_durable(batch.number);
+                    shard.set_durable(batch.number, lsn);
                     batch.done.drain(..).for_each(|done| done.ticket.complete(done.outcome));
                 }
                 Some(fault) => tell_failed(batch, fault),
@@ -154,7 +191,12 @@ impl Journal {
         metrics::histogram!("berth_journal_sync_seconds").record(appended.elapsed().as_secs_f64());
         metrics::histogram!("berth_journal_group_seconds").record(begun.elapsed().as_secs_f64());
         self.log_end.set(LogPoint { lsn: lsn.0 + 1, bytes: self.log.bytes() });
-        self.durable_lsn.send_replace(lsn.0);
+        if self.durability != Durability::None {
+            self.durable_lsn.send_replace(lsn.0);
+        }
+        if self.durability == Durability::Power {
+            self.settled.send_replace(lsn.0);
+        }
         Ok(())
     }
 

@@ -1,1 +1,29 @@
-//! (being built)
+//! The shell around the node: ractor actors, crossbeam queues, tokio and threads. Decides nothing.
+//!
+//! Map: `engine` starts and stops a node, `handle` is what its users hold; `open` recovers a data
+//! directory; `worker` is a shard's actor, `run_actor` a live run's, `supervisor` their root;
+//! `journal` is the thread that makes groups durable, publishes and answers; `indexer` feeds the
+//! event store; `housekeeping` looks at wheels, disk and clock; `stores` reads a run's past.
+
+mod clock;
+mod engine;
+mod handle;
+mod housekeeping;
+mod indexer;
+mod journal;
+mod open;
+mod options;
+mod reply;
+mod run_actor;
+mod shared;
+mod stores;
+mod supervisor;
+mod worker;
+
+pub use engine::EngineInfo;
+pub use handle::{Engine, Session};
+pub use options::{CLOCK_BEHIND_MAX_MS, StartError, StartOptions};
+pub use reply::Sink;
+
+/// Name and version, as journals and answers carry it.
+pub const SOFTWARE: &str = concat!("berth ", env!("CARGO_PKG_VERSION"));

@@ -54,14 +54,20 @@ impl Actor for RunActor {
         };
         match job {
             Job::Load => finished(stores.clone().off_thread(move |s| s.load(&run)).await?),
-            Job::Rebuild => finished(stores.clone().off_thread(move |s| s.rebuild(&run)).await?),
+            Job::Rebuild => {
+                // Everything it wrote was told; under the weaker words it may not be in the file.
+                let (mut settled, told) = (stores.stores.settled(), shared.told_lsn());
+                if settled.wait_for(|lsn| *lsn >= told).await.is_ok() {
+                    finished(stores.clone().off_thread(move |s| s.rebuild(&run)).await?);
+                }
+            }
             Job::Snapshot { state, batch, passivate } => {
                 let version = state.version();
                 let encoder = Arc::clone(&run);
                 let (state, encoded) = stores
                     .clone()
                     .off_thread(move |s| {
-                        let encoded = s.stores.encode_snapshot(&encoder, &state);
+                        let encoded = Stores::encode_snapshot(&encoder, &state);
                         (state, encoded)
                     })
                     .await?;
@@ -69,12 +75,18 @@ impl Actor for RunActor {
                 if !passivate && let Some(state) = lent.take() {
                     finished(JobDone::Encoded(state));
                 }
-                // Everything the snapshot says must be in the log before the snapshot may be found.
+                // What a snapshot says must survive whatever the snapshot survives.
                 let mut durable = shared.durable_watch.subscribe();
+                let mut settled = stores.stores.settled();
                 if durable.wait_for(|number| *number >= batch).await.is_err() {
                     return Ok(());
                 }
-                let kept = stores.clone().off_thread(move |s| s.stores.keep_snapshot(encoded)).await?;
+                let told = shared.told_lsn();
+                if settled.wait_for(|lsn| *lsn >= told).await.is_err() {
+                    return Ok(());
+                }
+                let keep = move |s: &RunStores| s.stores.keep_snapshot(&encoded);
+                let kept = stores.clone().off_thread(keep).await?;
                 match (kept, lent) {
                     (Ok(()), None) => shared.send(WorkerMessage::SnapshotDurable { run: id, version }),
                     (Ok(()), Some(state)) => finished(JobDone::Passivated(state)),
@@ -103,16 +115,18 @@ impl RunStores {
             return self.fresh(entry);
         }
         match self.stores.last_version(entry) {
-            Ok(Some(run)) => loaded(run),
+            Ok(Some(run)) => loaded(Box::new(run)),
             Ok(None) => self.fresh(entry),
             Err(why) => JobDone::Failed { why, run: None },
         }
     }
 
     fn rebuild(&self, entry: &RunEntry) -> JobDone {
+        if !entry.journaled.load(std::sync::atomic::Ordering::Relaxed) {
+            return self.fresh(entry);
+        }
         match self.stores.rebuild(entry) {
-            Ok(Some(run)) => loaded(run),
-            Ok(None) => self.fresh(entry),
+            Ok(run) => loaded(run),
             Err(why) => JobDone::Failed { why, run: None },
         }
     }
@@ -127,8 +141,7 @@ impl RunStores {
     }
 }
 
-fn loaded(run: Run) -> JobDone {
-    let run = Box::new(run);
+fn loaded(run: Box<Run>) -> JobDone {
     let published = Arc::new(Published::of(&run));
     JobDone::Loaded { run, published }
 }

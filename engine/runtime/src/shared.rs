@@ -29,6 +29,8 @@ pub(crate) struct ShardShared {
     starved: AtomicBool,
     batch: Mutex<Batch<Ticket>>,
     durable: AtomicU64,
+    /// The frame in which the last durable batch is.
+    told_lsn: AtomicU64,
     pub durable_watch: watch::Sender<u64>,
     worker: OnceLock<ActorRef<WorkerMessage>>,
 }
@@ -42,6 +44,7 @@ impl ShardShared {
             starved: AtomicBool::new(false),
             batch: Mutex::new(Batch::new(1)),
             durable: AtomicU64::new(0),
+            told_lsn: AtomicU64::new(0),
             durable_watch: watch::Sender::new(0),
             worker: OnceLock::new(),
         }
@@ -95,7 +98,12 @@ impl ShardShared {
         self.durable.load(Acquire)
     }
 
-    pub fn set_durable(&self, number: u64) {
+    pub fn told_lsn(&self) -> u64 {
+        self.told_lsn.load(Acquire)
+    }
+
+    pub fn set_durable(&self, number: u64, lsn: u64) {
+        self.told_lsn.store(lsn, Release);
         self.durable.store(number, Release);
         self.durable_watch.send_replace(number);
         if self.starved.swap(false, SeqCst) {

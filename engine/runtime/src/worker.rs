@@ -38,6 +38,8 @@ pub(crate) enum WorkerMessage {
     SnapshotAll(RpcReplyPort<usize>),
     DirtyRuns(RpcReplyPort<Vec<RunId>>),
     Floor(RpcReplyPort<Option<LogPoint>>),
+    /// Whether work waits in a slot.
+    Busy(RpcReplyPort<bool>),
     Stats(RpcReplyPort<ShardStats>),
     /// Digest of one run if it is in memory.
     Digest(RunId, RpcReplyPort<Option<(Version, String)>>),
@@ -111,6 +113,9 @@ impl Actor for ShardWorker {
             }
             WorkerMessage::Floor(reply) => {
                 let _ = reply.send(state.shard.floor());
+            }
+            WorkerMessage::Busy(reply) => {
+                let _ = reply.send(state.shard.is_busy());
             }
             WorkerMessage::Stats(reply) => {
                 let _ = reply.send(state.shard.stats());

@@ -31,6 +31,7 @@ impl<T> Surroundings<T> {
         let index = *slot.entry.index.get().expect("a live run has its number");
         let before = batch.section.len_bytes();
         let mark = batch.mark();
+        let unborn = live.unborn.is_some();
         self.give_names(live, index, &mut command);
         #[cfg(test)]
         let trap = self.trap;
@@ -63,6 +64,10 @@ impl<T> Surroundings<T> {
             }
             Err(_) => {
                 batch.truncate(&mark);
+                if unborn {
+                    // Its first event went with the batch: there is nothing to rebuild it from.
+                    slot.entry.journaled.store(false, core::sync::atomic::Ordering::Relaxed);
+                }
                 self.lost(slot, ticket, now);
             }
         }

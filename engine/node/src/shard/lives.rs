@@ -266,6 +266,7 @@ impl<T> Surroundings<T> {
         if live.unborn.is_none() {
             self.known_plans.insert(live.run.plan().hash());
         }
+        let _ = slot.entry.plan.set(Arc::clone(live.run.plan()));
         slot.entry.filter.rotate(live.run.remembered());
         slot.place = Place::Here(live);
     }

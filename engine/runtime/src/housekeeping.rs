@@ -1,0 +1,65 @@
+//! What a node looks at between commands: wheels, disk, clock, the restart bound, figures.
+
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use berth_persistence::free_space;
+
+use crate::clock::OFFSET_ALARM_MS;
+use crate::engine::{House, TICK};
+
+/// Between two looks at disk, clock and restart bound.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Starts both rounds; they end with the house.
+pub(crate) fn start(house: &Arc<House>) {
+    tokio::spawn(tick(Arc::downgrade(house)));
+    tokio::spawn(look(Arc::downgrade(house)));
+}
+
+/// Wakes every shard, so that a wheel turns although nobody asks.
+async fn tick(house: Weak<House>) {
+    let mut ticks = tokio::time::interval(TICK);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        let Some(house) = house.upgrade() else { return };
+        house.shards.iter().for_each(|shard| shard.wake());
+    }
+}
+
+async fn look(house: Weak<House>) {
+    let mut looks = tokio::time::interval(LOOK);
+    looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        looks.tick().await;
+        let Some(house) = house.upgrade() else { return };
+        if house.stopping.load(std::sync::atomic::Ordering::SeqCst) {
+            return;
+        }
+        measure_disk(&house);
+        let offset = house.clock.offset_ms();
+        metrics::gauge!("berth_clock_offset_seconds").set(offset as f64 / 1_000.0);
+        if offset.abs() > OFFSET_ALARM_MS {
+            tracing::warn!(offset_ms = offset, "engine time and wall clock have drifted apart");
+        }
+        house.cover().await;
+    }
+}
+
+fn measure_disk(house: &House) {
+    let log_bytes = house.log_end.get().bytes;
+    match free_space(house.stores.root()) {
+        Ok(free) => {
+            metrics::gauge!("berth_disk_free_bytes").set(free as f64);
+            if house.front.vitals.measure(free, log_bytes) {
+                if house.front.vitals.disk_short() {
+                    tracing::error!(free, log_bytes, "new holds are refused: disk or log bound");
+                } else {
+                    tracing::info!(free, log_bytes, "new holds are taken again");
+                }
+            }
+        }
+        Err(fault) => tracing::warn!(%fault, "free space is not known"),
+    }
+}

@@ -1,0 +1,174 @@
+//! From a data directory to a node's parts: lock, format, key, recovery, the first frame.
+
+use std::sync::Arc;
+
+use berth_inventory::{Millis, PlanHash, RunId, UnixMillis};
+use berth_node::{Calendar, Directory, Front, Grace, LogPoint, Names, Vitals};
+use berth_persistence::{
+    CommitLog, DataDir, DirLock, FileLog, FileSnapshots, Keys, LogSettings, NodeRecord,
+    Recovered as FromDisk, SNAPSHOT_SEGMENT_BYTES, SnapshotStore, recover,
+};
+use tokio::sync::watch;
+
+use crate::clock::{Clock, wall};
+use crate::journal::Journal;
+use crate::options::{CLOCK_BEHIND_MAX_MS, StartError, StartOptions};
+use crate::stores::{PlanBook, Stores};
+use crate::worker::Recovered;
+
+/// What a node is built from.
+pub(crate) struct Opened {
+    pub lock: DirLock,
+    pub clock: Clock,
+    pub front: Arc<Front>,
+    pub stores: Arc<Stores>,
+    pub log: Box<dyn CommitLog>,
+    pub log_end: LogPoint,
+    pub settled: watch::Sender<u64>,
+    pub recovered: Vec<Recovered>,
+    pub journaled_plans: Vec<PlanHash>,
+    pub grace_until: Option<UnixMillis>,
+    pub report: Vec<String>,
+    pub refused: Vec<RunId>,
+}
+
+/// Opens and recovers. Blocks; nothing is written before everything was read.
+pub(crate) fn open(options: &StartOptions) -> Result<Opened, StartError> {
+    let dir = DataDir::open(&options.data_dir)?;
+    let lock = DirLock::take(dir.root(), wall())?;
+    let keys = Keys::open(dir.root())?;
+    let calendar = Calendar::new(options.catalogue.zone(), options.settings.open_days)?;
+    let snapshots = FileSnapshots::open(&dir.snap(), &dir.cut(), SNAPSHOT_SEGMENT_BYTES)?;
+    let plans = PlanBook::new(&options.catalogue);
+    let mut found = {
+        let parse = |text: &str| plans.parse(text);
+        recover(&dir, &snapshots, &parse, &|hash| plans.text(hash))?
+    };
+    let last_at = found.last_at.unwrap_or_default();
+    let clock = start_clock(last_at, options.accept_clock)?;
+    let end = core::mem::take(&mut found.end);
+    let mut log: Box<dyn CommitLog> =
+        Box::new(FileLog::resume(&dir.log(), &dir.cut(), LogSettings::default(), end)?);
+    let (started, grace) = record_start(&mut *log, &found, &clock, options)?;
+    let log_end = LogPoint { lsn: started + 1, bytes: log.bytes() };
+    let settled = watch::Sender::new(started);
+    let directory = Arc::new(Directory::new(
+        &options.catalogue,
+        plans.others(),
+        options.workers,
+        found.next_run,
+        found.next_pnr_block,
+    ));
+    let journaled_plans: Vec<_> = found.plans.iter().map(|(hash, _)| *hash).collect();
+    let refused = take_in(&directory, &found, &snapshots);
+    let bytes_before = log_end.bytes.saturating_sub(found.suffix_bytes);
+    let recovered = revive(&directory, &mut found, grace, bytes_before);
+    let stores =
+        Arc::new(Stores::new(dir, snapshots, plans, Arc::clone(&directory), settled.subscribe()));
+    let vitals = Vitals::new(options.settings.min_free_bytes, options.settings.max_log_bytes);
+    let front = Arc::new(Front {
+        directory,
+        names: Arc::new(Names::new(keys.bytes(), started)),
+        vitals: Arc::new(vitals),
+        calendar,
+    });
+    lock.serves_on(&options.address)?;
+    Ok(Opened {
+        lock,
+        clock,
+        front,
+        stores,
+        log,
+        log_end,
+        settled,
+        recovered,
+        journaled_plans,
+        grace_until: grace.map(|grace| grace.until),
+        report: found.report,
+        refused,
+    })
+}
+
+fn start_clock(last_at: UnixMillis, accept: bool) -> Result<Clock, StartError> {
+    let wall = wall();
+    if wall.0 + CLOCK_BEHIND_MAX_MS < last_at.0 {
+        if !accept {
+            return Err(StartError::ClockBehind { wall, journal: last_at });
+        }
+        // The operator says that the journal's stamp was wrong: time is the wall's again.
+        return Ok(Clock::start(UnixMillis(0)));
+    }
+    Ok(Clock::start(last_at))
+}
+
+/// One `NodeStarted` frame; holds live at the last durable stamp get grace if there are any.
+fn record_start(
+    log: &mut dyn CommitLog,
+    found: &FromDisk,
+    clock: &Clock,
+    options: &StartOptions,
+) -> Result<(u64, Option<Grace>), StartError> {
+    let at = clock.now();
+    let span = Millis(options.settings.grace.as_millis() as u64);
+    let anybody = found.live.iter().any(|live| live.run.live_holds() > 0);
+    let grace = anybody.then(|| Grace {
+        until: at.saturating_add(span),
+        as_of: found.last_at.unwrap_or_default(),
+        span,
+    });
+    let record = NodeRecord::Started {
+        grace_until: grace.map(|grace| grace.until),
+        at,
+        software: crate::SOFTWARE.to_owned(),
+    };
+    Ok((Journal::record(log, record)?, grace))
+}
+
+/// Notes every run that the disk knows: numbers, PNR blocks, who is refused.
+fn take_in(directory: &Directory, found: &FromDisk, snapshots: &FileSnapshots) -> Vec<RunId> {
+    for index in &found.cold {
+        let Some(info) = snapshots.latest(*index) else { continue };
+        if let Some(train) = directory.train(info.run.train) {
+            let entry = directory.run(train, info.run.start_date);
+            directory.adopt(&entry, *index, None);
+        }
+    }
+    for live in &found.live {
+        let id = live.run.id();
+        if let Some(train) = directory.train(id.train) {
+            let entry = directory.run(train, id.start_date);
+            directory.adopt(&entry, live.index, Some(live.run.plan()));
+        }
+    }
+    let mut refused = Vec::new();
+    for run in &found.refused {
+        refused.push(run.run);
+        if let Some(train) = directory.train(run.run.train) {
+            let entry = directory.run(train, run.run.start_date);
+            entry.refused.store(Some(Arc::new(run.why.clone())));
+            directory.adopt(&entry, run.index, None);
+        }
+    }
+    for (block, index) in &found.pnr_blocks {
+        directory.lease_block(*block, *index);
+    }
+    refused
+}
+
+/// The replayed runs, ready for their shards.
+fn revive(
+    directory: &Directory,
+    found: &mut FromDisk,
+    grace: Option<Grace>,
+    bytes: u64,
+) -> Vec<Recovered> {
+    let dirty = Some(LogPoint { lsn: found.from.0, bytes });
+    let live = core::mem::take(&mut found.live);
+    live.into_iter()
+        .filter_map(|live| {
+            let entry = Arc::clone(directory.by_index(live.index)?);
+            let grace = grace.filter(|_| live.run.live_holds() > 0);
+            Some(Recovered { entry, run: live.run, dirty, grace })
+        })
+        .collect()
+}

@@ -1,0 +1,166 @@
+//! A run's past, as its actor and a cold read find it: snapshots, and the log behind them.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use berth_inventory::{Plan, PlanHash, Run, RunIndex};
+use berth_node::{Directory, RunEntry};
+use berth_persistence::{
+    Catalogue, Covered, DataDir, EncodedSnapshot, FileSnapshots, Lsn, SnapshotError, SnapshotStore,
+    plan_from_text, rebuild_run,
+};
+use hashbrown::HashMap;
+use tokio::sync::watch;
+
+/// See the module.
+pub(crate) struct Stores {
+    dir: DataDir,
+    snapshots: Mutex<FileSnapshots>,
+    plans: PlanBook,
+    directory: Arc<Directory>,
+    /// The last frame that survives a power cut: nothing later may rest on an unsynced one.
+    settled: watch::Receiver<u64>,
+}
+
+/// Plans by hash: those of the catalogue, and those that only the journal still has.
+pub(crate) struct PlanBook {
+    catalogue: Arc<Catalogue>,
+    by_hash: HashMap<PlanHash, usize>,
+    others: Mutex<HashMap<PlanHash, (Arc<Plan>, Arc<str>)>>,
+}
+
+impl PlanBook {
+    pub fn new(catalogue: &Arc<Catalogue>) -> Self {
+        let trains = catalogue.trains().iter().enumerate();
+        let by_hash = trains.map(|(place, train)| (train.hash(), place)).collect();
+        Self { catalogue: Arc::clone(catalogue), by_hash, others: Mutex::default() }
+    }
+
+    /// The plan that a journaled text means; each is built once.
+    pub fn parse(&self, text: &str) -> Result<Arc<Plan>, String> {
+        let hash = berth_persistence::plan_hash(text);
+        if let Some(place) = self.by_hash.get(&hash) {
+            return Ok(Arc::clone(self.catalogue.trains()[*place].plan()));
+        }
+        let mut others = self.others.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((plan, _)) = others.get(&hash) {
+            return Ok(Arc::clone(plan));
+        }
+        let plan = Arc::new(plan_from_text(text).map_err(|fault| fault.to_string())?);
+        others.insert(hash, (Arc::clone(&plan), Arc::from(text)));
+        Ok(plan)
+    }
+
+    /// A catalogue text by its hash.
+    pub fn text(&self, hash: PlanHash) -> Option<Arc<str>> {
+        if let Some(place) = self.by_hash.get(&hash) {
+            return Some(Arc::clone(self.catalogue.trains()[*place].text()));
+        }
+        let others = self.others.lock().unwrap_or_else(PoisonError::into_inner);
+        others.get(&hash).map(|(_, text)| Arc::clone(text))
+    }
+
+    /// Plans that the catalogue does not have under the same hash.
+    pub fn others(&self) -> Vec<(Arc<Plan>, Arc<str>)> {
+        let others = self.others.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut others: Vec<_> = others.values().cloned().collect();
+        others.sort_unstable_by_key(|(plan, _)| plan.hash());
+        others
+    }
+}
+
+impl Stores {
+    pub fn new(
+        dir: DataDir,
+        snapshots: FileSnapshots,
+        plans: PlanBook,
+        directory: Arc<Directory>,
+        settled: watch::Receiver<u64>,
+    ) -> Self {
+        Self { dir, snapshots: Mutex::new(snapshots), plans, directory, settled }
+    }
+
+    /// The data directory.
+    pub fn root(&self) -> &Path {
+        self.dir.root()
+    }
+
+    pub fn dir(&self) -> &DataDir {
+        &self.dir
+    }
+
+    /// The run at its last version, if it has a snapshot.
+    pub fn last_version(&self, entry: &RunEntry) -> Result<Option<Run>, String> {
+        let Some(index) = entry.index.get() else { return Ok(None) };
+        let snapshots = self.snapshots();
+        if snapshots.latest(*index).is_none() {
+            return Ok(None);
+        }
+        let (info, state) = snapshots.load(*index).map_err(|fault| fault.to_string())?;
+        let text = snapshots.plan_text(info.plan);
+        drop(snapshots);
+        let text = text.or_else(|| self.plans.text(info.plan)).ok_or_else(|| {
+            format!("the catalogue text {} of its snapshot is nowhere; restore snap/", info.plan)
+        })?;
+        let plan = self.plans.parse(&text)?;
+        Run::from_state(plan, state).map(Some).map_err(|fault| fault.to_string())
+    }
+
+    /// The run from its snapshot and the log behind it.
+    pub fn rebuild(&self, entry: &RunEntry) -> Result<Box<Run>, String> {
+        let index = entry.index.get().ok_or("the run has no number in the journal")?;
+        let parse = |text: &str| self.plans.parse(text);
+        let find = |hash: PlanHash| self.plans.text(hash);
+        let until = Lsn(*self.settled.borrow());
+        let snapshots = self.snapshots();
+        rebuild_run(&self.dir, &*snapshots, *index, until, &parse, &find)
+    }
+
+    pub fn encode_snapshot(entry: &RunEntry, run: &Run) -> EncodedSnapshot {
+        let index: RunIndex = *entry.index.get().expect("a run with events has its number");
+        EncodedSnapshot::of(run, index)
+    }
+
+    /// Appends a snapshot and makes it survive a power cut.
+    pub fn keep_snapshot(&self, snapshot: &EncodedSnapshot) -> Result<(), SnapshotError> {
+        let mut snapshots = self.snapshots();
+        let hash = snapshot.info.plan;
+        if !snapshots.has_plan_text(hash)
+            && let Some(text) = self.plans.text(hash)
+        {
+            snapshots.put_plan_text(hash, &text)?;
+        }
+        snapshots.put(snapshot, Lsn(*self.settled.borrow()))?;
+        snapshots.sync()
+    }
+
+    /// Notes that restart needs frames from `floor` on only, and lets go of dead snapshots.
+    pub fn cover(
+        &self,
+        floor: u64,
+        last_at: berth_inventory::UnixMillis,
+    ) -> Result<(), SnapshotError> {
+        let mut snapshots = self.snapshots();
+        let lsn = Lsn(floor.saturating_sub(1).min(*self.settled.borrow()));
+        if snapshots.covered().is_none_or(|covered| covered.lsn < lsn) {
+            snapshots.set_covered(Covered {
+                lsn,
+                last_at,
+                next_run: RunIndex(self.directory.numbered()),
+                next_pnr_block: self.directory.blocks_drawn(),
+            })?;
+            snapshots.sync()?;
+        }
+        snapshots.compact().map(|_| ())
+    }
+
+    /// The last frame that survives a power cut.
+    pub fn settled(&self) -> watch::Receiver<u64> {
+        self.settled.clone()
+    }
+
+    fn snapshots(&self) -> MutexGuard<'_, FileSnapshots> {
+        // The store poisons itself when a write fails; a panic elsewhere leaves it whole.
+        self.snapshots.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
