@@ -1,0 +1,69 @@
+//! `berth cancel`: undoes confirmed passengers.
+
+use berth_client::v1;
+use berth_client::v1::cancel_response::Outcome;
+use clap::Args;
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::reserve::request_id;
+use crate::said::{Fault, Said};
+use crate::target::Target;
+use crate::view::booking::BookingAnswer;
+use crate::view::numbers;
+use crate::words;
+
+/// `berth cancel`.
+#[derive(Debug, Args)]
+pub struct CancelArgs {
+    /// The booking, 10 digits
+    #[arg(long, value_name = "PNR")]
+    pub pnr: String,
+    /// Only these passengers, by their numbers in the booking: 1,3 [default: everybody]
+    #[arg(long, value_name = "NUMBERS", value_delimiter = ',', value_parser = words::passenger_number)]
+    pub passengers: Vec<u32>,
+    /// Name of this request; the same for every retry [default: a fresh one]
+    #[arg(long, value_name = "UUID")]
+    pub request_id: Option<Uuid>,
+    #[command(flatten)]
+    pub target: Target,
+}
+
+/// Who was cancelled, and the booking as it stands.
+#[derive(Debug, Serialize)]
+pub struct CancelView {
+    pub cancelled: Vec<u32>,
+    #[serde(flatten)]
+    pub answer: BookingAnswer,
+}
+
+impl CancelView {
+    pub fn of(cancelled: &v1::Cancelled, answer: &v1::CancelResponse) -> Result<Self, Fault> {
+        let booking = cancelled.booking.as_ref().ok_or(Fault::UnknownAnswer)?;
+        Ok(Self {
+            cancelled: cancelled.passengers.clone(),
+            answer: BookingAnswer::of(booking, answer.run_version, answer.server_time.as_ref()),
+        })
+    }
+}
+
+/// Asks and tells.
+pub async fn run(args: &CancelArgs) -> Result<Said, Fault> {
+    let request = v1::CancelRequest {
+        request_id: request_id(args.request_id),
+        pnr: args.pnr.clone(),
+        passengers: args.passengers.clone(),
+    };
+    let answer = args.target.client().await?.cancel(request).await?;
+    match &answer.outcome {
+        Some(Outcome::Cancelled(cancelled)) => {
+            let view = CancelView::of(cancelled, &answer)?;
+            let (who, pnr) = (numbers(&view.cancelled), &view.answer.booking.pnr);
+            Ok(Said::done(&view, format!("cancelled {who} of PNR {pnr}")))
+        }
+        Some(Outcome::Refusal(no)) => {
+            Ok(Said::refused(no, answer.run_version, answer.server_time.as_ref()))
+        }
+        None => Err(Fault::UnknownAnswer),
+    }
+}

@@ -1,0 +1,29 @@
+//! `berth ops block`: takes berths out of sale.
+
+use berth_client::v1;
+use berth_client::v1::block_berths_response::Outcome;
+
+use super::berths::{BerthsArgs, BerthsChangeView, Done};
+use crate::reserve::request_id;
+use crate::said::{Fault, Said};
+
+/// Asks and tells.
+pub async fn run(args: &BerthsArgs) -> Result<Said, Fault> {
+    let request = v1::BlockBerthsRequest {
+        request_id: request_id(args.request_id),
+        train: args.run.train.clone(),
+        start_date: args.run.start_date(&args.target)?,
+        berths: args.berths.clone(),
+        from_stop: args.from.clone(),
+        to_stop: args.to.clone(),
+    };
+    let answer = args.target.admin().await?.block_berths(request).await?;
+    let (version, now) = (answer.run_version, answer.server_time.as_ref());
+    match &answer.outcome {
+        Some(Outcome::Change(change)) => {
+            Ok(BerthsChangeView::of(Done::Blocked, change, version, now).said())
+        }
+        Some(Outcome::Refusal(no)) => Ok(Said::refused(no, version, now)),
+        None => Err(Fault::UnknownAnswer),
+    }
+}

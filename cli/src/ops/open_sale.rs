@@ -1,0 +1,26 @@
+//! `berth ops open-sale`: lets pools that were closed be sold again.
+
+use berth_client::v1;
+use berth_client::v1::open_sale_response::Outcome;
+
+use super::sale::{SaleArgs, SaleView};
+use crate::reserve::request_id;
+use crate::said::{Fault, Said};
+
+/// Asks and tells.
+pub async fn run(args: &SaleArgs) -> Result<Said, Fault> {
+    let request = v1::OpenSaleRequest {
+        request_id: request_id(args.request_id),
+        train: args.run.train.clone(),
+        start_date: args.run.start_date(&args.target)?,
+        travel_class: args.class.unwrap_or_default().into(),
+        quota: args.quota.clone(),
+    };
+    let answer = args.target.admin().await?.open_sale(request).await?;
+    let (version, now) = (answer.run_version, answer.server_time.as_ref());
+    match &answer.outcome {
+        Some(Outcome::Sale(sale)) => Ok(SaleView::of(sale, version, now).said()),
+        Some(Outcome::Refusal(no)) => Ok(Said::refused(no, version, now)),
+        None => Err(Fault::UnknownAnswer),
+    }
+}
