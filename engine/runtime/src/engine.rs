@@ -200,8 +200,7 @@ async fn build(
 ) -> Result<House, StartError> {
     let spawn = |why: &dyn core::fmt::Display| StartError::Spawn(why.to_string());
     let fatal = watch::Sender::new(None);
-    let (root, _) =
-        Actor::spawn(None, Root, fatal.clone()).await.map_err(|fault| spawn(&fault))?;
+    let (root, _) = Actor::spawn(None, Root, fatal.clone()).await.map_err(|fault| spawn(&fault))?;
     let shards: Vec<_> = (0..options.workers).map(|_| Arc::new(ShardShared::new())).collect();
     let log_end = Arc::new(LogEnd::default());
     log_end.set(opened.log_end);
@@ -249,18 +248,14 @@ async fn build(
         front: Arc::clone(&front),
         health: health.clone(),
         log_end: Arc::clone(&log_end),
-        clock: opened.clock.clone(),
         stop: Arc::clone(&stopping),
         durable_lsn: durable_lsn.clone(),
         settled,
         fatal: fatal.clone(),
     };
     let journal_thread = thread.start(&journal).map_err(|fault| spawn(&fault))?;
-    let indexer_thread = crate::indexer::start(
-        Arc::clone(&opened.stores),
-        Arc::clone(&stopping),
-    )
-    .map_err(|fault| spawn(&fault))?;
+    let indexer_thread = crate::indexer::start(Arc::clone(&opened.stores), Arc::clone(&stopping))
+        .map_err(|fault| spawn(&fault))?;
     Ok(House {
         info: EngineInfo {
             software: crate::SOFTWARE.to_owned(),

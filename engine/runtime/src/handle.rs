@@ -12,6 +12,8 @@ use berth_node::{
     ShardStats, Work,
 };
 
+use berth_persistence::{LogReader, Lsn, ScanError};
+
 use crate::engine::House;
 use crate::reply::{Sink, Ticket};
 use crate::shared::Item;
@@ -51,7 +53,12 @@ impl Engine {
 
     /// One command, answered when what it rests on is durable. Not cancelled by dropping the
     /// future: what was pushed happens, and a retry finds it.
-    pub async fn ask(&self, run: &Arc<RunEntry>, command: Command, deadline: UnixMillis) -> Outcome {
+    pub async fn ask(
+        &self,
+        run: &Arc<RunEntry>,
+        command: Command,
+        deadline: UnixMillis,
+    ) -> Outcome {
         if let Some(answer) = self.refuse_early(run, &command)? {
             return Ok(answer);
         }
@@ -126,6 +133,21 @@ impl Engine {
         shard.call(|reply| WorkerMessage::Digest(id, reply)).await.flatten()
     }
 
+    /// Reads the commit log from frame `from` on; blocks, so not on a runtime's worker. What it
+    /// gives ends with the last durable frame; `LogReader::follow_to` goes on from there.
+    ///
+    /// # Errors
+    /// What cannot be read.
+    pub fn read_log(&self, from: Lsn) -> Result<LogReader, ScanError> {
+        let until = Lsn(*self.house.durable_lsn.borrow());
+        Ok(LogReader::open_at(&self.house.stores.dir().log(), from)?.until(until))
+    }
+
+    /// Follows the last durable frame.
+    pub fn durable_lsn(&self) -> tokio::sync::watch::Receiver<u64> {
+        self.house.durable_lsn.subscribe()
+    }
+
     fn refuse_early(
         &self,
         run: &Arc<RunEntry>,
@@ -133,7 +155,9 @@ impl Engine {
     ) -> Result<Option<Answer>, Fault> {
         self.house.front.vitals.admit(command)?;
         match command {
-            Command::Reserve(reserve) => Ok(self.house.front.fast_refusal(run, reserve, self.now())),
+            Command::Reserve(reserve) => {
+                Ok(self.house.front.fast_refusal(run, reserve, self.now()))
+            }
             _ => Ok(None),
         }
     }

@@ -11,10 +11,8 @@ use std::time::{Duration, Instant};
 
 use berth_node::{Batch, Fault, Front, Health, LogPoint, Outcome};
 use berth_persistence::{CommitLog, Durability, LogError, NONE_WRITE_EVERY_MS, NodeRecord};
-
 use tokio::sync::watch;
 
-use crate::clock::Clock;
 use crate::reply::Ticket;
 use crate::shared::{LogEnd, ShardShared};
 
@@ -53,7 +51,6 @@ pub(crate) struct Journal {
     pub front: Arc<Front>,
     pub health: watch::Sender<Health>,
     pub log_end: Arc<LogEnd>,
-    pub clock: Clock,
     pub stop: Arc<AtomicBool>,
     /// The last durable frame, for those who follow the log.
     pub durable_lsn: watch::Sender<u64>,
@@ -95,7 +92,8 @@ impl Journal {
                 written = Instant::now();
                 self.sync_behind(Durability::Process);
             }
-            if self.durability != Durability::Power && (settled.elapsed() >= SETTLE_EVERY || stopping)
+            if self.durability != Durability::Power
+                && (settled.elapsed() >= SETTLE_EVERY || stopping)
             {
                 settled = Instant::now();
                 self.sync_behind(Durability::Power);

@@ -20,10 +20,17 @@ mod stores;
 mod supervisor;
 mod worker;
 
+#[cfg(test)]
+mod tests;
+
 pub use engine::EngineInfo;
 pub use handle::{Engine, Session};
 pub use options::{CLOCK_BEHIND_MAX_MS, StartError, StartOptions};
 pub use reply::Sink;
+
+// The handle speaks in these: whoever holds an engine needs no edge of its own to them.
+pub use berth_node as node;
+pub use berth_persistence as persistence;
 
 /// Name and version, as journals and answers carry it.
 pub const SOFTWARE: &str = concat!("berth ", env!("CARGO_PKG_VERSION"));

@@ -1,6 +1,9 @@
 //! Where answers go: one waiting call, or a session that takes them as they come.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::{AcqRel, Acquire, Relaxed}};
+use std::sync::atomic::{
+    AtomicBool, AtomicUsize,
+    Ordering::{AcqRel, Acquire, Relaxed},
+};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 

@@ -66,7 +66,7 @@ impl Actor for RunActor {
                 let encoder = Arc::clone(&run);
                 let (state, encoded) = stores
                     .clone()
-                    .off_thread(move |s| {
+                    .off_thread(move |_| {
                         let encoded = Stores::encode_snapshot(&encoder, &state);
                         (state, encoded)
                     })
@@ -88,7 +88,9 @@ impl Actor for RunActor {
                 let keep = move |s: &RunStores| s.stores.keep_snapshot(&encoded);
                 let kept = stores.clone().off_thread(keep).await?;
                 match (kept, lent) {
-                    (Ok(()), None) => shared.send(WorkerMessage::SnapshotDurable { run: id, version }),
+                    (Ok(()), None) => {
+                        shared.send(WorkerMessage::SnapshotDurable { run: id, version })
+                    }
                     (Ok(()), Some(state)) => finished(JobDone::Passivated(state)),
                     (Err(why), Some(state)) => {
                         finished(JobDone::Failed { why: why.to_string(), run: Some(state) });

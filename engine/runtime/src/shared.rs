@@ -1,6 +1,9 @@
 //! What ingress, a shard's worker and the journal thread share of one shard.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::{Acquire, Relaxed, Release, SeqCst}};
+use std::sync::atomic::{
+    AtomicBool, AtomicU64,
+    Ordering::{Acquire, Relaxed, Release, SeqCst},
+};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use berth_node::{Batch, Lane, LogPoint, Work};

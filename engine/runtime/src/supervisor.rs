@@ -15,11 +15,7 @@ impl Actor for Root {
     type State = Fatal;
     type Arguments = Fatal;
 
-    async fn pre_start(
-        &self,
-        _: ActorRef<()>,
-        fatal: Fatal,
-    ) -> Result<Fatal, ActorProcessingErr> {
+    async fn pre_start(&self, _: ActorRef<()>, fatal: Fatal) -> Result<Fatal, ActorProcessingErr> {
         Ok(fatal)
     }
 

@@ -12,7 +12,9 @@ use berth_node::{
     ShardStats, Work,
 };
 use hashbrown::HashMap;
-use ractor::{Actor, ActorCell, ActorId, ActorProcessingErr, ActorRef, RpcReplyPort, SupervisionEvent};
+use ractor::{
+    Actor, ActorCell, ActorId, ActorProcessingErr, ActorRef, RpcReplyPort, SupervisionEvent,
+};
 
 use crate::clock::Clock;
 use crate::journal::JournalHandle;
@@ -32,8 +34,15 @@ pub(crate) struct Recovered {
 pub(crate) enum WorkerMessage {
     Drain,
     Install(Vec<Recovered>, RpcReplyPort<()>),
-    Finished { run: RunId, epoch: u32, done: Box<JobDone> },
-    SnapshotDurable { run: RunId, version: Version },
+    Finished {
+        run: RunId,
+        epoch: u32,
+        done: Box<JobDone>,
+    },
+    SnapshotDurable {
+        run: RunId,
+        version: Version,
+    },
     /// Snapshot what is dirty; answers how many runs are still dirty.
     SnapshotAll(RpcReplyPort<usize>),
     DirtyRuns(RpcReplyPort<Vec<RunId>>),

@@ -1,0 +1,119 @@
+//! What a log says: the runs it makes when its events are applied, and nothing else.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use berth_inventory::{
+    Changes, Event, LegRange, Plan, PlanHash, PoolIndex, Run, RunIndex, UnixMillis, Version,
+};
+use berth_persistence::{CommitLog, Lsn, MemoryLog, NodeRecord, plan_from_text};
+
+use super::World;
+use crate::Head;
+
+/// A log, read from its beginning.
+#[derive(Default)]
+pub(crate) struct Past {
+    pub runs: BTreeMap<RunIndex, Run>,
+    pub events: Vec<(RunIndex, UnixMillis, Event)>,
+    pub next_index: RunIndex,
+    pub next_block: u32,
+    pub last_at: UnixMillis,
+}
+
+impl Past {
+    pub fn of(log: &MemoryLog) -> Self {
+        let mut past = Self::default();
+        let mut plans: BTreeMap<[u8; 32], Arc<Plan>> = BTreeMap::new();
+        log.read(Lsn(1), &mut |frame| {
+            for record in frame.records {
+                if let NodeRecord::PlanText { hash: PlanHash(hash), text } = record {
+                    plans.insert(hash, Arc::new(plan_from_text(&text).unwrap()));
+                }
+            }
+            for span in frame.sections.into_iter().flat_map(|section| section.spans) {
+                let mut version = span.first;
+                for event in span.events {
+                    past.apply(span.run, span.at, version, event, &plans);
+                    version = version.next();
+                }
+            }
+            true
+        })
+        .unwrap();
+        past
+    }
+
+    fn apply(
+        &mut self,
+        index: RunIndex,
+        at: UnixMillis,
+        version: Version,
+        event: Event,
+        plans: &BTreeMap<[u8; 32], Arc<Plan>>,
+    ) {
+        self.last_at = self.last_at.max(at);
+        if let Event::RunCreated(created) = &event {
+            assert_eq!(version, Version(1));
+            let run = Run::new(Arc::clone(&plans[&created.plan.0]), created, at);
+            assert!(self.runs.insert(index, run).is_none(), "run {index} was created twice");
+            self.next_index = self.next_index.max(RunIndex(index.0 + 1));
+        } else {
+            let run = self.runs.get_mut(&index).expect("created before");
+            assert_eq!(run.version().next(), version, "the log has every version once");
+            run.apply(&event, at, &mut Changes::default());
+            if let Event::PnrBlockLeased { block } = event {
+                self.next_block = self.next_block.max(block + 1);
+            }
+        }
+        self.events.push((index, at, event));
+    }
+}
+
+impl World {
+    /// What the log says now.
+    pub fn past(&self) -> Past {
+        Past::of(&self.log)
+    }
+
+    /// Readers see the log, all of it and nothing else.
+    pub fn check_published(&self) {
+        for (index, run) in self.past().runs {
+            let entry = self.front.directory.by_index(index).expect("its number is known");
+            assert_eq!(entry.id, run.id());
+            let published = entry.published.load_full().expect("a run with events is public");
+            assert_eq!(published.head(), Head::of(&run), "{}", run.id());
+            for pool in (0..run.plan().pools().len()).map(|pool| PoolIndex(pool as u8)) {
+                for legs in journeys(run.plan()) {
+                    let counts = (published.free(pool, legs), u32::from(run.free(pool, legs)));
+                    assert_eq!(counts.0, counts.1, "{} {pool} {legs}", run.id());
+                }
+            }
+        }
+    }
+
+    /// With nothing under way, memory is the log too, and sound. How many runs were compared.
+    pub fn check_settled(&self) -> usize {
+        self.check_published();
+        let mut compared = 0;
+        for run in self.past().runs.into_values() {
+            let live = self.shards.iter().find_map(|shard| shard.peek(run.id()));
+            if let Some(live) = live {
+                assert_eq!(live.digest(), run.digest(), "{}", run.id());
+                assert_eq!(live.check(), []);
+                compared += 1;
+            }
+        }
+        let holds: usize =
+            self.past().runs.values().map(Run::live_holds).sum();
+        let counted: i64 = self.shards.iter().map(|shard| shard.stats().holds).sum();
+        assert_eq!(counted, holds as i64, "live holds by the shards' figures and by the log");
+        compared
+    }
+}
+
+/// Every journey of a train.
+pub(crate) fn journeys(plan: &Plan) -> impl Iterator<Item = LegRange> + use<> {
+    let legs = plan.legs_count() as u8;
+    (0..legs).flat_map(move |from| (from + 1..=legs).map(move |to| LegRange { from, to }))
+}
