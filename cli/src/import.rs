@@ -14,12 +14,12 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use berth_node::calendar::Calendar;
+use berth_node::{Calendar, UnknownZone};
 use berth_persistence::{ZONE_DEFAULT, entry_to_json, header_to_json};
 use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 
-pub use harvest::{Harvest, LeftOut, Why};
+use harvest::{Harvest, Why};
 
 const TRAINS_HELP: &str = r#"The list, one JSON object a line:
 {"no":"12951","name":"RAJDHANI","days":"1111111","coaches":["H1:1A","GEN:GEN"],
@@ -107,7 +107,7 @@ pub enum ImportError {
     },
     /// The zone does not exist.
     #[error(transparent)]
-    Zone(#[from] berth_node::calendar::UnknownZone),
+    Zone(#[from] UnknownZone),
     /// No train of the source makes a plan.
     #[error("no train of {} can be imported; nothing was written", path.display())]
     Nothing {

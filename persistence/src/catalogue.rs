@@ -2,8 +2,9 @@
 //!
 //! The first line names the format and the zone of all dates and minutes; each further line is
 //! one train (`catalogue/text.rs` has the shape). A train's *canonical text* is the one that
-//! [`entry_to_json`] writes; its BLAKE3 hash names the plan in the journal, so a file whose lines
-//! differ only in spacing or order of fields means the same plans.
+//! [`entry_to_json`] writes, with its pools spelled out: its BLAKE3 hash names the plan in the
+//! journal, so a file whose lines differ only in spacing or order of fields means the same plans,
+//! and default pools of a later version do not change what was journaled.
 //!
 //! What is always true of a loaded [`Catalogue`]: every train makes a valid plan, no number stands
 //! twice. Loading builds each plan once and drops it, for a network of plans is a thousand times
@@ -15,7 +16,9 @@ mod text;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
-use berth_inventory::{Entry, Plan, PlanHash, RunningDays, StationCode, StopRef, TrainNumber};
+use berth_inventory::{
+    Entry, Plan, PlanHash, RunningDays, StationCode, StopRef, TrainNumber, default_pools,
+};
 use hashbrown::HashMap;
 
 pub use error::{CatalogueError, CatalogueFault};
@@ -67,17 +70,21 @@ impl CatalogueTrain {
             train: text::number_of(line_text),
             fault,
         })?;
-        Self::from_entry(line, &entry)
+        Self::from_entry(line, entry)
     }
 
-    fn from_entry(line: u32, entry: &Entry) -> Result<Self, CatalogueError> {
-        let text: Arc<str> = entry_to_json(entry).into();
-        let hash = plan_hash(&text);
-        let plan = Plan::new(entry, hash).map_err(|error| CatalogueError::Train {
+    fn from_entry(line: u32, mut entry: Entry) -> Result<Self, CatalogueError> {
+        // The hash is not known yet, for the pools are part of the text; nobody sees this plan.
+        let plan = Plan::new(&entry, PlanHash([0; 32])).map_err(|error| CatalogueError::Train {
             line,
             train: Some(error.train),
             fault: error.fault.into(),
         })?;
+        if entry.pools.is_empty() {
+            entry.pools = default_pools(plan.classes());
+        }
+        let text: Arc<str> = entry_to_json(&entry).into();
+        let hash = plan_hash(&text);
         let stops = plan.stops().iter().map(|s| HeadStop { code: s.code, departure: s.departure });
         Ok(Self {
             line,
@@ -105,7 +112,7 @@ impl CatalogueTrain {
         self.days
     }
 
-    /// Canonical text, as it goes into the journal.
+    /// Canonical text with all pools, as it goes into the journal.
     pub fn text(&self) -> &Arc<str> {
         &self.text
     }
@@ -201,7 +208,7 @@ impl Catalogue {
         let mut catalogue =
             Self { zone: zone.into(), trains: Vec::new(), by_number: HashMap::new() };
         for (line, entry) in (2..).zip(entries) {
-            catalogue.push(CatalogueTrain::from_entry(line, entry)?)?;
+            catalogue.push(CatalogueTrain::from_entry(line, entry.clone())?)?;
         }
         Ok(catalogue)
     }

@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 
-use berth_inventory::{CoachCode, CoachEntry, Entry, Plan, coach_code};
-use berth_persistence::{entry_to_json, plan_hash};
+use berth_inventory::{CoachCode, CoachEntry, Entry, Plan, PlanHash, coach_code};
 use hashbrown::HashMap;
 use hashbrown::hash_map::EntryRef;
 use serde::Serialize;
@@ -67,7 +66,8 @@ pub struct LeftOut {
 pub struct Harvest {
     read: usize,
     entries: Vec<Entry>,
-    left_out: Vec<LeftOut>,
+    /// The trains left out, in the order of the source.
+    pub(super) left_out: Vec<LeftOut>,
     coaches_dropped: BTreeMap<String, (&'static str, usize)>,
     unknown_codes: BTreeMap<String, usize>,
     notes: Vec<String>,
@@ -78,11 +78,6 @@ impl Harvest {
     /// The trains, in the order of the source.
     pub fn entries(&self) -> &[Entry] {
         &self.entries
-    }
-
-    /// The trains left out, in the order of the source.
-    pub fn left_out(&self) -> &[LeftOut] {
-        &self.left_out
     }
 
     /// Something that was lost on the way without costing a train.
@@ -146,7 +141,8 @@ impl Harvest {
     }
 
     fn check(&mut self, entry: &Entry, line: Option<usize>) -> Result<(), (Why, String)> {
-        Plan::new(entry, plan_hash(&entry_to_json(entry)))
+        // Only whether it makes a plan counts here; the plan and its hash are the server's.
+        Plan::new(entry, PlanHash([0; 32]))
             .map_err(|error| (Why::Invalid, error.fault.to_string()))?;
         match self.numbers.entry_ref(entry.number.as_str()) {
             EntryRef::Occupied(first) => {

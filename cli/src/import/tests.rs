@@ -1,5 +1,6 @@
 use berth_persistence::Catalogue;
 
+use super::harvest::LeftOut;
 use super::*;
 
 fn fixture(name: &str) -> PathBuf {
@@ -19,7 +20,7 @@ fn import_trains(file: PathBuf, output: PathBuf) -> Result<(), ImportError> {
 /// `train: reason: detail` of everything left out.
 fn left_out(harvest: &Harvest) -> Vec<String> {
     let line = |out: &LeftOut| format!("{}: {}: {}", out.train, out.reason.sentence(), out.detail);
-    harvest.left_out().iter().map(line).collect()
+    harvest.left_out.iter().map(line).collect()
 }
 
 fn assert_each_contains(lines: &[String], words: &[&str]) {
@@ -75,7 +76,7 @@ fn report_and_summary_agree_and_name_everybody() {
     assert_eq!(summary["unknown_coach_codes"]["8Z"], 2);
     assert_eq!(summary["coaches_dropped"]["GEN"], 3);
     assert_eq!(summary["left_out"][0]["reason"], "no_reserved_coach");
-    for out in harvest.left_out() {
+    for out in &harvest.left_out {
         assert!(report.contains(&out.train) && report.contains(&out.detail), "{report}");
     }
 }

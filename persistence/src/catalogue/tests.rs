@@ -30,7 +30,7 @@ fn spacing_and_order_of_fields_do_not_change_the_hash() {
     assert_ne!(a, b);
     let (a, b) = (Catalogue::parse(&a).unwrap(), Catalogue::parse(&b).unwrap());
     assert_eq!(a.trains()[0].hash(), b.trains()[0].hash());
-    assert_eq!(a.trains()[0].hash(), plan_hash(RAJDHANI));
+    assert_eq!(a.trains()[0].text(), b.trains()[0].text());
 }
 
 #[test]
@@ -45,6 +45,16 @@ fn a_train_is_found_and_its_plan_built_once() {
     assert_eq!(**train.plan(), plan_from_text(train.text()).unwrap());
     assert_eq!(train.plan().hash(), train.hash());
     assert!(catalogue.get("12345".parse().unwrap()).is_none());
+}
+
+#[test]
+fn the_journaled_text_spells_the_pools_out() {
+    let catalogue = Catalogue::parse(&file(&[RAJDHANI, TEZGAM])).unwrap();
+    let [rajdhani, tezgam] = catalogue.trains() else { panic!("two trains") };
+    assert_eq!(&**tezgam.text(), TEZGAM, "it has pools of its own");
+    assert!(rajdhani.text().contains(r#""quota":"TQ","class":"3A""#), "{}", rajdhani.text());
+    let terse = Plan::new(&entry_from_json(RAJDHANI).unwrap(), rajdhani.hash()).unwrap();
+    assert_eq!(**rajdhani.plan(), terse, "and they are the default pools");
 }
 
 #[test]
