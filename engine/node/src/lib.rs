@@ -19,6 +19,8 @@ mod shard;
 mod table;
 mod vitals;
 mod wheel;
+#[cfg(test)]
+mod world;
 
 pub use ask::{Done, Fault, Lane, Outcome, When, Work};
 pub use batch::Batch;

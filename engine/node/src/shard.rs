@@ -147,6 +147,8 @@ pub struct Shard<T> {
     idle_ms: u64,
     checkpoint_bytes: u64,
     swept: UnixMillis,
+    /// The oldest event without snapshot of runs that went out of service: the next start needs it.
+    abandoned: Option<LogPoint>,
 }
 
 impl<T> Shard<T> {
@@ -182,6 +184,7 @@ impl<T> Shard<T> {
             idle_ms: settings.idle.as_millis() as u64,
             checkpoint_bytes: settings.checkpoint_bytes,
             swept: now,
+            abandoned: None,
         }
     }
 
@@ -299,7 +302,7 @@ impl<T> Shard<T> {
         // A minimum does not depend on the order of the map.
         #[expect(clippy::iter_over_hash_type)]
         let floor = {
-            let mut floor = None;
+            let mut floor = self.abandoned;
             for slot in self.slots.values() {
                 if let Some(dirty) = slot.dirty {
                     floor = Some(floor.map_or(dirty, |f: LogPoint| f.min(dirty)));
@@ -308,6 +311,12 @@ impl<T> Shard<T> {
             floor
         };
         floor
+    }
+
+    /// A command for which `trap` is true panics once all it does is in the batch.
+    #[cfg(test)]
+    pub(crate) fn set_trap(&mut self, trap: fn(&Command) -> bool) {
+        self.around.trap = Some(trap);
     }
 
     /// Looks at the state of one live run: for tests and for comparing a live node with its log.

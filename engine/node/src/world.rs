@@ -221,6 +221,11 @@ impl World {
         self.begin();
     }
 
+    /// Bytes of log up to here.
+    pub fn log_bytes(&self) -> u64 {
+        self.log.bytes()
+    }
+
     /// One group, start to end.
     pub fn commit(&mut self) {
         let group = self.take_group();

@@ -176,6 +176,10 @@ impl House {
 
     /// Notes on the disk from which frame on a restart must read.
     pub async fn cover(&self) {
+        if !self.info.refused.is_empty() {
+            // Once an operator has restored what was damaged, all of the log is needed again.
+            return;
+        }
         // Before asking: an event after the answers is at or behind this frame.
         let mut floor = self.log_end.get().lsn;
         for shard in &self.shards {

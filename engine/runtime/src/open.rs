@@ -49,7 +49,14 @@ pub(crate) fn open(options: &StartOptions) -> Result<Opened, StartError> {
     let end = core::mem::take(&mut found.end);
     let mut log: Box<dyn CommitLog> =
         Box::new(FileLog::resume(&dir.log(), &dir.cut(), LogSettings::default(), end)?);
-    let (started, grace) = record_start(&mut *log, &found, &clock, options)?;
+    // A hold that outlived a stop in order is in a snapshot only, and must still expire.
+    let waiting: Vec<_> = found
+        .cold
+        .iter()
+        .filter(|index| snapshots.latest(**index).is_some_and(|info| info.live_holds > 0))
+        .copied()
+        .collect();
+    let (started, grace) = record_start(&mut *log, &found, !waiting.is_empty(), &clock, options)?;
     let log_end = LogPoint { lsn: started + 1, bytes: log.bytes() };
     let settled = watch::Sender::new(started);
     let directory = Arc::new(Directory::new(
@@ -62,9 +69,19 @@ pub(crate) fn open(options: &StartOptions) -> Result<Opened, StartError> {
     let journaled_plans: Vec<_> = found.plans.iter().map(|(hash, _)| *hash).collect();
     let refused = take_in(&directory, &found, &snapshots);
     let bytes_before = log_end.bytes.saturating_sub(found.suffix_bytes);
-    let recovered = revive(&directory, &mut found, grace, bytes_before);
+    let mut recovered = revive(&directory, &mut found, grace, bytes_before);
     let stores =
         Arc::new(Stores::new(dir, snapshots, plans, Arc::clone(&directory), settled.subscribe()));
+    for index in waiting {
+        let Some(entry) = directory.by_index(index).map(Arc::clone) else { continue };
+        match stores.last_version(&entry) {
+            Ok(Some(run)) => {
+                recovered.push(Recovered { entry, run: Box::new(run), dirty: None, grace });
+            }
+            Ok(None) => {}
+            Err(why) => entry.refused.store(Some(Arc::new(why))),
+        }
+    }
     let vitals = Vitals::new(options.settings.min_free_bytes, options.settings.max_log_bytes);
     let front = Arc::new(Front {
         directory,
@@ -105,12 +122,13 @@ fn start_clock(last_at: UnixMillis, accept: bool) -> Result<Clock, StartError> {
 fn record_start(
     log: &mut dyn CommitLog,
     found: &FromDisk,
+    waiting: bool,
     clock: &Clock,
     options: &StartOptions,
 ) -> Result<(u64, Option<Grace>), StartError> {
     let at = clock.now();
     let span = Millis(options.settings.grace.as_millis() as u64);
-    let anybody = found.live.iter().any(|live| live.run.live_holds() > 0);
+    let anybody = waiting || found.live.iter().any(|live| live.run.live_holds() > 0);
     let grace = anybody.then(|| Grace {
         until: at.saturating_add(span),
         as_of: found.last_at.unwrap_or_default(),

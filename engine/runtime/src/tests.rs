@@ -235,3 +235,34 @@ async fn a_released_berth_is_sold_again_and_a_retry_is_told_the_same() {
     assert_eq!(view.hold, hold);
     engine.stop(Duration::from_secs(5)).await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hold_that_outlives_a_stop_still_expires_though_nobody_asks() {
+    let dir = tempfile::tempdir().unwrap();
+    let short = |dir: &std::path::Path| {
+        let mut options = options(dir);
+        options.settings.grace = Duration::from_millis(300);
+        options
+    };
+    let engine = Engine::start(short(dir.path())).await.unwrap();
+    let run = run_of(&engine, "10001", 1);
+    let Command::Reserve(mut wish) = reserve(1, TravelClass::ThirdAc) else { unreachable!() };
+    wish.ttl = Millis(200);
+    engine.ask(&run, Command::Reserve(wish), NEVER).await.unwrap();
+    assert_eq!(engine.stop(Duration::from_secs(5)).await, Ok(Vec::new()));
+    drop(engine);
+    let engine = Engine::start(short(dir.path())).await.unwrap();
+    let run = run_of(&engine, "10001", 1);
+    let legs = berth_inventory::LegRange::new(0, 4).unwrap();
+    let pool = berth_inventory::PoolIndex(0);
+    // Never early: the published count rises only when the hold's deadline or grace has passed.
+    loop {
+        let published = run.published.load_full().expect("live at once");
+        if published.free(pool, legs) == u32::from(published.plan().capacity(pool, legs)) {
+            break;
+        }
+        tokio::task::yield_now().await;
+    }
+    assert!(engine.now() >= engine.info().grace_until.expect("a hold was live"));
+    engine.stop(Duration::from_secs(5)).await.unwrap();
+}

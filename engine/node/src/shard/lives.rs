@@ -112,6 +112,15 @@ impl<T> Shard<T> {
         }
     }
 
+    /// A checkpoint snapshot of `version` could not be kept: another is taken in time.
+    pub fn snapshot_failed(&mut self, id: RunId, version: Version) {
+        if let Some(slot) = self.slots.get_mut(&id)
+            && slot.snapshot_under_way == Some(version)
+        {
+            slot.snapshot_under_way = None;
+        }
+    }
+
     /// The run's actor died with whatever it had: the state is rebuilt from the journal.
     pub fn died(&mut self, id: RunId, epoch: u32, now: UnixMillis) {
         let Some(slot) = self.slots.get_mut(&id).filter(|slot| slot.epoch == epoch) else {
@@ -247,6 +256,7 @@ impl<T> Shard<T> {
         tracing::error!(run = %id, why, "run is out of service");
         let Some(mut slot) = self.slots.remove(&id) else { return };
         slot.entry.refused.store(Some(Arc::new(why.to_owned())));
+        self.abandoned = [self.abandoned, slot.dirty].into_iter().flatten().min();
         for work in slot.waiting.drain(..) {
             let fault = Fault::Quarantined { run: id, why: Arc::from(why) };
             self.around.tell(work.ticket, Err(fault));

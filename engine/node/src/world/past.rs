@@ -76,9 +76,11 @@ impl World {
         Past::of(&self.log)
     }
 
-    /// Readers see the log, all of it and nothing else.
-    pub fn check_published(&self) {
-        for (index, run) in self.past().runs {
+    /// Readers see the log, all of it and nothing else. How many runs they see.
+    pub fn check_published(&self) -> usize {
+        let runs = self.past().runs;
+        let count = runs.len();
+        for (index, run) in runs {
             let entry = self.front.directory.by_index(index).expect("its number is known");
             assert_eq!(entry.id, run.id());
             let published = entry.published.load_full().expect("a run with events is public");
@@ -90,6 +92,7 @@ impl World {
                 }
             }
         }
+        count
     }
 
     /// With nothing under way, memory is the log too, and sound. How many runs were compared.

@@ -1,0 +1,141 @@
+//! Bounds of groups, of waiting lines and of what is under way.
+
+use berth_inventory::{HoldId, Millis, Reason};
+
+use super::World;
+use super::asking::*;
+use crate::settings::{GROUP_BYTES_MAX, RETRY_OVERLOADED_MS, RUN_GROUP_BYTES_MAX};
+use crate::{Fault, Lane, RUN_PERMITS, RUN_WAITING_MAX};
+
+#[test]
+fn a_hot_run_fills_its_part_of_a_group_and_nobody_elses() {
+    let mut world = World::new(1);
+    let (hot, other) = (world.run(0), world.run(1));
+    let mut asked = 0;
+    while !world.shards[0].has_backlog() {
+        world.ask(&hot, block(asked, asked % 2 == 0));
+        asked += 1;
+    }
+    let bytes = world.batches[0].section.len_bytes();
+    assert!(bytes < RUN_GROUP_BYTES_MAX + 2_048, "{bytes} bytes");
+    let waits = world.ask(&hot, release(1, HoldId(1)));
+    let served = world.ask(&other, reserve(1, LARGE, 1));
+    world.begin();
+    world.commit();
+    assert!(world.is_told(served), "the other run is not stopped");
+    assert!(!world.is_told(waits), "the next group");
+    world.commit();
+    assert_eq!(world.refusal(waits).reason(), Reason::UnknownHold);
+    assert!(!world.shards[0].has_backlog());
+    world.check_settled();
+}
+
+#[test]
+fn the_waiting_line_of_a_throttled_run_is_bounded_and_drains_in_order() {
+    let mut world = World::new(1);
+    let hot = world.run(0);
+    let mut id = 0;
+    let mut tickets = Vec::new();
+    let refused = loop {
+        let ticket = world.ask(&hot, block(id, id % 2 == 0));
+        id += 1;
+        if world.is_told(ticket) {
+            break ticket;
+        }
+        tickets.push(ticket);
+    };
+    let retry_after = Millis(RETRY_OVERLOADED_MS);
+    let Err(Fault::Overloaded { retry_after: told, .. }) = world.outcome(refused) else {
+        panic!("{:?}", world.outcome(refused));
+    };
+    assert_eq!(*told, retry_after);
+    let executed = world.shards[0].stats().executed as usize;
+    assert_eq!(tickets.len(), executed + RUN_WAITING_MAX);
+    world.commit_all();
+    assert!(tickets.iter().all(|ticket| world.is_told(*ticket)));
+    let past = world.past();
+    let kinds = past.events[1..].iter().map(|(_, _, event)| {
+        matches!(event, berth_inventory::Event::BerthsBlocked { .. })
+    });
+    assert!(kinds.enumerate().all(|(n, blocked)| blocked == (n % 2 == 0)), "in order");
+    world.check_settled();
+}
+
+#[test]
+fn a_tenth_of_a_group_is_for_what_is_already_paid_for() {
+    let mut world = World::new(64);
+    let share = GROUP_BYTES_MAX / 64;
+    let runs = (0..).map(|day| world.run(day)).filter(|run| run.shard == 0);
+    let runs: Vec<_> = runs.take(8).collect();
+    let mut id = 0;
+    while world.batches[0].has_room(Lane::Take, 64) {
+        world.ask(&runs[id % 8], block(id as u128, id / 8 % 2 == 0));
+        id += 1;
+    }
+    let bytes = world.batches[0].section.len_bytes();
+    assert!(bytes >= share / 10 * 9 && bytes < share, "{bytes} of {share} bytes");
+    assert!(world.batches[0].has_room(Lane::Finish, 64));
+}
+
+#[test]
+fn work_that_waited_for_a_load_stops_at_the_group_too() {
+    let mut world = World::new(64);
+    world.jobs_wait = true;
+    let runs = (0..).map(|day| world.run(day)).filter(|run| run.shard == 0);
+    let runs: Vec<_> = runs.take(8).collect();
+    for id in 0..2_000u128 {
+        let run = &runs[(id % 8) as usize];
+        world.ask(run, block(id, id / 8 % 2 == 0));
+    }
+    while !world.jobs.is_empty() {
+        world.do_job();
+    }
+    let bytes = world.batches[0].section.len_bytes();
+    assert!(bytes < GROUP_BYTES_MAX / 64, "{bytes} bytes");
+    assert!(world.shards[0].has_backlog());
+    world.commit_all();
+    assert_eq!(world.told.len(), 2_000);
+    assert_eq!(world.check_settled(), 8);
+}
+
+#[test]
+fn a_run_has_so_many_permits_and_gets_them_back() {
+    let world = World::new(1);
+    let run = world.run(0);
+    let mut permits: Vec<_> =
+        (0..RUN_PERMITS).map(|_| world.front.permit(&run).unwrap()).collect();
+    for _ in 0..3 {
+        let Err(Fault::Overloaded { retry_after, .. }) = world.front.permit(&run) else {
+            panic!("one too many");
+        };
+        assert_eq!(retry_after, Millis(RETRY_OVERLOADED_MS));
+    }
+    assert!(world.front.permit(&world.run(1)).is_ok(), "another run has its own");
+    permits.pop();
+    let again = world.front.permit(&run);
+    assert!(again.is_ok() && world.front.permit(&run).is_err());
+}
+
+#[test]
+fn refused_confirms_use_up_no_pnr_blocks() {
+    let mut world = World::new(1);
+    let run = world.run(0);
+    let hold = world.held(&run, reserve(1, LARGE, 1));
+    world.ask(&run, release(2, hold));
+    world.commit();
+    let before = world.front.directory.blocks_drawn();
+    for id in 10..1_000 {
+        let ticket = world.ask(&run, confirm(id, hold));
+        assert_eq!(world.refusal(ticket).reason(), Reason::HoldReleased);
+    }
+    let drawn = world.front.directory.blocks_drawn() - before;
+    assert!(drawn <= 1, "{drawn} blocks drawn by confirms that were refused");
+    let other = world.run(1);
+    for run in [&run, &other] {
+        let hold = world.held(run, reserve(5_000, LARGE, 1));
+        let ticket = world.ask(run, confirm(5_001, hold));
+        world.commit();
+        let pnr = world.front.names.print_pnr(world.booking(ticket).pnr);
+        assert_eq!(world.front.by_pnr(&pnr).unwrap().1.id, run.id);
+    }
+}
