@@ -1,1 +1,17 @@
-//! (being built)
+//! The tonic services: the only place where wire meets domain.
+//!
+//! Map: `wire` turns messages into commands and answers into messages; `desk` is the seam to the
+//! engine; `inventory`, `session`, `availability`, `watch`, `operations`, `journal` are the services;
+//! `deadline` puts the caller's deadline into the command; `health` follows the engine; `tally` and
+//! `metrics` count; `server` is the two listeners.
+//!
+//! Always true: errors are for faults, refusals are answers. Nothing here decides about a berth.
+
+mod availability;
+mod deadline;
+mod desk;
+mod inventory;
+mod session;
+mod tally;
+mod watch;
+mod wire;

@@ -1,0 +1,104 @@
+//! Where a checked request finds its run: the seam between the services and the engine.
+
+use std::sync::Arc;
+
+use berth_engine::Engine;
+use berth_engine::node::{Fault, RunEntry};
+use berth_inventory::{
+    Answer, Command, HoldId, Refusal, Rest, Said, SeatState, UnixMillis,
+};
+
+use crate::tally::{Kind, Tally};
+use crate::wire::{Aim, Ask, Teller, Trouble};
+
+/// What all services share.
+pub(crate) struct Desk {
+    pub engine: Engine,
+    pub tally: Tally,
+    /// Address of the public listener, as bound.
+    pub listen: String,
+    /// Address of the admin listener, as bound.
+    pub admin_listen: String,
+}
+
+impl Desk {
+    /// To put answers into words now.
+    pub fn teller(&self) -> Teller<'_> {
+        Teller { names: &self.engine.front().names, now: self.engine.now() }
+    }
+
+    /// The run a request means, and its command with everything the name of a run gives.
+    pub fn lead(&self, ask: Ask, now: UnixMillis) -> Result<(Arc<RunEntry>, Command), Refusal> {
+        let front = self.engine.front();
+        let Ask { aim, mut command } = ask;
+        let run = match aim {
+            Aim::Run { run, from } => front.locate(run.train, run.when, from, now)?,
+            Aim::Hold(hold) => Arc::clone(front.by_hold(hold)?),
+            Aim::Pnr(digits) => {
+                let (pnr, run) = front.by_pnr(&digits)?;
+                match &mut command {
+                    Command::Cancel(cancel) => cancel.pnr = pnr,
+                    Command::GetBooking(asked) => *asked = pnr,
+                    _ => unreachable!("only these two are aimed by a PNR"),
+                }
+                Arc::clone(run)
+            }
+        };
+        Ok((run, command))
+    }
+
+    /// Finds the run, asks it, counts what came of it.
+    pub async fn ask(&self, ask: Ask, deadline: UnixMillis) -> Result<Answer, Trouble> {
+        let kind = Kind::of(&ask.command);
+        let outcome = match self.lead(ask, self.engine.now()) {
+            Ok((run, command)) => self.engine.ask(&run, command, deadline).await,
+            Err(why) => Ok(self.teller().refused(why)),
+        };
+        self.tally.count(kind, &outcome);
+        outcome.map_err(Trouble::from)
+    }
+
+    /// Asks a run that is known already.
+    pub async fn ask_run(
+        &self,
+        run: &Arc<RunEntry>,
+        command: Command,
+        deadline: UnixMillis,
+    ) -> Result<Answer, Trouble> {
+        let kind = Kind::of(&command);
+        let outcome = self.engine.ask(run, command, deadline).await;
+        self.tally.count(kind, &outcome);
+        outcome.map_err(Trouble::from)
+    }
+
+    /// The deadline of what is left of a hold after a partial confirm; `None` when nothing is.
+    pub async fn rest_of(
+        &self,
+        hold: HoldId,
+        deadline: UnixMillis,
+    ) -> Result<Option<UnixMillis>, Trouble> {
+        let front = self.engine.front();
+        let Ok(run) = front.by_hold(hold) else { return Ok(None) };
+        let answer = self.engine.ask(run, Command::GetHold(hold), deadline).await?;
+        Ok(rest_deadline(&answer))
+    }
+}
+
+/// The hold of which a confirm leaves a part held; its answer must tell until when.
+pub(crate) fn keeps_rest(command: &Command) -> Option<HoldId> {
+    match command {
+        Command::Confirm(confirm) if confirm.rest == Rest::Kept => Some(confirm.hold),
+        _ => None,
+    }
+}
+
+/// The deadline of a hold that still keeps somebody.
+pub(crate) fn rest_deadline(answer: &Answer) -> Option<UnixMillis> {
+    match &answer.said {
+        Said::Hold(view) if view.party.iter().any(|seat| seat.state == SeatState::Held) => {
+            Some(view.expires_at)
+        }
+        _ => None,
+    }
+}
+

@@ -1,0 +1,184 @@
+//! The stream shell of a session: polls the caller's messages, the engine's answers and the drain,
+//! and lets the [`frames`] say what they mean.
+//!
+//! No task and no channel of its own: the body of the response *is* this stream. It is polled only
+//! while the connection can take answers, so a caller that does not read is not read either.
+
+mod frames;
+
+use core::pin::Pin;
+use core::task::{Context, Poll};
+use std::sync::Arc;
+
+use berth_engine::node::Health;
+use berth_inventory::{Command, Millis, UnixMillis};
+use berth_proto::v1;
+use futures_util::{Stream, StreamExt as _};
+use tokio_stream::wrappers::WatchStream;
+use tonic::{Code, Status, Streaming};
+
+use self::frames::{Frames, Taken};
+use crate::deadline;
+use crate::desk::Desk;
+use crate::tally::Kind;
+use crate::wire::Trouble;
+
+/// Messages read at one go before answers are looked at again.
+const READ_AT_ONCE: usize = 4;
+
+/// The answers to the commands of `inbound`.
+pub(crate) fn stream(
+    desk: Arc<Desk>,
+    inbound: Streaming<v1::SessionRequest>,
+) -> impl Stream<Item = Result<v1::SessionResponse, Status>> + Send {
+    let health = WatchStream::new(desk.engine.health_watch());
+    let engine = desk.engine.session();
+    Shell { desk, engine, inbound, health, frames: Frames::default(), reading: Reading::Open }
+}
+
+/// Whether more commands may come.
+enum Reading {
+    Open,
+    /// The caller has said all; the stream ends when all is answered.
+    Over,
+    /// The stream ends with this status when all is answered.
+    Failed(Status),
+    /// It has ended.
+    Ended,
+}
+
+struct Shell {
+    desk: Arc<Desk>,
+    engine: berth_engine::Session,
+    inbound: Streaming<v1::SessionRequest>,
+    health: WatchStream<Health>,
+    frames: Frames,
+    reading: Reading,
+}
+
+impl Stream for Shell {
+    type Item = Result<v1::SessionResponse, Status>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = self.get_mut();
+        this.watch_the_drain(cx);
+        this.read(cx);
+        while let Poll::Ready(answers) = this.engine.sink().poll_take(cx) {
+            this.take_answers(answers);
+        }
+        if let Some(response) = this.frames.next() {
+            return Poll::Ready(Some(Ok(response)));
+        }
+        if this.frames.unanswered() > 0 {
+            return Poll::Pending;
+        }
+        match core::mem::replace(&mut this.reading, Reading::Ended) {
+            Reading::Open => {
+                this.reading = Reading::Open;
+                Poll::Pending
+            }
+            Reading::Failed(status) => Poll::Ready(Some(Err(status))),
+            Reading::Over | Reading::Ended => Poll::Ready(None),
+        }
+    }
+}
+
+impl Shell {
+    fn watch_the_drain(&mut self, cx: &mut Context<'_>) {
+        if !matches!(self.reading, Reading::Open) {
+            return;
+        }
+        while let Poll::Ready(health) = self.health.poll_next_unpin(cx) {
+            if matches!(health, Some(Health::Draining) | None) {
+                self.reading = Reading::Failed(draining().into_status());
+                return;
+            }
+        }
+    }
+
+    /// Reads messages while the window is open.
+    fn read(&mut self, cx: &mut Context<'_>) {
+        for _ in 0..READ_AT_ONCE {
+            if !matches!(self.reading, Reading::Open) || !self.frames.may_read() {
+                return;
+            }
+            match self.inbound.poll_next_unpin(cx) {
+                Poll::Pending => return,
+                Poll::Ready(None) => self.reading = Reading::Over,
+                Poll::Ready(Some(Err(status))) => {
+                    let status = deadline::reworded(&status).unwrap_or(status);
+                    self.reading = Reading::Failed(status);
+                }
+                Poll::Ready(Some(Ok(message))) => self.take_message(message),
+            }
+        }
+        // There may be more: come back after the answers.
+        cx.waker().wake_by_ref();
+    }
+
+    fn take_message(&mut self, message: v1::SessionRequest) {
+        let now = self.desk.engine.now();
+        match self.frames.take(message) {
+            Ok(taken) => {
+                for one in taken {
+                    self.start(one, now);
+                }
+                self.engine.flush();
+            }
+            Err(trouble) => self.reading = Reading::Failed(trouble.into_status()),
+        }
+    }
+
+    fn start(&mut self, taken: Taken, now: UnixMillis) {
+        let deadline = match taken.timeout {
+            Some(span) => now.saturating_add(span),
+            None => UnixMillis::MAX,
+        };
+        let kind = Kind::of(&taken.ask.command);
+        match self.desk.lead(taken.ask, now) {
+            Ok((run, command)) => self.engine.add(taken.slot, &run, command, deadline),
+            Err(why) => {
+                let outcome = Ok(self.desk.teller().refused(why));
+                self.desk.tally.count(kind, &outcome);
+                self.frames.answered(taken.slot, outcome, &self.desk.teller());
+            }
+        }
+    }
+
+    fn take_answers(&mut self, answers: Vec<(u64, berth_engine::node::Outcome)>) {
+        let mut asked_again = false;
+        let desk = Arc::clone(&self.desk);
+        let teller = desk.teller();
+        for (slot, outcome) in answers {
+            if let Some(kind) = self.frames.kind(slot) {
+                desk.tally.count(kind, &outcome);
+            }
+            let Some(hold) = self.frames.answered(slot, outcome, &teller) else { continue };
+            // A part of the hold stays held: its answer says until when.
+            match desk.engine.front().by_hold(hold) {
+                Ok(run) => {
+                    self.engine.add(slot, run, Command::GetHold(hold), UnixMillis::MAX);
+                    asked_again = true;
+                }
+                Err(why) => {
+                    self.frames.answered(slot, Ok(teller.refused(why)), &teller);
+                }
+            }
+        }
+        if asked_again {
+            self.engine.flush();
+        }
+    }
+}
+
+fn draining() -> Trouble {
+    Trouble::new(
+        Code::Unavailable,
+        "the node is draining; send what is unanswered again with the same request_ids",
+    )
+}
+
+/// The timeout of a command; 0 means none.
+fn timeout(ms: u32) -> Option<Millis> {
+    (ms > 0).then_some(Millis(ms.into()))
+}

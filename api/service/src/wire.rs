@@ -1,0 +1,37 @@
+//! Where wire meets domain, both ways: requests are checked and become commands, answers become
+//! messages. Nothing here asks the node; what needs inventory, catalogue or time is no business of
+//! this module.
+//!
+//! Always true: a request either becomes a command of which every field is in its bounds, or is
+//! refused with *every* violation its message shows. Ages become bands here and nowhere else.
+
+mod answer;
+mod availability;
+mod check;
+mod digest;
+mod event;
+mod fault;
+mod inventory;
+mod names;
+mod operations;
+mod refusal;
+mod run;
+mod said;
+
+pub(crate) use answer::Teller;
+pub(crate) use availability::{BerthMapWish, Journey, Look, PoolWish, map_wish, query, watch};
+pub(crate) use check::Invalid;
+pub(crate) use event::journal_event;
+pub(crate) use fault::Trouble;
+pub(crate) use inventory::{
+    Aim, Ask, RunName, cancel, confirm, extend, get_booking, get_hold, release, reserve,
+};
+pub(crate) use names::{class, stop, timestamp};
+pub(crate) use operations::{ListWish, RunAsk};
+pub(crate) use operations::{
+    block, close_sale, create, get_run, list, named_run, open_sale, retire, unblock,
+};
+pub(crate) use said::{berth_map, table};
+
+pub(crate) use operations::page_token;
+pub(crate) use run::{Standing, answered_row, run_row, train_run};

@@ -1,0 +1,64 @@
+//! Refusals with their facts.
+
+use berth_engine::node::Names;
+use berth_inventory::{Date, Refusal};
+use berth_proto::v1;
+
+use super::names::{berth, timestamp};
+use super::said::booking;
+
+/// A refusal as an answer tells it.
+pub(super) fn refusal(refusal: &Refusal, names: &Names) -> v1::Refusal {
+    v1::Refusal {
+        reason: refusal.reason() as i32,
+        message: refusal.to_string(),
+        retryable: refusal.is_retryable(),
+        facts: Some(facts(refusal, names)),
+    }
+}
+
+fn facts(refusal: &Refusal, names: &Names) -> v1::RefusalFacts {
+    let mut facts = v1::RefusalFacts::default();
+    match refusal {
+        Refusal::IdempotencyMismatch { .. }
+        | Refusal::UnknownTrain { .. }
+        | Refusal::UnknownStop { .. }
+        | Refusal::BadLegRange { .. }
+        | Refusal::UnknownHold { .. }
+        | Refusal::UnknownBooking { .. } => {}
+        Refusal::RunNotScheduled { next, .. } => {
+            facts.next_start_date = next.as_ref().map(Date::to_string).unwrap_or_default();
+        }
+        Refusal::UnknownClass { has, .. } => {
+            facts.alternatives = has.iter().map(ToString::to_string).collect();
+        }
+        Refusal::UnknownQuota { has, .. } => {
+            facts.alternatives = has.iter().map(ToString::to_string).collect();
+        }
+        Refusal::TooManyPassengers { asked, max, .. } => {
+            facts.asked = Some((*asked).into());
+            facts.limit = Some((*max).into());
+        }
+        Refusal::NotOpen { opens_at, .. } => facts.opens_at = Some(timestamp(*opens_at)),
+        Refusal::Closed { closed_at, .. } => facts.closed_at = closed_at.map(timestamp),
+        Refusal::SoldOut { asked, free, .. } | Refusal::PreferenceUnmet { asked, free, .. } => {
+            facts.asked = Some((*asked).into());
+            facts.free = Some((*free).into());
+        }
+        Refusal::BerthTaken { berth: name, .. } | Refusal::UnknownBerth { berth: name, .. } => {
+            facts.berth = Some(berth(name.clone()));
+        }
+        Refusal::HoldReleased { at, .. } | Refusal::BookingCancelled { at, .. } => {
+            facts.ended_at = Some(timestamp(*at));
+        }
+        Refusal::HoldExpired { expires_at, .. } => facts.expires_at = Some(timestamp(*expires_at)),
+        Refusal::AlreadyConfirmed { booking: view, .. } => {
+            facts.booking = Some(booking(view, names));
+        }
+        Refusal::UnknownPassenger { asked, count } => {
+            facts.asked = Some((*asked).into());
+            facts.limit = Some((*count).into());
+        }
+    }
+    facts
+}
