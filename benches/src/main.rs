@@ -1,1 +1,33 @@
-fn main() {}
+//! Benches of Berth. `cargo run --release -p berth-benches -- core|engine`
+//!
+//! `core` is the pure machine of one run on one thread; `engine` is a whole node in this process,
+//! durable, asked through sessions without gRPC. Every figure is the median of five rounds, with
+//! the lowest and highest beside it. Machines drift: compare figures of one run only.
+
+mod core_suite;
+mod engine_suite;
+mod figure;
+
+use clap::{Parser, ValueEnum};
+
+/// Measure Berth on this machine
+#[derive(Debug, Parser)]
+struct Args {
+    /// Which suite
+    suite: Suite,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Suite {
+    /// The pure machine of one run
+    Core,
+    /// A whole node without gRPC
+    Engine,
+}
+
+fn main() {
+    match Args::parse().suite {
+        Suite::Core => core_suite::run(),
+        Suite::Engine => engine_suite::run(),
+    }
+}
