@@ -258,7 +258,7 @@ impl Client {
     ///
     /// Must be called inside a tokio runtime, which drives it until the last handle is dropped.
     pub fn session(&self, options: SessionOptions) -> Session {
-        Session::start(self.line.channel.clone(), self.line.options.retry, options)
+        Session::start(self.line.channel.clone(), options)
     }
 }
 

@@ -71,7 +71,7 @@ pub struct Policy {
 impl Default for Policy {
     fn default() -> Self {
         Self {
-            attempts_max: 5,
+            attempts_max: 8,
             first_wait: Duration::from_millis(50),
             wait_max: Duration::from_secs(2),
             // A hold lives five minutes: a backend that waits half a minute for its confirm has not
@@ -178,7 +178,7 @@ mod tests {
             (4, Trouble::Deadline, Pushback::None, Next::Retry(ms(200))),
             (1, Trouble::Overloaded, Pushback::After(ms(400)), Next::Retry(ms(420))),
             (1, Trouble::Overloaded, Pushback::Never, Next::GiveUp(GiveUp::Forbidden)),
-            (5, Trouble::Unavailable, Pushback::None, Next::GiveUp(GiveUp::Attempts)),
+            (8, Trouble::Unavailable, Pushback::None, Next::GiveUp(GiveUp::Attempts)),
             (1, Trouble::Final, Pushback::None, Next::GiveUp(GiveUp::Final)),
             (
                 1,

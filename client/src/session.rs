@@ -32,12 +32,16 @@ pub struct SessionOptions {
     pub window: usize,
     /// How long a command is worth doing once it has arrived; zero: for ever.
     pub timeout: Duration,
+    /// How often and how long a broken stream is opened again before the unanswered are given up.
+    pub reconnect: Policy,
 }
 
 impl Default for SessionOptions {
     fn default() -> Self {
         // 256 commands of a kilobyte fit a message.
-        Self { batch: 256, window: 4_096, timeout: Duration::from_secs(10) }
+        // One stream a try is no load: patience alone bounds it, so that a restart is ridden out.
+        let reconnect = Policy { attempts_max: u32::MAX, ..Policy::default() };
+        Self { batch: 256, window: 4_096, timeout: Duration::from_secs(10), reconnect }
     }
 }
 
@@ -53,7 +57,7 @@ pub struct Session {
 }
 
 impl Session {
-    pub(crate) fn start(channel: Channel, retry: Policy, options: SessionOptions) -> Self {
+    pub(crate) fn start(channel: Channel, options: SessionOptions) -> Self {
         let window = options.window.clamp(1, SESSION_WINDOW);
         let (submissions, queue) = mpsc::channel(window.min(1_024));
         let bounds = MessageBounds {
@@ -63,7 +67,7 @@ impl Session {
         };
         let driver = Driver {
             channel,
-            retry,
+            reconnect: options.reconnect,
             bounds,
             window_max: window,
             queue,
@@ -145,7 +149,7 @@ typed! {
 /// The task behind a session.
 struct Driver {
     channel: Channel,
-    retry: Policy,
+    reconnect: Policy,
     bounds: MessageBounds,
     window_max: usize,
     queue: mpsc::Receiver<Submission>,
@@ -196,7 +200,7 @@ impl Driver {
         let (pushback, dice) = (pushback_of(status), rand::random());
         // One stream for many commands: it is no retry storm, so its budget is always fresh.
         let budget = &mut Budget::default();
-        self.retry.next(self.failures, waited, trouble_of(status), pushback, dice, budget)
+        self.reconnect.next(self.failures, waited, trouble_of(status), pushback, dice, budget)
     }
 
     /// Drives one stream until it breaks (`Err`) or nothing is left to do (`Ok`).

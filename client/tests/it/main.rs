@@ -243,9 +243,9 @@ async fn a_fault_of_one_command_is_its_callers_alone() {
 #[tokio::test]
 async fn a_session_whose_server_stays_away_gives_every_caller_an_error() {
     let server = Moody { breaks: u32::MAX, ..Moody::default() };
-    let retry = Policy { attempts_max: 2, ..Policy::default() };
-    let client = client_of(server, Options { retry, ..Options::default() }).await;
-    let session = client.session(SessionOptions::default());
+    let reconnect = Policy { attempts_max: 2, ..Policy::default() };
+    let client = client_of(server, Options::default()).await;
+    let session = client.session(SessionOptions { reconnect, ..SessionOptions::default() });
     let asks = (0..10).map(|_| session.release(v1::ReleaseRequest::default()));
     for answer in futures_util::future::join_all(asks).await {
         assert!(answer.unwrap_err().is_retryable());
