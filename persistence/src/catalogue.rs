@@ -13,8 +13,11 @@
 mod error;
 mod text;
 
+use std::num::NonZero;
+use std::panic::resume_unwind;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
+use std::thread;
 
 use berth_inventory::{
     Entry, Plan, PlanHash, RunningDays, StationCode, StopRef, TrainNumber, default_pools,
@@ -30,6 +33,9 @@ pub use text::{
 
 /// Zone of a catalogue that names none.
 pub const ZONE_DEFAULT: &str = "Asia/Kolkata";
+
+/// Fewer lines are not worth a thread.
+const LINES_PER_THREAD_MIN: usize = 128;
 
 /// The name of a plan: BLAKE3 of its canonical text.
 pub fn plan_hash(text: &str) -> PlanHash {
@@ -193,8 +199,8 @@ impl Catalogue {
         let header = Header::read(first)?;
         let mut catalogue =
             Self { zone: header.zone.into(), trains: Vec::new(), by_number: HashMap::new() };
-        for (line, text) in lines {
-            catalogue.push(CatalogueTrain::read(line, text)?)?;
+        for train in read_all(&lines.collect::<Vec<_>>())? {
+            catalogue.push(train)?;
         }
         if catalogue.trains.is_empty() {
             return Err(CatalogueError::Empty);
@@ -260,6 +266,26 @@ impl Catalogue {
     pub fn get(&self, number: TrainNumber) -> Option<&CatalogueTrain> {
         self.index_of(number).map(|index| &self.trains[index])
     }
+}
+
+/// Reads the lines on all cores, for a network's plans are work; the first wrong line is named.
+fn read_all(lines: &[(u32, &str)]) -> Result<Vec<CatalogueTrain>, CatalogueError> {
+    let read = |lines: &[(u32, &str)]| -> Result<Vec<_>, _> {
+        lines.iter().map(|(line, text)| CatalogueTrain::read(*line, text)).collect()
+    };
+    let cores = thread::available_parallelism().map_or(1, NonZero::get);
+    let share = lines.len().div_ceil(cores).max(LINES_PER_THREAD_MIN);
+    if lines.len() <= share {
+        return read(lines);
+    }
+    thread::scope(|scope| {
+        let parts = lines.chunks(share).map(|part| scope.spawn(move || read(part)));
+        let mut trains = Vec::with_capacity(lines.len());
+        for part in parts.collect::<Vec<_>>() {
+            trains.extend(part.join().unwrap_or_else(|panic| resume_unwind(panic))?);
+        }
+        Ok(trains)
+    })
 }
 
 #[cfg(test)]

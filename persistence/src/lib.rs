@@ -10,11 +10,14 @@
 
 mod catalogue;
 mod codec;
+pub mod conformance;
 mod data_dir;
 mod durability;
+mod event_store;
 mod file;
 mod frame;
 mod group;
+mod indexer;
 mod keys;
 mod lock;
 mod log;
@@ -33,9 +36,14 @@ pub use catalogue::{
 pub use codec::CodecFault;
 pub use data_dir::{DataDir, DataDirError, free_space};
 pub use durability::{Durability, DurabilityError, NONE_WRITE_EVERY_MS};
+pub use event_store::{
+    CHUNK_BYTES_MAX, Chunk, EventStore, EventStoreError, IndexedSegment, MemoryEvents, Opened,
+    SledEvents, StoredEvent,
+};
 pub use file::FileError;
 pub use frame::{FORMAT, Lsn, Named};
 pub use group::{Frame, FrameSection, Item, LogPosition, Span};
+pub use indexer::{SegmentIndexer, index_next, index_segment};
 pub use keys::{KEY_BYTES, KeyError, Keys};
 pub use lock::{DirLock, LockError};
 pub use log::{

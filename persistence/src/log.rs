@@ -12,6 +12,8 @@ mod prepare;
 mod reader;
 pub(crate) mod scan;
 pub(crate) mod segment;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 pub use damage::{Damage, DamageKind, ScanError};

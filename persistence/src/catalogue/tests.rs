@@ -121,6 +121,22 @@ fn a_wrong_train_is_named_with_line_number_field_and_value() {
 }
 
 #[test]
+fn of_many_lines_the_first_wrong_one_is_named_and_the_order_kept() {
+    let line = |i: usize| RAJDHANI.replace("12951", &format!("T{i}"));
+    let mut lines: Vec<String> = (0..LINES_PER_THREAD_MIN * 5 / 2).map(line).collect();
+    let text = |lines: &[String]| file(&lines.iter().map(String::as_str).collect::<Vec<_>>());
+    let catalogue = Catalogue::parse(&text(&lines)).unwrap();
+    for (i, train) in catalogue.trains().iter().enumerate() {
+        assert_eq!((train.number().as_str(), train.line()), (&*format!("T{i}"), i as u32 + 2));
+    }
+    for wrong in [301, 140, 7] {
+        lines[wrong] = lines[wrong].replace("B1:3A", "B1:8Z");
+        let error = Catalogue::parse(&text(&lines)).unwrap_err().to_string();
+        assert!(error.starts_with(&format!("line {}, train T{wrong}:", wrong + 2)), "{error}");
+    }
+}
+
+#[test]
 fn a_file_that_is_no_catalogue_is_named_so() {
     let error = |text: &str| Catalogue::parse(text).unwrap_err();
     assert_eq!(error(""), CatalogueError::Empty);

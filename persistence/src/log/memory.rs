@@ -13,6 +13,8 @@ pub struct MemoryLog {
     starts: Vec<usize>,
     chain: Chain,
     first: u64,
+    /// Bytes let go: positions stay what they were.
+    base: u64,
     synced: usize,
     must_sync: bool,
     last_at: LogPosition,
@@ -32,7 +34,8 @@ impl MemoryLog {
         self.starts.retain(|start| *start < self.synced);
         self.chain = self.synced_chain.clone();
         self.last_at.lsn = self.chain.last;
-        self.last_at.offset = self.starts.last().map_or(0, |start| *start as u64);
+        self.last_at.offset =
+            self.starts.last().map_or(self.base, |start| self.base + *start as u64);
     }
 
     /// Lets every later call fail with `error`, as a failed disk would.
@@ -64,7 +67,7 @@ impl CommitLog for MemoryLog {
             put_group(out, records, sections);
         });
         self.starts.push(start);
-        self.last_at = LogPosition { lsn, segment: 1, offset: start as u64 };
+        self.last_at = LogPosition { lsn, segment: 1, offset: self.base + start as u64 };
         self.must_sync |= records.iter().any(NodeRecord::is_always_synced);
         Ok(lsn)
     }
@@ -94,7 +97,7 @@ impl CommitLog for MemoryLog {
     fn read(&self, from: Lsn, visit: &mut dyn FnMut(Frame) -> bool) -> Result<(), ReadError> {
         let skip = from.0.saturating_sub(self.first) as usize;
         for start in self.starts.iter().skip(skip) {
-            let offset = *start as u64;
+            let offset = self.base + *start as u64;
             let file = || "memory".into();
             let whole = Whole::check(&self.bytes[*start..]).ok_or_else(|| ScanError::Hole {
                 file: file(),
@@ -119,8 +122,8 @@ impl CommitLog for MemoryLog {
         self.starts.drain(..gone);
         self.starts.iter_mut().for_each(|start| *start -= freed);
         self.first += gone as u64;
+        self.base += freed as u64;
         self.synced = self.synced.saturating_sub(freed);
-        self.last_at.offset = self.starts.last().map_or(0, |start| *start as u64);
         Ok(freed as u64)
     }
 }

@@ -53,7 +53,8 @@ impl Index {
             (kept.latest, kept.place) = (info, place);
             kept.older.replace(older).map(|(_, place)| place)
         } else if info.version == kept.latest.version {
-            // A copy made by compaction.
+            // A copy made by compaction, or the same state put again.
+            kept.latest = info;
             Some(core::mem::replace(&mut kept.place, place))
         } else if kept.older.is_none_or(|(version, _)| version <= info.version) {
             kept.older.replace((info.version, place)).map(|(_, place)| place)

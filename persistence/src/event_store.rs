@@ -1,0 +1,133 @@
+//! The history of runs by run: what the commit log has by time, sorted for questions.
+//!
+//! The store is *derived*: it is filled from sealed segments and can be rebuilt from them at any
+//! time, so nothing that is told to a caller waits for it. Events lie in chunks of at most
+//! [`CHUNK_BYTES_MAX`], keyed by run and first version, each with a CRC of its own.
+
+mod chunk;
+mod memory;
+mod sled_store;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use berth_inventory::{Event, PlanHash, RunIndex, UnixMillis, Version};
+
+pub use chunk::{CHUNK_BYTES_MAX, Chunk, ChunkBuilder};
+pub use memory::MemoryEvents;
+pub use sled_store::{Opened, SledEvents};
+
+use crate::codec::CodecFault;
+use crate::file::FileError;
+use crate::{Lsn, ScanError};
+
+/// An event as the store has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredEvent {
+    /// The version it made.
+    pub version: Version,
+    /// The frame it is in.
+    pub lsn: Lsn,
+    /// When.
+    pub at: UnixMillis,
+    /// What happened.
+    pub event: Event,
+}
+
+/// What one sealed segment comes to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct IndexedSegment {
+    /// First frame.
+    pub first: Lsn,
+    /// Last frame.
+    pub last: Lsn,
+    /// Chunks by run, then first version.
+    pub chunks: Vec<Chunk>,
+    /// Catalogue texts.
+    pub texts: Vec<(PlanHash, Arc<str>)>,
+    /// Lost frames, in words.
+    pub damage: Vec<String>,
+}
+
+/// The event store cannot answer. It never holds up a command; rebuild it.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum EventStoreError {
+    /// The system failed.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The commit log could not be read for it.
+    #[error(transparent)]
+    Scan(#[from] Arc<ScanError>),
+    /// The embedded store failed or panicked.
+    #[error(
+        "event store {}: {what} failed: {why}; it is derived and is rebuilt from the segments at \
+         the next start",
+        dir.display()
+    )]
+    Store {
+        /// Its directory.
+        dir: PathBuf,
+        /// What was being done.
+        what: &'static str,
+        /// What it said.
+        why: String,
+    },
+    /// A chunk is not what was put.
+    #[error(
+        "event store: the chunk of run number {run} from version {first} on is damaged: {fault}; \
+         the store is derived and is rebuilt from the segments at the next start"
+    )]
+    Damaged {
+        /// The run.
+        run: RunIndex,
+        /// First version of the chunk.
+        first: Version,
+        /// What is wrong.
+        fault: CodecFault,
+    },
+    /// Segments must be put in order.
+    #[error("segment of frames {first} to {last} does not follow frame {indexed}")]
+    OutOfOrder {
+        /// First frame of the segment.
+        first: Lsn,
+        /// Last frame of the segment.
+        last: Lsn,
+        /// Last frame indexed.
+        indexed: Lsn,
+    },
+}
+
+/// Where the history of runs is kept. One writer.
+pub trait EventStore: Send {
+    /// Takes a sealed segment in; on return it survives a power cut.
+    fn put(&mut self, segment: &IndexedSegment) -> Result<(), EventStoreError>;
+
+    /// Last frame taken in; 0 = none.
+    fn indexed(&self) -> Lsn;
+
+    /// Hands the events of a run from version `from` on to `visit`, in order, until it returns
+    /// false. The newest events are not here yet: they are in the log behind [`Self::indexed`].
+    fn history(
+        &self,
+        run: RunIndex,
+        from: Version,
+        visit: &mut dyn FnMut(StoredEvent) -> bool,
+    ) -> Result<(), EventStoreError>;
+
+    /// A catalogue text.
+    fn plan_text(&self, hash: PlanHash) -> Result<Option<Arc<str>>, EventStoreError>;
+
+    /// Reads everything and compares it with what was put.
+    fn check(&self) -> Result<(), EventStoreError>;
+}
+
+/// Visits the events of chunks that follow each other, from version `from` on.
+pub(crate) fn visit_chunk(
+    chunk: &Chunk,
+    from: Version,
+    visit: &mut dyn FnMut(StoredEvent) -> bool,
+) -> Result<bool, EventStoreError> {
+    let (run, first) = (chunk.run, chunk.first);
+    let events = chunk.events().map_err(|fault| EventStoreError::Damaged { run, first, fault })?;
+    Ok(events.into_iter().filter(|event| event.version >= from).all(visit))
+}

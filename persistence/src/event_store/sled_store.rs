@@ -1,0 +1,318 @@
+//! The event store on sled: the only file that names it.
+//!
+//! sled 0.34 is fast and its durability is not what its names say, so it holds only what can be
+//! derived again, and is watched: values stay small (larger ones go to files it never syncs), its
+//! flusher is off (it would log a failed fsync and go on), our own fdatasync on its files comes
+//! after its `flush` (which is `sync_file_range`), a panic inside it is caught, and a manifest
+//! per segment tells when keys have vanished. Pinned to 0.34.7: the 1.0 alpha is far slower here.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use berth_inventory::{PlanHash, RunIndex, Version};
+
+use super::{Chunk, EventStore, EventStoreError, IndexedSegment, StoredEvent, visit_chunk};
+use crate::codec::CodecFault;
+use crate::file::{self, File};
+use crate::{Lsn, varint};
+
+/// A sled page above a quarter of this would go to `blobs/`, which is never synced.
+const SLED_SEGMENT_BYTES: usize = 8 << 20;
+/// The store is written and seldom read; sled takes ten times what it is given.
+const SLED_CACHE_BYTES: u64 = 16 << 20;
+
+/// The event store in a directory of sled's.
+pub struct SledEvents {
+    dir: PathBuf,
+    /// Kept for its flush; dropped last.
+    db: sled::Db,
+    chunks: sled::Tree,
+    texts: sled::Tree,
+    manifests: sled::Tree,
+    indexed: Lsn,
+    failed: AtomicBool,
+}
+
+/// How an opening went.
+pub struct Opened {
+    /// The store.
+    pub store: SledEvents,
+    /// Set when what was there could not be used and the store begins anew: why, in words.
+    pub rebuilt: Option<String>,
+}
+
+/// What one segment has put: counts, and sums of what [`Chunk::sum`] says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Manifest {
+    first: u64,
+    last: u64,
+    chunks: u64,
+    chunk_sum: u64,
+    texts: u64,
+    text_sum: u64,
+}
+
+impl Manifest {
+    fn bytes(&self) -> Vec<u8> {
+        let mut out = vec![0; 4];
+        for number in
+            [self.first, self.last, self.chunks, self.chunk_sum, self.texts, self.text_sum]
+        {
+            varint::put(&mut out, number);
+        }
+        let crc = crc32c::crc32c(&out[4..]);
+        out[..4].copy_from_slice(&crc.to_le_bytes());
+        out
+    }
+
+    fn read(bytes: &[u8]) -> Option<Self> {
+        let (crc, mut rest) = bytes.split_first_chunk::<4>()?;
+        if crc32c::crc32c(rest) != u32::from_le_bytes(*crc) {
+            return None;
+        }
+        let mut next = || varint::take(&mut rest);
+        let (first, last, chunks) = (next()?, next()?, next()?);
+        let (chunk_sum, texts, text_sum) = (next()?, next()?, next()?);
+        rest.is_empty().then_some(Self { first, last, chunks, chunk_sum, texts, text_sum })
+    }
+
+    fn add_chunk(&mut self, chunk: &Chunk) {
+        self.chunks += 1;
+        self.chunk_sum = self.chunk_sum.wrapping_add(chunk.sum());
+    }
+
+    fn add_text(&mut self, hash: &[u8], text: &[u8]) {
+        self.texts += 1;
+        let crc = crc32c::crc32c_append(crc32c::crc32c(hash), text);
+        self.text_sum = self.text_sum.wrapping_add(u64::from(crc));
+    }
+}
+
+impl SledEvents {
+    /// Opens the store in `dir` and checks all of it. What does not open, panics or fails its
+    /// check is moved aside to `<dir>-damaged` and an empty store begins: the indexer fills it.
+    ///
+    /// # Errors
+    /// When not even an empty store can be had.
+    pub fn open(dir: &Path) -> Result<Opened, EventStoreError> {
+        file::create_dir(dir)?;
+        let why = match Self::try_open(dir).and_then(|store| store.check().map(|()| store)) {
+            Ok(store) => return Ok(Opened { store, rebuilt: None }),
+            Err(why) => why.to_string(),
+        };
+        let mut aside = dir.as_os_str().to_owned();
+        aside.push("-damaged");
+        let aside = PathBuf::from(aside);
+        let moved = || {
+            if aside.exists() {
+                std::fs::remove_dir_all(&aside)?;
+            }
+            std::fs::rename(dir, &aside)
+        };
+        moved().map_err(|cause| file::FileError::new("moving aside of", dir, cause))?;
+        file::create_dir(dir)?;
+        let why = format!("{why}; it was moved to {}", aside.display());
+        tracing::warn!(%why, "event store is rebuilt");
+        Ok(Opened { store: Self::try_open(dir)?, rebuilt: Some(why) })
+    }
+
+    fn try_open(dir: &Path) -> Result<Self, EventStoreError> {
+        let open = || -> sled::Result<Self> {
+            let config = sled::Config::new()
+                .path(dir)
+                .segment_size(SLED_SEGMENT_BYTES)
+                .cache_capacity(SLED_CACHE_BYTES)
+                .flush_every_ms(None);
+            let db = config.open()?;
+            let (chunks, texts) = (db.open_tree("chunks")?, db.open_tree("texts")?);
+            let manifests = db.open_tree("manifests")?;
+            let (dir, failed) = (dir.to_owned(), AtomicBool::new(false));
+            Ok(Self { dir, db, chunks, texts, manifests, indexed: Lsn(0), failed })
+        };
+        let mut store = guarded(dir, "opening", open)?;
+        store.indexed = store.read_manifests()?.last().map_or(Lsn(0), |m| Lsn(m.last));
+        Ok(store)
+    }
+
+    fn guarded<T>(
+        &self,
+        what: &'static str,
+        work: impl FnOnce() -> sled::Result<T>,
+    ) -> Result<T, EventStoreError> {
+        if self.failed.load(Ordering::Relaxed) {
+            let (dir, why) = (self.dir.clone(), "it has failed before".to_owned());
+            return Err(EventStoreError::Store { dir, what, why });
+        }
+        let done = guarded(&self.dir, what, work);
+        self.failed.fetch_or(done.is_err(), Ordering::Relaxed);
+        done
+    }
+
+    fn fault(&self, what: &'static str, why: String) -> EventStoreError {
+        EventStoreError::Store { dir: self.dir.clone(), what, why }
+    }
+
+    fn read_manifests(&self) -> Result<Vec<Manifest>, EventStoreError> {
+        let stored = self.guarded("reading of manifests", || {
+            self.manifests.iter().values().collect::<sled::Result<Vec<_>>>()
+        })?;
+        let mut manifests: Vec<Manifest> = Vec::with_capacity(stored.len());
+        for bytes in &stored {
+            let manifest = Manifest::read(bytes)
+                .ok_or_else(|| self.fault("check", "a manifest is damaged".to_owned()))?;
+            if manifests.last().is_some_and(|before| before.last + 1 != manifest.first) {
+                let why = format!("no manifest leads to frame {}", manifest.first);
+                return Err(self.fault("check", why));
+            }
+            manifests.push(manifest);
+        }
+        Ok(manifests)
+    }
+
+    /// sled's flush, then fdatasync on its files, which its flush does not do.
+    fn make_durable(&self) -> Result<(), EventStoreError> {
+        self.guarded("flush", || self.db.flush())?;
+        for name in file::names(&self.dir)? {
+            let path = self.dir.join(name);
+            if path.is_file() {
+                File::read_only(&path)?.sync_data()?;
+            }
+        }
+        Ok(file::sync_dir(&self.dir)?)
+    }
+
+    fn damaged(&self, chunk: &Chunk, why: &str) -> EventStoreError {
+        let fault = CodecFault::new("chunk", why);
+        EventStoreError::Damaged { run: chunk.run, first: chunk.first, fault }
+    }
+}
+
+fn guarded<T>(
+    dir: &Path,
+    what: &'static str,
+    work: impl FnOnce() -> sled::Result<T>,
+) -> Result<T, EventStoreError> {
+    let why = match catch_unwind(AssertUnwindSafe(work)) {
+        Ok(Ok(done)) => return Ok(done),
+        Ok(Err(fault)) => fault.to_string(),
+        Err(panic) => {
+            let text = panic.downcast_ref::<String>().map(String::as_str);
+            let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+            format!("sled panicked: {}", text.unwrap_or("no message"))
+        }
+    };
+    Err(EventStoreError::Store { dir: dir.to_owned(), what, why })
+}
+
+impl EventStore for SledEvents {
+    fn put(&mut self, segment: &IndexedSegment) -> Result<(), EventStoreError> {
+        let (first, last, indexed) = (segment.first, segment.last, self.indexed);
+        if indexed.0 > 0 && first != indexed.next() {
+            return Err(EventStoreError::OutOfOrder { first, last, indexed });
+        }
+        let mut manifest = Manifest { first: first.0, last: last.0, ..Manifest::default() };
+        self.guarded("writing of chunks", || {
+            for chunk in &segment.chunks {
+                let key = Chunk::key(chunk.run, chunk.first);
+                self.chunks.insert(key, chunk.bytes.as_slice())?;
+                manifest.add_chunk(chunk);
+            }
+            for (hash, text) in &segment.texts {
+                // Put again by a segment whose manifest was not written: it counts all the same.
+                manifest.add_text(&hash.0, text.as_bytes());
+                let key = [&hash.0[..], &first.0.to_be_bytes()].concat();
+                self.texts.insert(key, text.as_bytes())?;
+            }
+            Ok(())
+        })?;
+        // The manifest vouches for the chunks: they must be there first.
+        self.make_durable()?;
+        let (key, value) = (first.0.to_be_bytes(), manifest.bytes());
+        self.guarded("writing of a manifest", || self.manifests.insert(key, value))?;
+        self.make_durable()?;
+        self.indexed = last;
+        Ok(())
+    }
+
+    fn indexed(&self) -> Lsn {
+        self.indexed
+    }
+
+    fn history(
+        &self,
+        run: RunIndex,
+        from: Version,
+        visit: &mut dyn FnMut(StoredEvent) -> bool,
+    ) -> Result<(), EventStoreError> {
+        let begin = Chunk::key(run, Version(0));
+        let start = self.guarded("look-up", || {
+            let before = self.chunks.range(begin..=Chunk::key(run, from)).next_back();
+            Ok(before.transpose()?.map(|(key, _)| key))
+        })?;
+        let start = start.map_or(begin.to_vec(), |key| key.to_vec());
+        let mut range = self.chunks.range(start..=Chunk::key(run, Version(u64::MAX)).to_vec());
+        while let Some((key, bytes)) =
+            self.guarded("reading of a chunk", || range.next().transpose())?
+        {
+            let chunk = Chunk::of_stored(&key, &bytes)
+                .ok_or_else(|| self.fault("reading of a chunk", "a key is damaged".to_owned()))?;
+            if !visit_chunk(&chunk, from, visit)? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn plan_text(&self, hash: PlanHash) -> Result<Option<Arc<str>>, EventStoreError> {
+        let found = self.guarded("look-up of a text", || {
+            Ok(self.texts.scan_prefix(hash.0).values().next().transpose()?)
+        })?;
+        let Some(bytes) = found else { return Ok(None) };
+        // The hash is the check.
+        let text = core::str::from_utf8(&bytes).ok().filter(|t| crate::plan_hash(t) == hash);
+        text.map(|text| Some(text.into()))
+            .ok_or_else(|| self.fault("look-up of a text", format!("text {hash} is damaged")))
+    }
+
+    fn check(&self) -> Result<(), EventStoreError> {
+        let mut expected = Manifest::default();
+        for manifest in self.read_manifests()? {
+            expected.chunks += manifest.chunks;
+            expected.chunk_sum = expected.chunk_sum.wrapping_add(manifest.chunk_sum);
+            expected.texts += manifest.texts;
+            expected.text_sum = expected.text_sum.wrapping_add(manifest.text_sum);
+        }
+        let mut found = Manifest::default();
+        let mut chunks = self.chunks.iter();
+        while let Some((key, bytes)) =
+            self.guarded("reading of a chunk", || chunks.next().transpose())?
+        {
+            let chunk = Chunk::of_stored(&key, &bytes)
+                .ok_or_else(|| self.fault("check", "a key is damaged".to_owned()))?;
+            let events = chunk.events().map_err(|fault| self.damaged(&chunk, &fault.why))?;
+            // Chunks of a segment whose manifest was never written are put again; ignore them.
+            if events.first().is_some_and(|event| event.lsn <= self.indexed) {
+                found.add_chunk(&chunk);
+            }
+        }
+        let mut texts = self.texts.iter();
+        while let Some((key, text)) =
+            self.guarded("reading of a text", || texts.next().transpose())?
+        {
+            let (hash, first) = key.split_at_checked(32).unwrap_or((&key, &[]));
+            if first.iter().fold(0, |n, b| n << 8 | u64::from(*b)) <= self.indexed.0 {
+                found.add_text(hash, &text);
+            }
+        }
+        if found == expected {
+            return Ok(());
+        }
+        let why = format!(
+            "{} chunks and {} texts were put, {} and {} are there, or they are others",
+            expected.chunks, expected.texts, found.chunks, found.texts
+        );
+        Err(self.fault("check", why))
+    }
+}

@@ -1,0 +1,6 @@
+//! Conformance of every implementation, and what damage does to each file of ours.
+
+mod conformance;
+mod damage;
+mod recovery;
+mod support;
