@@ -1,9 +1,10 @@
 //! Which request ids may be known to a run: the guard of the fast refusal.
 //!
-//! Fed before each push, so an id that is on its way or took effect is always found; an id that is
-//! found in vain only goes through the queue. Two generations: the shard rotates after it has
-//! executed as many commands as a run has permits, so everything in flight at one rotation has been
-//! executed at the next, and what took effect is seeded anew from the run's memory.
+//! Fed before each push, also while the run is not live yet, so an id that is on its way or took
+//! effect is always found; an id that is found in vain only goes through the queue. Generations:
+//! the shard rotates after it has executed as many commands of the take lane as a run has permits,
+//! so everything in flight at one rotation has been executed at the next, and what took effect is
+//! seeded anew from the run's memory. A run that comes (back) to life only adds what it remembers.
 //! Source: Bloom, "Space/time trade-offs in hash coding with allowable errors" (CACM 1970).
 
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
@@ -52,27 +53,72 @@ impl Generation {
     }
 }
 
+#[derive(Clone)]
 struct Generations {
+    /// What the run remembers is in. Before that, nothing can be said of any id.
+    live: bool,
     current: Arc<Generation>,
-    previous: Arc<Generation>,
+    /// Fed since the last rotation, until they were too small for what the run remembers.
+    outgrown: Vec<Arc<Generation>>,
+    /// Fed before the last rotation and after the one before.
+    previous: Vec<Arc<Generation>>,
 }
 
-/// See the module. Empty until the run is live.
+impl Generations {
+    fn of(live: bool, current: Generation) -> Self {
+        Self { live, current: Arc::new(current), outgrown: Vec::new(), previous: Vec::new() }
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Arc<Generation>> {
+        core::iter::once(&self.current).chain(&self.outgrown).chain(&self.previous)
+    }
+}
+
+/// See the module. Knows nothing until the run is live for the first time.
 #[derive(Default)]
 pub struct IdFilter {
     generations: ArcSwapOption<Generations>,
 }
 
 impl IdFilter {
-    /// Begins anew with what the run remembers: at activation, and at each rotation.
-    pub fn rotate(&self, remembered: impl Iterator<Item = RequestId>) {
-        let old = self.generations.load_full();
+    /// Adds what the run remembers when it comes to life, first or anew; nothing is forgotten.
+    pub fn seed(&self, remembered: impl Iterator<Item = RequestId>) {
         let ids: Vec<_> = remembered.collect();
-        let fed = old.as_ref().map_or(0, |old| old.current.fed.load(Relaxed) as usize);
-        let current = Arc::new(Generation::for_ids(ids.len() * 2 + fed));
-        ids.into_iter().for_each(|id| current.feed(id));
-        let previous = old.map_or_else(|| Arc::clone(&current), |old| Arc::clone(&old.current));
-        self.generations.store(Some(Arc::new(Generations { current, previous })));
+        self.generations.rcu(|old| {
+            let fresh = Generation::for_ids(ids.len() * 2);
+            let next = match old {
+                None => Generations::of(true, fresh),
+                Some(old) => {
+                    let mut next = Generations { live: true, ..Generations::clone(old) };
+                    if fresh.bits.len() > next.current.bits.len() {
+                        let outgrown = core::mem::replace(&mut next.current, Arc::new(fresh));
+                        next.outgrown.push(outgrown);
+                    }
+                    next
+                }
+            };
+            for id in &ids {
+                next.current.feed(*id);
+            }
+            Some(Arc::new(next))
+        });
+    }
+
+    /// Begins anew with what the run remembers and keeps what was fed since the last rotation.
+    pub fn rotate(&self, remembered: impl Iterator<Item = RequestId>) {
+        let ids: Vec<_> = remembered.collect();
+        self.generations.rcu(|old| {
+            let fed = old.as_ref().map_or(0, |old| old.current.fed.load(Relaxed) as usize);
+            let mut next = Generations::of(true, Generation::for_ids(ids.len() * 2 + fed));
+            for id in &ids {
+                next.current.feed(*id);
+            }
+            if let Some(old) = old {
+                next.previous.push(Arc::clone(&old.current));
+                next.previous.extend(old.outgrown.iter().map(Arc::clone));
+            }
+            Some(Arc::new(next))
+        });
     }
 
     /// Feeds an id; before its command is pushed.
@@ -80,13 +126,17 @@ impl IdFilter {
         // A rotation between load and feed would lose the id: look again until it stood still.
         loop {
             let seen = self.generations.load();
-            let Some(generations) = seen.as_ref() else { return };
-            generations.current.feed(id);
+            let Some(generations) = seen.as_ref() else {
+                let first = || Some(Arc::new(Generations::of(false, Generation::for_ids(0))));
+                self.generations.rcu(|old| old.clone().or_else(first));
+                continue;
+            };
+            let fed = &generations.current;
+            if !fed.may_hold(id) {
+                fed.feed(id);
+            }
             let now = self.generations.load();
-            if now.as_ref().is_some_and(|now| {
-                Arc::ptr_eq(&now.current, &generations.current)
-                    || Arc::ptr_eq(&now.previous, &generations.current)
-            }) {
+            if now.as_ref().is_some_and(|now| now.all().any(|known| Arc::ptr_eq(known, fed))) {
                 return;
             }
         }
@@ -96,7 +146,7 @@ impl IdFilter {
     pub fn may_know(&self, id: RequestId) -> bool {
         match self.generations.load().as_ref() {
             None => true,
-            Some(g) => g.current.may_hold(id) || g.previous.may_hold(id),
+            Some(known) => !known.live || known.all().any(|one| one.may_hold(id)),
         }
     }
 }
@@ -119,6 +169,24 @@ mod tests {
         assert!(filter.may_know(id), "still in the previous generation");
         filter.rotate(core::iter::empty());
         assert!(!filter.may_know(id), "executed long ago without effect");
+    }
+
+    #[test]
+    fn what_is_fed_before_the_run_lives_is_found_when_it_does() {
+        let filter = IdFilter::default();
+        filter.feed(RequestId(5));
+        assert!(filter.may_know(RequestId(6)), "nothing is known yet");
+        filter.seed(core::iter::once(RequestId(7)));
+        assert!(filter.may_know(RequestId(5)) && filter.may_know(RequestId(7)));
+        assert!(!filter.may_know(RequestId(6)));
+        // Ever more is remembered at each of its lives: the filter grows and forgets nothing.
+        for life in 1..20u128 {
+            let id = |n: u128| RequestId(n.wrapping_mul(0xd129_42f9_02ca_c361_1234_5677));
+            filter.seed((0..life * 500).map(id));
+            assert!((0..life * 500).all(|n| filter.may_know(id(n))));
+            assert!(filter.may_know(RequestId(5)));
+        }
+        assert!(filter.generations.load().as_ref().unwrap().outgrown.len() <= 3);
     }
 
     #[test]

@@ -153,10 +153,9 @@ impl Front {
         reserve: &Reserve,
         now: UnixMillis,
     ) -> Option<Answer> {
-        if run.filter.may_know(reserve.request.id) {
-            return None;
-        }
-        let answer = sold_out(run, reserve, now);
+        let known = run.filter.may_know(reserve.request.id);
+        let answer = if known { None } else { sold_out(run, reserve, now) };
+        // One that was found in vain is fed too: what it was taken for may leave the filter first.
         if answer.is_none() {
             run.filter.feed(reserve.request.id);
         }

@@ -72,10 +72,8 @@ fn sold_out_is_told_without_the_queue_and_as_the_run_would_say_it() {
     let fast = world.front.fast_refusal(&run, &wish(100, SMALL, 1), world.now).unwrap();
     let slow = world.ask(&run, reserve(100, SMALL, 1));
     assert_eq!(world.outcome(slow), &Ok(fast));
-    let child = berth_inventory::Passenger {
-        berth_required: false,
-        ..wish(101, SMALL, 1).party[0]
-    };
+    let child =
+        berth_inventory::Passenger { berth_required: false, ..wish(101, SMALL, 1).party[0] };
     let mut family = wish(101, LARGE, 1);
     family.party.push(child);
     assert_eq!(self::fast(&world, &run, &family), None, "one berth for two is to be had");
@@ -232,7 +230,7 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+    #![proptest_config(cases(200))]
 
     /// Ids arrive, are fed, pushed and executed with anything in between; runs panic and go cold.
     #[test]
