@@ -3,6 +3,7 @@
 //! The journal thread swaps a batch for an empty one; the shard never waits for it. Everything of
 //! a batch becomes durable, public and answered together, in this order.
 
+use core::sync::atomic::Ordering::Relaxed;
 use std::sync::Arc;
 
 use berth_persistence::{Mark, Section};
@@ -88,6 +89,7 @@ impl<T> Batch<T> {
             publication.published.publish(publication.head, own);
             if let Some(entry) = publication.announce {
                 entry.published.store(Some(publication.published));
+                entry.journaled.store(true, Relaxed);
             }
             rows = rest;
         }

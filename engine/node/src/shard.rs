@@ -130,6 +130,10 @@ pub(crate) struct Surroundings<T> {
     pub answers: Vec<Done<T>>,
     pub effects: Vec<Effect>,
     pub known_plans: hashbrown::HashSet<berth_inventory::PlanHash>,
+    /// A block of PNR numbers for the next confirm that needs one.
+    pub spare_block: Option<u32>,
+    /// Hand-overs so far: no two have the same epoch, not even in two lives of a slot.
+    pub epochs: u32,
     pub stats: ShardStats,
     #[cfg(test)]
     pub trap: Option<fn(&Command) -> bool>,
@@ -143,6 +147,7 @@ pub struct Shard<T> {
     backlog: std::collections::VecDeque<RunId>,
     /// Runs lost to a panic whose last batch is not durable yet.
     fenced: Vec<RunId>,
+    /// Deadlines that have come and were not looked at yet, for want of room in the group.
     fired: Vec<Due>,
     idle_ms: u64,
     checkpoint_bytes: u64,
@@ -174,6 +179,8 @@ impl<T> Shard<T> {
                 answers: Vec::new(),
                 effects: Vec::new(),
                 known_plans: hashbrown::HashSet::new(),
+                spare_block: None,
+                epochs: 0,
                 stats: ShardStats::default(),
                 #[cfg(test)]
                 trap: None,
@@ -242,7 +249,8 @@ impl<T> Shard<T> {
             Lane::Finish => RUN_PERMITS as usize,
             Lane::Take => RUN_WAITING_MAX,
         };
-        if slot.waiting.len() >= bound {
+        // The node's own commands are never dropped: a timer fires once.
+        if work.ticket.is_some() && slot.waiting.len() >= bound {
             let fault = Fault::Overloaded {
                 what: "the waiting line of this run",
                 retry_after: berth_inventory::Millis(RETRY_OVERLOADED_MS),
@@ -267,7 +275,7 @@ impl<T> Shard<T> {
 
     /// Whether work waits here that a further drain could do (not work that waits for an errand).
     pub fn has_backlog(&self) -> bool {
-        !self.backlog.is_empty()
+        !self.backlog.is_empty() || !self.fired.is_empty()
     }
 
     /// Whether runs wait for their last batch to become durable before they are rebuilt.
@@ -330,7 +338,12 @@ impl<T> Shard<T> {
     fn expire(&mut self, now: UnixMillis, batch: &mut Batch<T>) {
         let mut fired = core::mem::take(&mut self.fired);
         self.around.wheel.advance(now, &mut fired);
-        for due in fired.drain(..) {
+        let mut looked_at = 0;
+        for due in &fired {
+            if !batch.has_room(Lane::Finish, self.shards()) {
+                break;
+            }
+            looked_at += 1;
             let Some(slot) = self.slots.get(&due.run) else { continue };
             let work = Work {
                 run: Arc::clone(&slot.entry),
@@ -345,6 +358,7 @@ impl<T> Shard<T> {
                 slot.touched = touched;
             }
         }
+        fired.drain(..looked_at);
         self.fired = fired;
     }
 
@@ -392,8 +406,14 @@ impl<T> Surroundings<T> {
 
     /// Sends a job to the run's actor, under a new epoch.
     fn send(&mut self, slot: &mut Slot<T>, job: Job) {
-        slot.epoch += 1;
+        self.raise_epoch(slot);
         self.effects.push(Effect::Start { run: Arc::clone(&slot.entry), epoch: slot.epoch, job });
+    }
+
+    /// From here on, what comes from an earlier hand-over is dropped.
+    fn raise_epoch(&mut self, slot: &mut Slot<T>) {
+        self.epochs = self.epochs.wrapping_add(1);
+        slot.epoch = self.epochs;
     }
 
     /// What a version is told as: a run without journaled event has none.

@@ -39,11 +39,13 @@ impl Wheel {
     }
 
     /// Entries waiting, stale ones included.
+    #[cfg(test)]
     pub fn len(&self) -> usize {
         self.len
     }
 
     /// Whether nothing waits.
+    #[cfg(test)]
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }

@@ -313,6 +313,7 @@ impl World {
     pub fn finished(&mut self, run: &Arc<RunEntry>, epoch: u32, done: JobDone) {
         let at = usize::from(run.shard);
         self.shards[at].finished(run.id, epoch, done, self.now, &mut self.batches[at]);
+        self.settle();
     }
 
     /// What a run's actor would bring: the log's state, or the first state of a run without event.
@@ -340,9 +341,8 @@ impl World {
     }
 
     fn keep_snapshots(&mut self) {
-        let ready = |keeping: &mut Keeping| {
-            self.durable[usize::from(keeping.run.shard)] >= keeping.batch
-        };
+        let ready =
+            |keeping: &mut Keeping| self.durable[usize::from(keeping.run.shard)] >= keeping.batch;
         for ready in self.keeping.extract_if(.., ready).collect::<Vec<_>>() {
             let Keeping { run, epoch, version, state, lent, .. } = ready;
             self.snapshots.insert(run.id, state);

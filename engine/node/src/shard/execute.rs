@@ -9,7 +9,7 @@ use berth_inventory::{
 
 use super::slot::{Errand, Live, Place, Slot};
 use super::{ShardStats, Surroundings};
-use crate::ask::{Done, Fault, Work};
+use crate::ask::{Done, Fault, Lane, Work};
 use crate::batch::Batch;
 use crate::published::{Head, RowChange};
 use crate::settings::{RETRY_RECOVERING_MS, RUN_PERMITS};
@@ -31,7 +31,6 @@ impl<T> Surroundings<T> {
         let index = *slot.entry.index.get().expect("a live run has its number");
         let before = batch.section.len_bytes();
         let mark = batch.mark();
-        let unborn = live.unborn.is_some();
         self.give_names(live, index, &mut command);
         #[cfg(test)]
         let trap = self.trap;
@@ -43,7 +42,8 @@ impl<T> Surroundings<T> {
             outcome
         }));
         self.stats.executed += 1;
-        slot.executed += 1;
+        // Only this lane brings ids that may be refused fast; it is first in, first out.
+        slot.executed += u32::from(Lane::of(&command) == Lane::Take);
         match outcome {
             Ok((answer, wrote)) => {
                 if slot.executed >= RUN_PERMITS {
@@ -51,6 +51,8 @@ impl<T> Surroundings<T> {
                     slot.entry.filter.rotate(live.run.remembered());
                 }
                 if wrote {
+                    self.stats.holds += live.run.live_holds() as i64 - slot.holds as i64;
+                    slot.holds = live.run.live_holds();
                     let bytes = batch.section.len_bytes() - before;
                     slot.wrote(batch.number, bytes, self.log_end);
                 }
@@ -64,10 +66,6 @@ impl<T> Surroundings<T> {
             }
             Err(_) => {
                 batch.truncate(&mark);
-                if unborn {
-                    // Its first event went with the batch: there is nothing to rebuild it from.
-                    slot.entry.journaled.store(false, core::sync::atomic::Ordering::Relaxed);
-                }
                 self.lost(slot, ticket, now);
             }
         }
@@ -78,7 +76,9 @@ impl<T> Surroundings<T> {
         match command {
             Command::Reserve(reserve) => reserve.hold = self.names.draw_hold(index),
             Command::Confirm(confirm) if live.run.needs_pnr_block() => {
-                confirm.pnr_block = Some(self.directory.draw_block());
+                // Kept until somebody needs it: a confirm that is refused uses up no block.
+                let spare = self.spare_block.get_or_insert_with(|| self.directory.draw_block());
+                confirm.pnr_block = Some(*spare);
             }
             _ => {}
         }
@@ -107,18 +107,15 @@ impl<T> Surroundings<T> {
                     }
                     let first = Event::RunCreated(created);
                     batch.section.push(index, now, Version(1), &first);
-                    entry.journaled.store(true, core::sync::atomic::Ordering::Relaxed);
                     Arc::clone(entry)
                 });
                 let mut changes = Changes::default();
-                let holds = live.run.live_holds();
                 for event in &events {
                     live.run.apply(event, now, &mut changes);
                     batch.section.push(index, now, live.run.version(), event);
                     self.note(live, index, event, now);
                 }
                 self.stats.events += events.len() as u64;
-                self.stats.holds += live.run.live_holds() as i64 - holds as i64;
                 let run = &live.run;
                 let rows = changes
                     .berths
@@ -151,7 +148,10 @@ impl<T> Surroundings<T> {
                     self.stats.expiry_late_ms = self.stats.expiry_late_ms.max(late);
                 }
             }
-            Event::PnrBlockLeased { block } => self.directory.lease_block(*block, index),
+            Event::PnrBlockLeased { block } => {
+                self.spare_block = None;
+                self.directory.lease_block(*block, index);
+            }
             _ => {}
         }
     }
@@ -172,6 +172,8 @@ impl<T> Surroundings<T> {
         }
         slot.place = Place::Away(Errand::Fence);
         slot.snapshot_under_way = None;
+        // The directory may know the spare block as this run's already.
+        self.spare_block = None;
         // A text may have gone with the truncated events; writing one twice does no harm.
         self.known_plans.clear();
         let retry_after = Millis(RETRY_RECOVERING_MS);

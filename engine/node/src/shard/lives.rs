@@ -126,11 +126,14 @@ impl<T> Shard<T> {
         let Some(slot) = self.slots.get_mut(&id).filter(|slot| slot.epoch == epoch) else {
             return;
         };
+        // What it was to keep is not kept, even if it has given the state back.
+        slot.snapshot_under_way = None;
         if !matches!(slot.place, Place::Away(_)) {
             return;
         }
         self.around.stats.panics += 1;
-        slot.snapshot_under_way = None;
+        // Its last words may arrive after the news of its death.
+        self.around.raise_epoch(slot);
         if slot.panicked(now) {
             return self.take_out_of_service(id, "its actor died three times within a minute");
         }
@@ -238,6 +241,7 @@ impl<T> Shard<T> {
             return;
         };
         slot.snapshot_under_way = Some(live.run.version());
+        slot.dirty_next = None;
         slot.published = Some(live.published);
         let batch = slot.last_batch;
         self.around.send(slot, Job::Snapshot { state: live.run, batch, passivate });
@@ -256,6 +260,7 @@ impl<T> Shard<T> {
         tracing::error!(run = %id, why, "run is out of service");
         let Some(mut slot) = self.slots.remove(&id) else { return };
         slot.entry.refused.store(Some(Arc::new(why.to_owned())));
+        self.around.stats.holds -= slot.holds as i64;
         self.abandoned = [self.abandoned, slot.dirty].into_iter().flatten().min();
         for work in slot.waiting.drain(..) {
             let fault = Fault::Quarantined { run: id, why: Arc::from(why) };
@@ -272,12 +277,13 @@ impl<T> Surroundings<T> {
         for (hold, at) in live.run.deadlines() {
             self.wheel.add(Due { at, run, hold });
         }
-        self.stats.holds += live.run.live_holds() as i64;
+        self.stats.holds += live.run.live_holds() as i64 - slot.holds as i64;
+        slot.holds = live.run.live_holds();
         if live.unborn.is_none() {
             self.known_plans.insert(live.run.plan().hash());
         }
         let _ = slot.entry.plan.set(Arc::clone(live.run.plan()));
-        slot.entry.filter.rotate(live.run.remembered());
+        slot.entry.filter.seed(live.run.remembered());
         slot.place = Place::Here(live);
     }
 

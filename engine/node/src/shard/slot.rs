@@ -65,8 +65,10 @@ pub(crate) struct Slot<T> {
     /// First event after the version that is being snapshotted.
     pub dirty_next: Option<LogPoint>,
     pub snapshot_under_way: Option<Version>,
-    /// Commands executed since the id filter was rotated.
+    /// Commands of the take lane executed since the id filter was rotated.
     pub executed: u32,
+    /// Its live holds, as they are counted in the shard's figures.
+    pub holds: usize,
     panics: Vec<UnixMillis>,
 }
 
@@ -85,6 +87,7 @@ impl<T> Slot<T> {
             dirty_next: None,
             snapshot_under_way: None,
             executed: 0,
+            holds: 0,
             panics: Vec::new(),
         }
     }

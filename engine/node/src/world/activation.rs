@@ -24,10 +24,15 @@ fn ten_thousand_first_requests_are_one_load_and_every_one_is_answered() {
     world.do_job();
     world.commit_all();
     // 80 berths, first come, first served: the ids in the log are the first 80, in order.
-    let asked: Vec<_> = world.past().events.iter().filter_map(|(_, _, event)| match event {
-        berth_inventory::Event::Held { request, .. } => Some(request.id),
-        _ => None,
-    }).collect();
+    let asked: Vec<_> = world
+        .past()
+        .events
+        .iter()
+        .filter_map(|(_, _, event)| match event {
+            berth_inventory::Event::Held { request, .. } => Some(request.id),
+            _ => None,
+        })
+        .collect();
     assert_eq!(asked, (0..80).map(RequestId).collect::<Vec<_>>());
     for ticket in &waiting[80..] {
         assert_eq!(world.refusal(*ticket).reason(), Reason::SoldOut);
@@ -78,7 +83,8 @@ fn a_result_of_an_older_hand_over_is_dropped() {
     world.jobs_wait = true;
     world.shards[0].snapshot_all();
     world.settle();
-    let Some(Effect::Start { epoch, job: Job::Snapshot { state, .. }, .. }) = world.jobs.pop_front()
+    let Some(Effect::Start { epoch, job: Job::Snapshot { state, .. }, .. }) =
+        world.jobs.pop_front()
     else {
         panic!("a snapshot was asked for");
     };

@@ -6,8 +6,7 @@
 use berth_inventory::{
     AgeBand, Block, BookingView, Cancel, CoachEntry, Command, Conditions, Confirm, Entry, Extend,
     HoldId, HoldView, Millis, Opens, Passenger, Pnr, PoolEntry, PoolSize, Refusal, Release,
-    RequestId, RequestMark, Reserve, Rest, RunningDays, Said, Sex, StopEntry, StopRef,
-    TravelClass,
+    RequestId, RequestMark, Reserve, Rest, RunningDays, Said, Sex, StopEntry, StopRef, TravelClass,
 };
 use berth_persistence::Catalogue;
 
@@ -26,22 +25,15 @@ pub(crate) fn catalogue() -> Catalogue {
         arrival: (i > 0).then_some(1_018 + 30 * i),
         departure: (i < 4).then_some(1_020 + 30 * i),
     };
-    let coach = |id: &str, layout: &str| CoachEntry {
-        id: id.into(),
-        layout: layout.into(),
-        stops: None,
-    };
+    let coach =
+        |id: &str, layout: &str| CoachEntry { id: id.into(), layout: layout.into(), stops: None };
     let pool = |quota: &str, class, size| PoolEntry {
         quota: quota.into(),
         class,
         size,
         board: None,
         alight: None,
-        opens: if quota == "TQ" {
-            Opens::Before { days: 1, minute: 600 }
-        } else {
-            Opens::WithRun
-        },
+        opens: if quota == "TQ" { Opens::Before { days: 1, minute: 600 } } else { Opens::WithRun },
         party_max: 6,
     };
     let entry = Entry {
@@ -71,12 +63,8 @@ pub(crate) fn mark(id: u128) -> RequestMark {
 
 /// A reserve of `count` adults over the whole route for five minutes.
 pub(crate) fn wish(id: u128, class: TravelClass, count: usize) -> Reserve {
-    let adult = Passenger {
-        age: AgeBand::Adult,
-        sex: Sex::Male,
-        berth_required: true,
-        preference: None,
-    };
+    let adult =
+        Passenger { age: AgeBand::Adult, sex: Sex::Male, berth_required: true, preference: None };
     Reserve {
         request: mark(id),
         hold: HoldId(0),
@@ -132,6 +120,11 @@ pub(crate) fn block(id: u128, blocked: bool) -> Command {
     let berth = |number| berth_inventory::BerthName { coach: "S1".into(), number };
     let block = Block { request: mark(id), berths: (1..=80).map(berth).collect(), legs: None };
     if blocked { Command::Block(block) } else { Command::Unblock(block) }
+}
+
+/// Property tests here are found again by their seed, not by files beside the code.
+pub(crate) fn cases(cases: u32) -> proptest::prelude::ProptestConfig {
+    proptest::prelude::ProptestConfig { cases, failure_persistence: None, ..Default::default() }
 }
 
 impl World {

@@ -61,8 +61,7 @@ fn thousands_of_holds_expire_not_before_their_deadline_and_at_most_50_ms_after()
 fn an_extension_moves_the_deadline_and_a_confirm_ends_it() {
     let mut world = World::new(1);
     let run = world.run(0);
-    let [moved, paid, left] =
-        [1, 2, 3].map(|id| world.held(&run, reserve_for(id, LARGE, 10_000)));
+    let [moved, paid, left] = [1, 2, 3].map(|id| world.held(&run, reserve_for(id, LARGE, 10_000)));
     world.tick(5_000);
     world.ask(&run, extend(11, moved, 20_000));
     world.ask(&run, confirm(12, paid));
@@ -151,11 +150,16 @@ fn a_payment_in_flight_survives_a_restart_and_nothing_is_held_for_ever() {
     world.commit();
     let up = T0.0 + 950_000;
     assert_eq!(world.booking(first).hold, fresh, "expired in between, alive by grace");
-    let order: Vec<_> = world.past().events.iter().map(|(_, _, event)| match event {
-        Event::HoldsExtended { .. } => 'g',
-        Event::Confirmed { .. } => 'c',
-        _ => '.',
-    }).collect();
+    let order: Vec<_> = world
+        .past()
+        .events
+        .iter()
+        .map(|(_, _, event)| match event {
+            Event::HoldsExtended { .. } => 'g',
+            Event::Confirmed { .. } => 'c',
+            _ => '.',
+        })
+        .collect();
     assert_eq!(order.iter().filter(|c| **c == 'g').count(), 1, "one for the run");
     assert!(order.iter().position(|c| *c == 'g') < order.iter().position(|c| *c == 'c'));
     let past = world.past();

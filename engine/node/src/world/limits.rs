@@ -54,9 +54,9 @@ fn the_waiting_line_of_a_throttled_run_is_bounded_and_drains_in_order() {
     world.commit_all();
     assert!(tickets.iter().all(|ticket| world.is_told(*ticket)));
     let past = world.past();
-    let kinds = past.events[1..].iter().map(|(_, _, event)| {
-        matches!(event, berth_inventory::Event::BerthsBlocked { .. })
-    });
+    let kinds = past.events[1..]
+        .iter()
+        .map(|(_, _, event)| matches!(event, berth_inventory::Event::BerthsBlocked { .. }));
     assert!(kinds.enumerate().all(|(n, blocked)| blocked == (n % 2 == 0)), "in order");
     world.check_settled();
 }
@@ -102,8 +102,7 @@ fn work_that_waited_for_a_load_stops_at_the_group_too() {
 fn a_run_has_so_many_permits_and_gets_them_back() {
     let world = World::new(1);
     let run = world.run(0);
-    let mut permits: Vec<_> =
-        (0..RUN_PERMITS).map(|_| world.front.permit(&run).unwrap()).collect();
+    let mut permits: Vec<_> = (0..RUN_PERMITS).map(|_| world.front.permit(&run).unwrap()).collect();
     for _ in 0..3 {
         let Err(Fault::Overloaded { retry_after, .. }) = world.front.permit(&run) else {
             panic!("one too many");

@@ -31,10 +31,15 @@ fn commands_wait_while_the_state_is_lent_and_are_executed_in_order() {
     world.do_job();
     let newer = world.ask(&run, reserve(40, LARGE, 1));
     world.commit_all();
-    let ids: Vec<_> = world.past().events.iter().filter_map(|(_, _, event)| match event {
-        berth_inventory::Event::Held { request, .. } => Some(request.id),
-        _ => None,
-    }).collect();
+    let ids: Vec<_> = world
+        .past()
+        .events
+        .iter()
+        .filter_map(|(_, _, event)| match event {
+            berth_inventory::Event::Held { request, .. } => Some(request.id),
+            _ => None,
+        })
+        .collect();
     let order: Vec<_> = core::iter::once(1).chain(10..=40).map(RequestId).collect();
     assert_eq!(ids, order);
     assert!(waits.into_iter().chain([newer]).all(|ticket| world.hold(ticket).party.len() == 1));
@@ -75,7 +80,8 @@ fn a_failed_snapshot_keeps_the_floor_and_the_next_one_clears_it() {
     world.jobs_wait = true;
     world.shards[0].snapshot_all();
     world.settle();
-    let Some(Effect::Start { epoch, job: Job::Snapshot { state, .. }, .. }) = world.jobs.pop_front()
+    let Some(Effect::Start { epoch, job: Job::Snapshot { state, .. }, .. }) =
+        world.jobs.pop_front()
     else {
         panic!("a snapshot")
     };
@@ -96,7 +102,8 @@ fn a_snapshot_that_was_encoded_and_not_kept_can_be_taken_again() {
     world.jobs_wait = true;
     world.shards[0].snapshot_all();
     world.settle();
-    let Some(Effect::Start { epoch, job: Job::Snapshot { state, .. }, .. }) = world.jobs.pop_front()
+    let Some(Effect::Start { epoch, job: Job::Snapshot { state, .. }, .. }) =
+        world.jobs.pop_front()
     else {
         panic!("a snapshot")
     };

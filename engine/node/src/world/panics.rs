@@ -190,7 +190,8 @@ fn an_actor_that_dies_after_it_gave_the_state_back_costs_only_the_snapshot() {
     world.jobs_wait = true;
     world.shards[0].snapshot_all();
     world.settle();
-    let Some(Effect::Start { epoch, job: Job::Snapshot { state, .. }, .. }) = world.jobs.pop_front()
+    let Some(Effect::Start { epoch, job: Job::Snapshot { state, .. }, .. }) =
+        world.jobs.pop_front()
     else {
         panic!("a snapshot")
     };

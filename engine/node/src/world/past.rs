@@ -107,8 +107,7 @@ impl World {
                 compared += 1;
             }
         }
-        let holds: usize =
-            self.past().runs.values().map(Run::live_holds).sum();
+        let holds: usize = self.past().runs.values().map(Run::live_holds).sum();
         let counted: i64 = self.shards.iter().map(|shard| shard.stats().holds).sum();
         assert_eq!(counted, holds as i64, "live holds by the shards' figures and by the log");
         compared

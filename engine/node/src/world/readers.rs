@@ -3,9 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-use berth_inventory::{
-    BerthIndex, LegMask, LegRange, Masks, PoolIndex, Run, UnixMillis, Version,
-};
+use berth_inventory::{BerthIndex, LegMask, LegRange, Masks, PoolIndex, Run, UnixMillis, Version};
 
 use super::World;
 use super::asking::*;
@@ -168,7 +166,8 @@ fn a_seat_map_shows_what_became_of_each_berth() {
     let (version, berths) = table.berths(LegRange { from: 2, to: 3 });
     assert_eq!(version, table.version().0);
     let state = |ticket: u64, sold: bool| {
-        let seat = if sold { world.booking(ticket).party[0].1 } else { world.hold(ticket).party[0] };
+        let seat =
+            if sold { world.booking(ticket).party[0].1 } else { world.hold(ticket).party[0] };
         berths[usize::from(seat.berth.unwrap().0)]
     };
     assert_eq!((state(paid, true), state(held, false)), (BerthState::Sold, BerthState::Held));

@@ -136,7 +136,7 @@ fn take(world: &mut World, memory: &mut Memory, step: &Step) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 60, ..ProptestConfig::default() })]
+    #![proptest_config(cases(60))]
 
     #[test]
     fn a_node_restarts_from_its_log_at_any_group(
