@@ -1,7 +1,7 @@
 //! The `berth` command: composition root, one file for each subcommand.
 //!
 //! A subcommand is an `Args` struct and a `run` in a file of its own, and one line each in `args`
-//! and here. Client commands return what they have to say as a [`said::Said`]; printing it, and the
+//! and here. Client commands return what they have to say as a `said::Said`; printing it, and the
 //! exit code, are the business of `said` alone. JSON views are in `view`, documented in
 //! `docs/cli-json.md`, with a golden file each in `cli/golden`.
 
