@@ -18,6 +18,7 @@ mod file;
 mod frame;
 mod group;
 mod indexer;
+mod inspect;
 mod keys;
 mod lock;
 mod log;
@@ -44,6 +45,7 @@ pub use file::FileError;
 pub use frame::{FORMAT, Lsn, Named};
 pub use group::{Frame, FrameSection, Item, LogPosition, Span};
 pub use indexer::{SegmentIndexer, index_next, index_segment};
+pub use inspect::{Found, RawFrame, end_now, walk_log};
 pub use keys::{KEY_BYTES, KeyError, Keys};
 pub use lock::{DirLock, LockError};
 pub use log::{
@@ -55,5 +57,5 @@ pub use recovery::{
     TextFinder, Until, Visitor, rebuild_run, recover, replay,
 };
 pub use section::{Mark, NodeRecord, Section, Touch};
-pub use snap::{FileSnapshots, MemorySnapshots, SNAPSHOT_SEGMENT_BYTES};
+pub use snap::{FileSnapshots, MemorySnapshots, SNAPSHOT_SEGMENT_BYTES, SnapshotPlace};
 pub use snapshot::{Covered, EncodedSnapshot, SnapshotError, SnapshotInfo, SnapshotStore};

@@ -11,6 +11,11 @@ use rustix::fs::{FlockOperation, flock};
 
 use crate::file::{File, FileError};
 
+/// How often the lock is asked for, and the pause between: a tool that looks who has it shares it
+/// for an instant.
+const LOOKS: u32 = 3;
+const LOOK_FOR: std::time::Duration = std::time::Duration::from_millis(10);
+
 /// The directory is not this process's.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum LockError {
@@ -51,15 +56,39 @@ impl DirLock {
             }
             created => created?,
         };
-        if let Err(errno) = flock(file.inner(), FlockOperation::NonBlockingLockExclusive) {
-            if errno != rustix::io::Errno::WOULDBLOCK {
-                return Err(FileError::new("lock of", &path, errno.into()).into());
+        for attempt in 1.. {
+            match flock(file.inner(), FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => break,
+                Err(rustix::io::Errno::WOULDBLOCK) if attempt < LOOKS => {
+                    std::thread::sleep(LOOK_FOR);
+                }
+                Err(rustix::io::Errno::WOULDBLOCK) => {
+                    return Err(LockError::Held { dir: dir.to_owned(), holder: holder(&file) });
+                }
+                Err(errno) => return Err(FileError::new("lock of", &path, errno.into()).into()),
             }
-            return Err(LockError::Held { dir: dir.to_owned(), holder: holder(&file) });
         }
         let lock = Self { file, since };
         lock.write("not serving yet")?;
         Ok(lock)
+    }
+
+    /// Who has the lock on `dir` now, if anybody. Writes nothing: it shares the lock for an
+    /// instant to see whether that is allowed, which [`DirLock::take`] waits out.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn holder(dir: &Path) -> Result<Option<String>, FileError> {
+        let path = dir.join("LOCK");
+        let file = match File::read_only(&path) {
+            Err(fault) if fault.is_not_found() => return Ok(None),
+            opened => opened?,
+        };
+        match flock(file.inner(), FlockOperation::NonBlockingLockShared) {
+            Ok(()) => Ok(None),
+            Err(rustix::io::Errno::WOULDBLOCK) => Ok(Some(holder(&file))),
+            Err(errno) => Err(FileError::new("lock of", &path, errno.into())),
+        }
     }
 
     /// Says under which address the holder serves.
@@ -98,7 +127,10 @@ mod tests {
         for part in ["2026-11-22T", "127.0.0.1:50051", &format!("pid {}", std::process::id())] {
             assert!(error.contains(part), "{part:?} in {error}");
         }
+        let seen = DirLock::holder(temp.path()).unwrap().unwrap();
+        assert!(seen.contains("127.0.0.1:50051"), "{seen}");
         drop(lock);
+        assert_eq!(DirLock::holder(temp.path()).unwrap(), None);
         DirLock::take(temp.path(), UnixMillis(1)).unwrap();
     }
 }

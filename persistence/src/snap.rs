@@ -4,5 +4,5 @@ mod file;
 mod index;
 mod memory;
 
-pub use file::{FileSnapshots, SNAPSHOT_SEGMENT_BYTES};
+pub use file::{FileSnapshots, SNAPSHOT_SEGMENT_BYTES, SnapshotPlace};
 pub use memory::MemorySnapshots;

@@ -32,7 +32,7 @@ pub enum Until {
     End,
     /// Behind this frame.
     Frame(Lsn),
-    /// Before the first event with a later stamp.
+    /// Behind the first frame with an event stamped later; events stamped later are left out.
     Stamp(UnixMillis),
 }
 
@@ -57,6 +57,16 @@ pub trait Visitor {
     /// An event, before it is applied. `id` is unknown for a run that cannot be named.
     fn event(&mut self, seen: &Seen<'_>) {
         let _ = seen;
+    }
+
+    /// An event, after it was applied to its run.
+    fn applied(&mut self, seen: &Seen<'_>, run: &Run) {
+        let _ = (seen, run);
+    }
+
+    /// Whether the visitor has seen enough; asked after every frame.
+    fn is_done(&self) -> bool {
+        false
     }
 
     /// How far the replay is; after every frame.
@@ -171,6 +181,7 @@ pub fn replay(
             }
         }
         state.visitor.progress(scanner.progress());
+        state.stopped |= state.visitor.is_done();
     }
     if hole && state.replayer.hole.is_some() {
         found.damage.push("nothing names the runs of the lost frames".to_owned());
@@ -205,9 +216,6 @@ impl State<'_> {
 
     fn frame(&mut self, lsn: Lsn, payload: &[u8]) -> Result<(), CodecFault> {
         crate::group::for_each_item(payload, &mut |item| {
-            if self.stopped {
-                return Ok(());
-            }
             match item {
                 Item::Record(record) => {
                     self.visitor.record(lsn, &record);
@@ -227,6 +235,12 @@ impl State<'_> {
                         self.visitor.event(&seen);
                         self.events += 1;
                         self.replayer.take_event(lsn, index, at, version, &event);
+                        let slot = self.replayer.slots.get(index.0 as usize);
+                        if let Some(Slot::Live(run, _)) = slot
+                            && run.version() == version
+                        {
+                            self.visitor.applied(&seen, run);
+                        }
                     }
                 }
             }

@@ -8,7 +8,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use berth_inventory::{PlanHash, RunIndex, RunState};
+use berth_inventory::{PlanHash, RunIndex, RunState, Version};
 
 use super::index::{Index, Place};
 use crate::file::{File, FileError};
@@ -37,6 +37,19 @@ pub struct FileSnapshots {
     bytes: u64,
 }
 
+/// Where a kept snapshot is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SnapshotPlace {
+    /// The version it holds.
+    pub version: Version,
+    /// Id of its segment file.
+    pub segment: u64,
+    /// Byte of its frame there.
+    pub offset: u64,
+    /// Bytes of the frame.
+    pub bytes: u64,
+}
+
 /// Both a frame's names and the segment's tally.
 fn touch_of(info: &SnapshotInfo) -> (Named, Touch) {
     let created = Some(info.run);
@@ -61,6 +74,19 @@ impl FileSnapshots {
     /// As [`FileSnapshots::open`].
     pub fn read_only(dir: &Path) -> Result<Self, SnapshotError> {
         Ok(Self::scan(dir)?.0)
+    }
+
+    /// Where the kept snapshots of a run are, the latest first: at most two.
+    pub fn places(&self, run: RunIndex) -> Vec<SnapshotPlace> {
+        let Some(kept) = self.index.kept(run) else { return Vec::new() };
+        let latest = Some((kept.latest.version, kept.place));
+        let place = |(version, Place { segment, offset, bytes })| SnapshotPlace {
+            version,
+            segment,
+            offset,
+            bytes,
+        };
+        latest.into_iter().chain(kept.older).map(place).collect()
     }
 
     fn scan(dir: &Path) -> Result<(Self, LogEnd), SnapshotError> {
