@@ -110,9 +110,7 @@ impl View {
 fn legs(plan: &Plan, journey: Journey) -> Seen<LegRange> {
     let place = |stop: Option<StopRef>, end: u8| match stop {
         None => Ok(end),
-        Some(stop) => {
-            plan.resolve(stop).ok_or(Refusal::UnknownStop { train: plan.number(), stop })
-        }
+        Some(stop) => plan.resolve(stop).ok_or(Refusal::UnknownStop { train: plan.number(), stop }),
     };
     let (from, to) = (place(journey.from, 0)?, place(journey.to, plan.route().to)?);
     let people = |stop: u8| u16::from(stop) + 1;
@@ -199,10 +197,12 @@ fn batch(message: &v1::BatchQueryRequest) -> Result<Vec<Look>, Invalid> {
     for (place, query) in message.queries.iter().enumerate() {
         match wire::query(query) {
             Ok(look) => looks.push(look),
-            Err(invalid) => violations.extend(invalid.violations.into_iter().map(|mut violation| {
-                violation.field.insert_str(0, &format!("queries[{place}]."));
-                violation
-            })),
+            Err(invalid) => {
+                violations.extend(invalid.violations.into_iter().map(|mut violation| {
+                    violation.field.insert_str(0, &format!("queries[{place}]."));
+                    violation
+                }))
+            }
         }
     }
     if violations.is_empty() { Ok(looks) } else { Err(Invalid { violations }) }

@@ -3,10 +3,8 @@
 use std::sync::Arc;
 
 use berth_engine::Engine;
-use berth_engine::node::{Fault, RunEntry};
-use berth_inventory::{
-    Answer, Command, HoldId, Refusal, Rest, Said, SeatState, UnixMillis,
-};
+use berth_engine::node::RunEntry;
+use berth_inventory::{Answer, Command, HoldId, Refusal, Rest, Said, SeatState, UnixMillis};
 
 use crate::tally::{Kind, Tally};
 use crate::wire::{Aim, Ask, Teller, Trouble};
@@ -19,6 +17,8 @@ pub(crate) struct Desk {
     pub listen: String,
     /// Address of the admin listener, as bound.
     pub admin_listen: String,
+    /// Zone of the catalogue's dates.
+    pub zone: String,
 }
 
 impl Desk {
@@ -101,4 +101,3 @@ pub(crate) fn rest_deadline(answer: &Answer) -> Option<UnixMillis> {
         _ => None,
     }
 }
-

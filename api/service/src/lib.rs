@@ -10,8 +10,15 @@
 mod availability;
 mod deadline;
 mod desk;
+mod health;
 mod inventory;
+mod journal;
+mod metrics;
+mod operations;
+mod server;
 mod session;
 mod tally;
 mod watch;
 mod wire;
+
+pub use server::{ServeError, Server};

@@ -78,8 +78,8 @@ impl Watcher {
         };
         let view = self.desk.view_of(&entry, journey).await?;
         self.run = Some(entry);
-        let rows = view
-            .and_then(|view| view.rows(pools, self.desk.engine.now()).map(|rows| (view, rows)));
+        let rows =
+            view.and_then(|view| view.rows(pools, self.desk.engine.now()).map(|rows| (view, rows)));
         let (view, (version, rows)) = match rows {
             Ok(seen) => seen,
             Err(why) => return Ok(Some(self.refuse(&why))),

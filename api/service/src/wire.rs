@@ -17,21 +17,21 @@ mod operations;
 mod refusal;
 mod run;
 mod said;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use answer::Teller;
-pub(crate) use availability::{BerthMapWish, Journey, Look, PoolWish, map_wish, query, watch};
+pub(crate) use availability::{Journey, Look, PoolWish, map_wish, query, watch};
 pub(crate) use check::Invalid;
 pub(crate) use event::journal_event;
 pub(crate) use fault::Trouble;
 pub(crate) use inventory::{
     Aim, Ask, RunName, cancel, confirm, extend, get_booking, get_hold, release, reserve,
 };
-pub(crate) use names::{class, stop, timestamp};
-pub(crate) use operations::{ListWish, RunAsk};
+pub(crate) use names::timestamp;
 pub(crate) use operations::{
-    block, close_sale, create, get_run, list, named_run, open_sale, retire, unblock,
+    ListWish, RunAsk, block, close_sale, create, get_run, list, named_run, open_sale, page_token,
+    retire, unblock,
 };
-pub(crate) use said::{berth_map, table};
-
-pub(crate) use operations::page_token;
 pub(crate) use run::{Standing, answered_row, run_row, train_run};
+pub(crate) use said::{berth_map, berths_change, pool_names, table};

@@ -1,7 +1,7 @@
 //! Answers of runs as the responses of calls.
 
-use berth_engine::node::{Fault, Names};
-use berth_inventory::{Answer, Refusal, Said, SeatState, UnixMillis, Version};
+use berth_engine::node::Names;
+use berth_inventory::{Answer, Refusal, Said, UnixMillis, Version};
 use berth_proto::v1;
 
 use super::fault::Trouble;

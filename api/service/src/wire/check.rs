@@ -5,8 +5,8 @@ use core::str::FromStr;
 
 use berth_inventory::{
     AgeBand, BerthName, BerthType, Date, HOLD_LIFE_MAX_MS, HOLD_TTL_MIN_MS, HoldId, Millis,
-    PARTY_MAX, PassengerSet, QuotaCode, REFERENCE_BYTES_MAX, RequestId, RequestMark, STOPS_MAX, Sex,
-    StopRef, TrainNumber, TravelClass,
+    PARTY_MAX, PassengerSet, QuotaCode, REFERENCE_BYTES_MAX, RequestId, RequestMark, STOPS_MAX,
+    Sex, StopRef, TrainNumber, TravelClass,
 };
 use berth_proto::v1;
 use berth_proto::v1::stop_ref::Stop;
@@ -21,8 +21,7 @@ pub(crate) struct Invalid {
 impl Invalid {
     /// One violation.
     pub fn one(field: impl Into<String>, description: impl Into<String>) -> Self {
-        let violation =
-            v1::FieldViolation { field: field.into(), description: description.into() };
+        let violation = v1::FieldViolation { field: field.into(), description: description.into() };
         Self { violations: vec![violation] }
     }
 }
@@ -146,11 +145,11 @@ impl Check {
 
     /// A printed PNR: ten digits, the first 1 to 9.
     pub fn pnr(&mut self, text: &str) -> Option<Box<str>> {
-        let shape = text.len() == 10
-            && text.bytes().all(|b| b.is_ascii_digit())
-            && !text.starts_with('0');
+        let shape =
+            text.len() == 10 && text.bytes().all(|b| b.is_ascii_digit()) && !text.starts_with('0');
         if !shape {
-            let why = format_args!("{:?} is not 10 digits, the first 1 to 9", short(text)).to_string();
+            let why =
+                format_args!("{:?} is not 10 digits, the first 1 to 9", short(text)).to_string();
             self.wrong("pnr", why);
             return None;
         }
@@ -245,7 +244,10 @@ impl Check {
         }
         if numbers.len() > PARTY_MAX {
             let count = numbers.len();
-            self.wrong("passengers", format_args!("names {count}, a party has {PARTY_MAX} at most"));
+            self.wrong(
+                "passengers",
+                format_args!("names {count}, a party has {PARTY_MAX} at most"),
+            );
             return None;
         }
         let mut set = PassengerSet::NONE;

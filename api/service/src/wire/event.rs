@@ -55,9 +55,7 @@ fn wire(event: &Event, plan: &Plan, names: &Names) -> Wire {
             hold_id: hold.to_string(),
             passengers: people(*passengers),
         }),
-        Event::Expired { hold } => {
-            Wire::Expired(v1::ExpiredEvent { hold_id: hold.to_string() })
-        }
+        Event::Expired { hold } => Wire::Expired(v1::ExpiredEvent { hold_id: hold.to_string() }),
         Event::HoldsExtended { until, as_of, span } => {
             Wire::HoldsExtended(v1::HoldsExtendedEvent {
                 until: Some(timestamp(*until)),

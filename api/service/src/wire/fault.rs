@@ -133,7 +133,11 @@ mod tests {
         };
         let why: std::sync::Arc<str> = "why".into();
         let table = [
-            (Fault::Overloaded { what: "x", retry_after: Millis(9) }, Code::ResourceExhausted, true),
+            (
+                Fault::Overloaded { what: "x", retry_after: Millis(9) },
+                Code::ResourceExhausted,
+                true,
+            ),
             (Fault::DiskFull { why: why.clone() }, Code::ResourceExhausted, true),
             (Fault::DeadlineExceeded { late: Millis(3) }, Code::DeadlineExceeded, false),
             (Fault::Recovering { run, retry_after: Millis(100) }, Code::Unavailable, true),

@@ -1,10 +1,10 @@
 //! Requests of Inventory, checked and as commands that do not know their run yet.
 
+use berth_engine::node::When;
 use berth_inventory::{
     Cancel, Command, Conditions, Confirm, Date, Extend, HOLD_TTL_DEFAULT_MS, HoldId, Millis,
     PARTY_MAX, Passenger, Pnr, QuotaCode, Release, Reserve, Rest, StopRef, TrainNumber,
 };
-use berth_engine::node::When;
 use berth_proto::v1;
 use berth_proto::v1::run_ref::Day;
 
@@ -114,7 +114,10 @@ fn reserve_quota(check: &mut Check, text: &str) -> Option<QuotaCode> {
 fn party(check: &mut Check, passengers: &[v1::Passenger]) -> Option<Vec<Passenger>> {
     if !(1..=PARTY_MAX).contains(&passengers.len()) {
         let count = passengers.len();
-        check.wrong("passengers", format_args!("has {count} passengers, a party has 1 to {PARTY_MAX}"));
+        check.wrong(
+            "passengers",
+            format_args!("has {count} passengers, a party has 1 to {PARTY_MAX}"),
+        );
         return None;
     }
     if passengers.iter().all(|passenger| passenger.without_berth) {
@@ -234,5 +237,7 @@ pub(crate) fn get_hold(message: &v1::GetHoldRequest) -> Result<Ask, Invalid> {
 pub(crate) fn get_booking(message: &v1::GetBookingRequest) -> Result<Ask, Invalid> {
     let mut check = Check::default();
     let digits = check.pnr(&message.pnr);
-    check.end(digits.map(|digits| Ask { aim: Aim::Pnr(digits), command: Command::GetBooking(Pnr(0)) }))
+    check.end(
+        digits.map(|digits| Ask { aim: Aim::Pnr(digits), command: Command::GetBooking(Pnr(0)) }),
+    )
 }

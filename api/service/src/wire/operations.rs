@@ -1,6 +1,5 @@
 //! Requests of Operations, checked. Runs are named by the date of their start at the origin.
 
-use berth_engine::node::When;
 use berth_inventory::{Block, Command, Date, RunId, SaleChange, TrainNumber};
 use berth_proto::v1;
 
@@ -19,13 +18,6 @@ const PAGE_DEFAULT: u32 = 100;
 pub(crate) struct RunAsk {
     pub run: RunId,
     pub command: Command,
-}
-
-impl RunAsk {
-    /// The day as the front wants it.
-    pub fn when(&self) -> When {
-        When::Start(self.run.start_date)
-    }
 }
 
 /// Train and start date.

@@ -193,13 +193,13 @@ fn cell(plan: &Plan, index: BerthIndex, state: BerthState) -> v1::BerthCell {
 }
 
 /// A pool by name.
-pub(super) fn pool_name(plan: &Plan, pool: PoolIndex) -> v1::PoolName {
+fn pool_name(plan: &Plan, pool: PoolIndex) -> v1::PoolName {
     let pool = plan.pool(pool);
     v1::PoolName { travel_class: class(pool.class), quota: pool.quota.to_string() }
 }
 
 /// Pools by name, from bits.
-pub(super) fn pool_names(plan: &Plan, bits: u64) -> Vec<v1::PoolName> {
+pub(crate) fn pool_names(plan: &Plan, bits: u64) -> Vec<v1::PoolName> {
     let pools = (0..plan.pools().len() as u8).filter(|pool| bits >> pool & 1 == 1);
     pools.map(|pool| pool_name(plan, PoolIndex(pool))).collect()
 }
@@ -207,4 +207,17 @@ pub(super) fn pool_names(plan: &Plan, bits: u64) -> Vec<v1::PoolName> {
 /// Berths by name.
 pub(super) fn berth_names(plan: &Plan, berths: &[BerthIndex]) -> Vec<v1::BerthName> {
     berths.iter().map(|berth| super::names::berth(plan.berth_name(*berth))).collect()
+}
+
+/// What a block or unblock touched.
+pub(crate) fn berths_change(
+    plan: &Plan,
+    berths: &[BerthIndex],
+    legs: LegRange,
+) -> v1::BerthsChange {
+    v1::BerthsChange {
+        berths: berth_names(plan, berths),
+        from_stop: Some(stop(plan, legs.from)),
+        to_stop: Some(stop(plan, legs.to)),
+    }
 }

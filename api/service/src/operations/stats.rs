@@ -1,0 +1,136 @@
+//! Counters of the server, and what it is.
+
+use core::sync::atomic::Ordering::Relaxed;
+use std::path::Path;
+use std::sync::Arc;
+
+use berth_engine::Engine;
+use berth_engine::node::{Health, ShardStats};
+use berth_engine::persistence::Lsn;
+use berth_inventory::{HOLD_LIFE_MAX_MS, HOLD_TTL_DEFAULT_MS};
+use berth_proto::v1;
+use tonic::Code;
+
+use crate::desk::Desk;
+use crate::wire::{Trouble, timestamp};
+
+/// Operations.GetStats.
+pub(super) async fn stats(desk: &Arc<Desk>) -> Result<v1::GetStatsResponse, Trouble> {
+    let engine = &desk.engine;
+    let (shards, _) = engine.stats().await;
+    let walking = engine.clone();
+    let walk = tokio::task::spawn_blocking(move || (runs(&walking), log(&walking)));
+    let unread = |why: &dyn core::fmt::Display| {
+        Trouble::new(Code::Internal, format!("the journal's files cannot be looked at: {why}"))
+    };
+    let ((open_runs, quarantined_runs), log) = walk.await.map_err(|panic| unread(&panic))?;
+    let (first_lsn, bytes, segments) = log.map_err(|fault| unread(&fault))?;
+    let durable_lsn = *engine.durable_lsn().borrow();
+    Ok(v1::GetStatsResponse {
+        server_time: Some(timestamp(engine.now())),
+        started_at: Some(timestamp(engine.info().started_at)),
+        open_runs,
+        live_runs: shards.live as u64,
+        quarantined_runs,
+        live_holds: shards.holds.max(0).cast_unsigned(),
+        commands: commands(desk, &shards),
+        refusals: refusals(desk),
+        rebuilds: shards.panics,
+        clock_offset_ms: engine.clock_offset_ms(),
+        journal: Some(v1::JournalStats {
+            first_lsn,
+            durable_lsn,
+            bytes,
+            segments,
+            events: shards.events,
+            free_bytes: engine.front().vitals.disk_free(),
+            failed: engine.health() == Health::JournalFailed,
+            ..Default::default()
+        }),
+        ..Default::default()
+    })
+}
+
+fn commands(desk: &Desk, shards: &ShardStats) -> Vec<v1::CommandCount> {
+    let count = |kind: &str, outcome: &str, count| v1::CommandCount {
+        kind: kind.into(),
+        outcome: outcome.into(),
+        count,
+    };
+    let mut commands: Vec<_> =
+        desk.tally.ends().map(|(kind, end, n)| count(kind.name(), end.name(), n)).collect();
+    if shards.expired > 0 {
+        commands.push(count("expire", "done", shards.expired));
+    }
+    commands
+}
+
+fn refusals(desk: &Desk) -> Vec<v1::RefusalCount> {
+    let refusals = desk.tally.refusals();
+    refusals.map(|(reason, count)| v1::RefusalCount { reason: reason as i32, count }).collect()
+}
+
+/// Open runs, and runs out of service.
+fn runs(engine: &Engine) -> (u64, u64) {
+    let (front, now) = (engine.front(), engine.now());
+    let mut open = 0;
+    let mut quarantined = 0;
+    for train in front.directory.trains() {
+        if train.is_listed() {
+            open += front.calendar.open_dates(train.light(), now).count() as u64;
+        }
+        let runs = train.runs();
+        quarantined += runs.iter().filter(|run| run.refused.load().is_some()).count() as u64;
+        let outside = runs.iter().filter(|run| {
+            run.extra.load(Relaxed)
+                && !front.calendar.is_open(train.light(), run.id.start_date, now)
+        });
+        open += outside.count() as u64;
+    }
+    (open, quarantined)
+}
+
+/// First frame, bytes and number of the segment files.
+fn log(engine: &Engine) -> Result<(u64, u64, u64), String> {
+    let reader = engine.read_log(Lsn(1)).map_err(|fault| fault.to_string())?;
+    let (bytes, segments) = files(reader.dir()).map_err(|fault| fault.to_string())?;
+    Ok((reader.first().0, bytes, segments))
+}
+
+fn files(dir: &Path) -> std::io::Result<(u64, u64)> {
+    std::fs::read_dir(dir)?
+        .try_fold((0, 0), |(bytes, files), entry| Ok((bytes + entry?.metadata()?.len(), files + 1)))
+}
+
+/// Operations.GetServerInfo.
+pub(super) fn server_info(desk: &Desk) -> v1::GetServerInfoResponse {
+    let engine = &desk.engine;
+    let (info, now) = (engine.info(), engine.now());
+    let calendar = &engine.front().calendar;
+    let first_open = |train: &Arc<berth_engine::node::Train>| {
+        calendar.open_dates(train.light(), now).next().filter(|_| train.is_listed())
+    };
+    let first = engine.front().directory.trains().into_iter().filter_map(first_open).min();
+    let span = |ms: u64| prost_types::Duration {
+        seconds: (ms / 1_000).cast_signed(),
+        nanos: (ms % 1_000) as i32 * 1_000_000,
+    };
+    v1::GetServerInfoResponse {
+        server_time: Some(timestamp(now)),
+        version: info.software.clone(),
+        started_at: Some(timestamp(info.started_at)),
+        listen: desk.listen.clone(),
+        admin_listen: desk.admin_listen.clone(),
+        data_dir: info.data_dir.display().to_string(),
+        durability: info.durability.to_string(),
+        workers: info.shards.into(),
+        zone: desk.zone.clone(),
+        trains: info.trains as u32,
+        first_start_date: first.unwrap_or(calendar.today(now)).to_string(),
+        last_start_date: calendar.last_open(now).to_string(),
+        hold_ttl_default: Some(span(HOLD_TTL_DEFAULT_MS)),
+        hold_life_max: Some(span(HOLD_LIFE_MAX_MS)),
+        grace_until: info.grace_until.map(timestamp),
+        pid: std::process::id(),
+    }
+}

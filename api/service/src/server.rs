@@ -1,0 +1,253 @@
+//! The two listeners: the public one sells and answers enquiries, the admin one operates, tells
+//! history and gives `/metrics`.
+//!
+//! Every limit of a connection is set here, because several defaults underneath are "none". A stop
+//! drains the engine first, so that health tells of it and streams end by themselves, then lets
+//! connections finish for a bounded time.
+
+use core::future::Future;
+use core::time::Duration;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+
+use axum::routing::get;
+use berth_engine::Engine;
+use berth_proto::v1::availability_server::AvailabilityServer;
+use berth_proto::v1::inventory_server::InventoryServer;
+use berth_proto::v1::journal_server::JournalServer;
+use berth_proto::v1::operations_server::OperationsServer;
+use berth_proto::{FILE_DESCRIPTOR_SET, REQUEST_BYTES_MAX, RESPONSE_BYTES_MAX, v1};
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::sync::watch;
+use tonic::service::Routes;
+use tonic::transport::server::TcpIncoming;
+use tonic_health::server::health_reporter;
+use tonic_reflection::server::Builder as Reflection;
+
+use crate::availability::Availability;
+use crate::deadline::DeadlineLayer;
+use crate::desk::Desk;
+use crate::inventory::Inventory;
+use crate::journal::Journal;
+use crate::operations::Operations;
+use crate::tally::Tally;
+use crate::{health, metrics};
+
+/// Calls of one connection at once; a busy backend uses sessions instead.
+const STREAMS_MAX: u32 = 256;
+/// Bytes a stream may send before it is read: one message of the largest size.
+const STREAM_WINDOW: u32 = REQUEST_BYTES_MAX as u32;
+/// Bytes a connection may send before it is read.
+const CONNECTION_WINDOW: u32 = 4 * STREAM_WINDOW;
+/// A silent peer is asked for a sign of life after so long ...
+const KEEPALIVE: Duration = Duration::from_secs(20);
+/// ... and given up after so long.
+const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long connections may take to finish after a stop was asked for.
+const GOODBYE: Duration = Duration::from_secs(3);
+/// What the public reflection names: operations and journal are nobody's business there.
+const PUBLIC_NAMES: [&str; 3] =
+    ["berth.v1.Inventory", "berth.v1.Availability", "grpc.health.v1.Health"];
+
+/// The listeners could not be opened, or one of them failed.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// A socket.
+    #[error("the {listener} listener cannot be used: {fault}; name another address")]
+    Socket {
+        /// `public` or `admin`.
+        listener: &'static str,
+        /// What the system says.
+        fault: io::Error,
+    },
+    /// The recorder of metrics.
+    #[error("metrics cannot be recorded: {0}; another recorder runs in this process")]
+    Metrics(#[from] metrics_exporter_prometheus::BuildError),
+    /// The reflection services.
+    #[error("reflection cannot be served: {0}")]
+    Reflection(#[from] tonic_reflection::server::Error),
+    /// The transport.
+    #[error("the {listener} listener failed: {fault}")]
+    Transport {
+        /// `public` or `admin`.
+        listener: &'static str,
+        /// What the transport says.
+        fault: tonic::transport::Error,
+    },
+}
+
+/// Both listeners, bound and not serving yet.
+pub struct Server {
+    desk: Arc<Desk>,
+    public: Door,
+    admin: Door,
+}
+
+struct Door {
+    name: &'static str,
+    incoming: TcpIncoming,
+    address: SocketAddr,
+}
+
+impl Server {
+    /// Takes listeners that are bound already (port 0 is allowed) and the zone of the catalogue,
+    /// which the server only tells. To be called in a tokio runtime.
+    ///
+    /// # Errors
+    /// A listener that cannot be used.
+    pub fn new(
+        engine: Engine,
+        zone: impl Into<String>,
+        public: TcpListener,
+        admin: TcpListener,
+    ) -> Result<Self, ServeError> {
+        let public = Door::new("public", public)?;
+        let admin = Door::new("admin", admin)?;
+        let desk = Arc::new(Desk {
+            engine,
+            tally: Tally::default(),
+            listen: public.address.to_string(),
+            admin_listen: admin.address.to_string(),
+            zone: zone.into(),
+        });
+        Ok(Self { desk, public, admin })
+    }
+
+    /// The real address of the public listener.
+    pub fn listen(&self) -> SocketAddr {
+        self.public.address
+    }
+
+    /// The real address of the admin listener.
+    pub fn admin_listen(&self) -> SocketAddr {
+        self.admin.address
+    }
+
+    /// Serves until `stop` is ready. Then the engine is drained and connections get a few seconds to
+    /// finish; what was asked and not answered by then is safe to ask again. The engine itself is
+    /// left to be stopped.
+    ///
+    /// # Errors
+    /// A listener that failed, or could not begin.
+    pub async fn run(self, stop: impl Future<Output = ()> + Send) -> Result<(), ServeError> {
+        let Self { desk, public, admin } = self;
+        let recorder = metrics::recorder()?;
+        let (stopping, stopped) = watch::channel(false);
+        let (reporter, health_service) = health_reporter();
+        // Before the first connection: nobody is told a state that was never true.
+        for (service, status) in health::statuses(desk.engine.health()) {
+            reporter.set_service_status(service, status).await;
+        }
+        let helpers = [
+            tokio::spawn(health::follow(desk.engine.health_watch(), reporter)),
+            tokio::spawn(metrics::upkeep(recorder.clone())),
+        ];
+        let inside = public.address.ip().is_loopback();
+        let public_routes =
+            reflected(public_routes(&desk).add_service(health_service.clone()), inside, true)?;
+        let admin_routes = admin_routes(&desk).add_service(health_service);
+        let admin_routes = with_metrics(reflected(admin_routes, true, false)?, &desk, recorder);
+        let engine = desk.engine.clone();
+        let both = async {
+            tokio::try_join!(
+                public.serve(&desk, public_routes, stopped.clone()),
+                admin.serve(&desk, admin_routes, stopped.clone()),
+            )
+        };
+        tokio::pin!(both);
+        let ended = tokio::select! {
+            ended = &mut both => ended,
+            () = stop => {
+                engine.drain();
+                stopping.send_replace(true);
+                // Whoever still holds a connection open is left behind.
+                tokio::time::timeout(GOODBYE, both).await.unwrap_or(Ok(((), ())))
+            }
+        };
+        helpers.iter().for_each(tokio::task::JoinHandle::abort);
+        ended.map(|_| ())
+    }
+}
+
+impl Door {
+    fn new(name: &'static str, listener: TcpListener) -> Result<Self, ServeError> {
+        let fault = |fault| ServeError::Socket { listener: name, fault };
+        let address = listener.local_addr().map_err(fault)?;
+        listener.set_nonblocking(true).map_err(fault)?;
+        let listener = tokio::net::TcpListener::from_std(listener).map_err(fault)?;
+        let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+        Ok(Self { name, incoming, address })
+    }
+
+    async fn serve(
+        self,
+        desk: &Desk,
+        routes: Routes,
+        mut stopped: watch::Receiver<bool>,
+    ) -> Result<(), ServeError> {
+        let stop = async move { drop(stopped.wait_for(|stopped| *stopped).await) };
+        tonic::transport::Server::builder()
+            .accept_http1(self.name == "admin")
+            .max_concurrent_streams(STREAMS_MAX)
+            .initial_stream_window_size(STREAM_WINDOW)
+            .initial_connection_window_size(CONNECTION_WINDOW)
+            .http2_keepalive_interval(Some(KEEPALIVE))
+            .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
+            .layer(DeadlineLayer { engine: desk.engine.clone() })
+            .add_routes(routes)
+            .serve_with_incoming_shutdown(self.incoming, stop)
+            .await
+            .map_err(|fault| ServeError::Transport { listener: self.name, fault })
+    }
+}
+
+/// A service with its limits in and out.
+macro_rules! limited {
+    ($server:ident($service:expr)) => {
+        $server::new($service)
+            .max_decoding_message_size(REQUEST_BYTES_MAX)
+            .max_encoding_message_size(RESPONSE_BYTES_MAX)
+    };
+}
+
+fn public_routes(desk: &Arc<Desk>) -> Routes {
+    Routes::new(limited!(InventoryServer(Inventory { desk: Arc::clone(desk) })))
+        .add_service(limited!(AvailabilityServer(Availability { desk: Arc::clone(desk) })))
+}
+
+fn admin_routes(desk: &Arc<Desk>) -> Routes {
+    Routes::new(limited!(OperationsServer(Operations { desk: Arc::clone(desk) })))
+        .add_service(limited!(JournalServer(Journal { desk: Arc::clone(desk) })))
+}
+
+/// Adds reflection, in both of its versions, if it is wanted.
+fn reflected(routes: Routes, wanted: bool, public: bool) -> Result<Routes, ServeError> {
+    if !wanted {
+        return Ok(routes);
+    }
+    let builder = || {
+        let all = Reflection::configure()
+            .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET);
+        let named: &[&str] = if public { &PUBLIC_NAMES } else { &[] };
+        named.iter().fold(all, |builder, name| builder.with_service_name(*name))
+    };
+    let routes = routes.add_service(builder().build_v1()?);
+    Ok(routes.add_service(builder().build_v1alpha()?))
+}
+
+fn with_metrics(routes: Routes, desk: &Arc<Desk>, recorder: PrometheusHandle) -> Routes {
+    let desk = Arc::clone(desk);
+    let text = get(move || async move {
+        let content = [("content-type", "text/plain; version=0.0.4; charset=utf-8")];
+        (content, metrics::render(&desk, &recorder).await)
+    });
+    Routes::from(routes.into_axum_router().route("/metrics", text))
+}
+
+const _: () = {
+    // What the public reflection names is what the public listener serves.
+    assert!(matches!(v1::inventory_server::SERVICE_NAME.as_bytes(), b"berth.v1.Inventory"));
+    assert!(matches!(v1::availability_server::SERVICE_NAME.as_bytes(), b"berth.v1.Availability"));
+};
