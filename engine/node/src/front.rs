@@ -53,7 +53,7 @@ impl Front {
         now: UnixMillis,
     ) -> Result<Arc<RunEntry>, Refusal> {
         let train = self.directory.train(train).ok_or(Refusal::UnknownTrain { train })?;
-        let start_date = self.start_date(train, when, from)?;
+        let start_date = Self::start_date(train, when, from)?;
         if let Some(known) = Directory::known(train, start_date)
             && (known.journaled.load(Relaxed) || known.extra.load(Relaxed))
         {
@@ -62,19 +62,15 @@ impl Front {
         if train.is_listed() && self.calendar.is_open(train.light(), start_date, now) {
             return Ok(self.directory.run(train, start_date));
         }
-        let next = match train.is_listed() {
-            true => self.calendar.next_open(train.light(), start_date, now),
-            false => None,
+        let next = if train.is_listed() {
+            self.calendar.next_open(train.light(), start_date, now)
+        } else {
+            None
         };
         Err(Refusal::RunNotScheduled { train: train.number, start_date, next })
     }
 
-    fn start_date(
-        &self,
-        train: &Train,
-        when: When,
-        from: Option<StopRef>,
-    ) -> Result<Date, Refusal> {
+    fn start_date(train: &Train, when: When, from: Option<StopRef>) -> Result<Date, Refusal> {
         match (when, from) {
             (When::Start(date), _) | (When::Board(date), None) => Ok(date),
             (When::Board(date), Some(stop)) => {

@@ -308,7 +308,6 @@ impl<T> Shard<T> {
     /// The oldest log point that a restart would need for this shard's runs.
     pub fn floor(&self) -> Option<LogPoint> {
         // A minimum does not depend on the order of the map.
-        #[expect(clippy::iter_over_hash_type)]
         let floor = {
             let mut floor = self.abandoned;
             for slot in self.slots.values() {

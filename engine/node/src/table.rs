@@ -131,9 +131,9 @@ impl RunTable {
                 (p.head().version, all().map(|berth| p.berth_state(berth, legs)).collect())
             }),
             Source::Plan { plan, .. } => {
-                let state = |berth| match plan.berth_legs(berth).contains(legs) {
-                    true => BerthState::Free,
-                    false => BerthState::Blocked,
+                let state = |berth| {
+                    let runs = plan.berth_legs(berth).contains(legs);
+                    if runs { BerthState::Free } else { BerthState::Blocked }
                 };
                 (Version(0), all().map(state).collect())
             }

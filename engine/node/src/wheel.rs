@@ -96,7 +96,9 @@ mod tests {
         let start = 1_000_000;
         let mut wheel = Wheel::new(UnixMillis(start));
         let offsets = [0, 1, 15, 16, 17, 5_000, 65_535, 65_536, 65_537, 300_000, 900_000];
-        offsets.iter().for_each(|o| wheel.add(due(start + o)));
+        for offset in offsets {
+            wheel.add(due(start + offset));
+        }
         assert_eq!(wheel.len(), offsets.len());
         let mut seen = Vec::new();
         let mut now = start;

@@ -9,6 +9,7 @@ mod activation;
 mod answers;
 mod asking;
 mod expiry;
+mod history;
 mod limits;
 mod lives;
 mod once;
@@ -194,9 +195,9 @@ impl World {
 
     /// The journal takes what the shards have ready.
     pub fn take_group(&mut self) -> Group {
-        let swap = |batch: &mut Batch<u64>| match batch.is_empty() {
-            true => Batch::new(0),
-            false => core::mem::replace(batch, Batch::new(batch.number + 1)),
+        let swap = |batch: &mut Batch<u64>| {
+            let next = if batch.is_empty() { batch.number } else { batch.number + 1 };
+            core::mem::replace(batch, Batch::new(next))
         };
         Group(self.batches.iter_mut().map(swap).collect())
     }
@@ -258,7 +259,9 @@ impl World {
                 told.extend(shard.take_answers());
                 self.jobs.extend(shard.take_effects());
             }
-            told.into_iter().for_each(|done| self.tell(done.ticket, done.outcome));
+            for done in told {
+                self.tell(done.ticket, done.outcome);
+            }
             self.jobs.retain(|effect| match effect {
                 Effect::Start { .. } => true,
                 Effect::Stop(run) => {

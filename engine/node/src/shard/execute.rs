@@ -44,30 +44,26 @@ impl<T> Surroundings<T> {
         self.stats.executed += 1;
         // Only this lane brings ids that may be refused fast; it is first in, first out.
         slot.executed += u32::from(Lane::of(&command) == Lane::Take);
-        match outcome {
-            Ok((answer, wrote)) => {
-                if slot.executed >= RUN_PERMITS {
-                    slot.executed = 0;
-                    slot.entry.filter.rotate(live.run.remembered());
-                }
-                if wrote {
-                    self.stats.holds += live.run.live_holds() as i64 - slot.holds as i64;
-                    slot.holds = live.run.live_holds();
-                    let bytes = batch.section.len_bytes() - before;
-                    slot.wrote(batch.number, bytes, self.log_end);
-                }
-                let Some(ticket) = ticket else { return };
-                let done = Done { ticket, outcome: Ok(answer) };
-                if slot.last_batch > self.durable {
-                    batch.done.push(done);
-                } else {
-                    self.answers.push(done);
-                }
-            }
-            Err(_) => {
-                batch.truncate(&mark);
-                self.lost(slot, ticket, now);
-            }
+        let Ok((answer, wrote)) = outcome else {
+            batch.truncate(&mark);
+            return self.lost(slot, ticket, now);
+        };
+        if slot.executed >= RUN_PERMITS {
+            slot.executed = 0;
+            slot.entry.filter.rotate(live.run.remembered());
+        }
+        if wrote {
+            let holds = live.run.live_holds();
+            self.stats.holds += slot.count_holds(holds);
+            let bytes = batch.section.len_bytes() - before;
+            slot.wrote(batch.number, bytes, self.log_end);
+        }
+        let Some(ticket) = ticket else { return };
+        let done = Done { ticket, outcome: Ok(answer) };
+        if slot.last_batch > self.durable {
+            batch.done.push(done);
+        } else {
+            self.answers.push(done);
         }
     }
 

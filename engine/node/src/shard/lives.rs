@@ -167,7 +167,6 @@ impl<T> Shard<T> {
         let end = self.around.log_end;
         let (mut idle, mut dirty, mut under_way) = (Vec::new(), Vec::new(), 0);
         // Both lists are sorted below; counting does not depend on the order of the map.
-        #[expect(clippy::iter_over_hash_type)]
         for slot in self.slots.values() {
             let busy = slot.snapshot_under_way.is_some();
             under_way += usize::from(busy);
@@ -209,7 +208,6 @@ impl<T> Shard<T> {
     pub fn snapshot_all(&mut self) -> usize {
         let mut dirty = Vec::new();
         // Sorted below.
-        #[expect(clippy::iter_over_hash_type)]
         for slot in self.slots.values() {
             if let Some(point) = slot.dirty {
                 dirty.push((point, slot.entry.id, slot.snapshot_under_way.is_none()));
@@ -260,7 +258,7 @@ impl<T> Shard<T> {
         tracing::error!(run = %id, why, "run is out of service");
         let Some(mut slot) = self.slots.remove(&id) else { return };
         slot.entry.refused.store(Some(Arc::new(why.to_owned())));
-        self.around.stats.holds -= slot.holds as i64;
+        self.around.stats.holds -= slot.holds;
         self.abandoned = [self.abandoned, slot.dirty].into_iter().flatten().min();
         for work in slot.waiting.drain(..) {
             let fault = Fault::Quarantined { run: id, why: Arc::from(why) };
@@ -277,8 +275,7 @@ impl<T> Surroundings<T> {
         for (hold, at) in live.run.deadlines() {
             self.wheel.add(Due { at, run, hold });
         }
-        self.stats.holds += live.run.live_holds() as i64 - slot.holds as i64;
-        slot.holds = live.run.live_holds();
+        self.stats.holds += slot.count_holds(live.run.live_holds());
         if live.unborn.is_none() {
             self.known_plans.insert(live.run.plan().hash());
         }

@@ -68,7 +68,7 @@ pub(crate) struct Slot<T> {
     /// Commands of the take lane executed since the id filter was rotated.
     pub executed: u32,
     /// Its live holds, as they are counted in the shard's figures.
-    pub holds: usize,
+    pub holds: i64,
     panics: Vec<UnixMillis>,
 }
 
@@ -111,6 +111,12 @@ impl<T> Slot<T> {
             self.snapshot_under_way = None;
             self.dirty = self.dirty_next.take();
         }
+    }
+
+    /// Notes how many live holds it has now; by how many more than at the last count.
+    pub fn count_holds(&mut self, live: usize) -> i64 {
+        let live = i64::try_from(live).unwrap_or(i64::MAX);
+        live - core::mem::replace(&mut self.holds, live)
     }
 
     /// Notes a panic; whether it was one too many.

@@ -98,18 +98,26 @@ impl World {
     /// With nothing under way, memory is the log too, and sound. How many runs were compared.
     pub fn check_settled(&self) -> usize {
         self.check_published();
-        let mut compared = 0;
-        for run in self.past().runs.into_values() {
-            let live = self.shards.iter().find_map(|shard| shard.peek(run.id()));
-            if let Some(live) = live {
+        let (mut compared, mut holds) = (0, 0);
+        for (index, run) in self.past().runs {
+            let entry = self.front.directory.by_index(index).expect("its number is known");
+            if entry.refused.load().is_some() {
+                continue;
+            }
+            holds += run.live_holds();
+            if let Some(live) = self.shards.iter().find_map(|shard| shard.peek(run.id())) {
                 assert_eq!(live.digest(), run.digest(), "{}", run.id());
                 assert_eq!(live.check(), []);
                 compared += 1;
             }
         }
-        let holds: usize = self.past().runs.values().map(Run::live_holds).sum();
+        assert_eq!(self.told.len(), self.asked.len(), "everybody is told");
         let counted: i64 = self.shards.iter().map(|shard| shard.stats().holds).sum();
-        assert_eq!(counted, holds as i64, "live holds by the shards' figures and by the log");
+        assert_eq!(
+            counted,
+            i64::try_from(holds).unwrap(),
+            "live holds by the shards' figures and by the log"
+        );
         compared
     }
 }
