@@ -266,3 +266,25 @@ async fn a_hold_that_outlives_a_stop_still_expires_though_nobody_asks() {
     assert!(engine.now() >= engine.info().grace_until.expect("a hold was live"));
     engine.stop(Duration::from_secs(5)).await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hold_that_was_told_is_known_at_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let engine = Engine::start(options(dir.path())).await.unwrap();
+    let run = run_of(&engine, "10001", 1);
+    let mut session = engine.session();
+    let sink = Arc::clone(session.sink());
+    for id in 0..64 {
+        session.add(id, &run, reserve(u128::from(id) + 1, TravelClass::Sleeper), NEVER);
+    }
+    session.flush();
+    while session.unanswered() > 0 {
+        for (_, outcome) in std::future::poll_fn(|cx| sink.poll_take(cx)).await {
+            let Said::Hold(view) = outcome.unwrap().said else { panic!("64 berths") };
+            let origin = engine.front().names.hold_origin(view.hold);
+            let entry = engine.front().directory.by_index(origin.run);
+            assert!(engine.front().by_hold(view.hold).is_ok(), "{origin:?} {entry:?} {:?}", run.journaled);
+        }
+    }
+    engine.stop(Duration::from_secs(5)).await.unwrap();
+}
