@@ -7,7 +7,8 @@
 use std::path::Path;
 
 use crate::codec::CodecFault;
-use crate::frame::Magic;
+use crate::frame::{Chain, Magic};
+use crate::log::Tally;
 use crate::log::scan::{Scanner, Step};
 use crate::{Cut, Damage, Frame, LogPosition, LogProgress, Lsn, ScanError};
 
@@ -66,7 +67,7 @@ pub fn walk_log(
             Step::Footer(first, runs) => Found::Footer(first, runs.len()),
             Step::Damage(damage) => Found::Damage(damage),
             Step::End => {
-                let end = scanner.end(Default::default(), Default::default());
+                let end = scanner.end(Chain::default(), Tally::default());
                 if let Some(cut) = end.cut {
                     visit(Found::Torn(cut), before);
                 }

@@ -199,7 +199,7 @@ pub fn recover(
             Step::End => break,
         }
     }
-    replayer.names_of_last(&mut names);
+    Replayer::sort_names(&mut names);
     let end = scanner.end(Chain { names, ..Chain::default() }, tally);
     if let Some(cut) = &end.cut {
         report.push(cut.to_string());

@@ -63,7 +63,7 @@ fn what_goes_in_comes_out(log: &mut dyn CommitLog) {
         log.sync(word).expect("syncs");
     }
     let stop = NodeRecord::CleanStop { at: world.now };
-    assert_eq!(log.append(&[stop.clone()], &[]).expect("appends"), Lsn(40));
+    assert_eq!(log.append(core::slice::from_ref(&stop), &[]).expect("appends"), Lsn(40));
     log.sync(Durability::None).expect("syncs");
     assert_eq!(log.end().lsn, Lsn(40));
 

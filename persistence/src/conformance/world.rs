@@ -86,7 +86,7 @@ impl World {
 
     /// Creates the next run.
     pub fn create(&mut self, section: &mut Section) {
-        let day = Date::from_days(20_800 + self.runs.len() as i32);
+        let day = Date::from_days(20_800).plus(i32::try_from(self.runs.len()).unwrap_or(0));
         let created = RunCreated {
             run: RunId { train: self.plan.number(), start_date: day },
             plan: self.plan.hash(),

@@ -14,7 +14,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use berth_inventory::{PlanHash, RunIndex, Version};
 
 use super::{Chunk, EventStore, EventStoreError, IndexedSegment, StoredEvent, visit_chunk};
-use crate::codec::CodecFault;
 use crate::file::{self, File};
 use crate::{Lsn, varint};
 
@@ -39,7 +38,8 @@ pub struct SledEvents {
 pub struct Opened {
     /// The store.
     pub store: SledEvents,
-    /// Set when what was there could not be used and the store begins anew: why, in words.
+    /// Set when what was there could not be used, or not all of it: why, in words. The indexer
+    /// fills what is missing.
     pub rebuilt: Option<String>,
 }
 
@@ -99,12 +99,13 @@ impl SledEvents {
     pub fn open(dir: &Path) -> Result<Opened, EventStoreError> {
         file::create_dir(dir)?;
         let why = match Self::try_open(dir).and_then(|store| store.check().map(|()| store)) {
-            Ok(store) => return Ok(Opened { store, rebuilt: None }),
+            Ok(store) => {
+                let rebuilt = store.forgotten()?;
+                return Ok(Opened { store, rebuilt });
+            }
             Err(why) => why.to_string(),
         };
-        let mut aside = dir.as_os_str().to_owned();
-        aside.push("-damaged");
-        let aside = PathBuf::from(aside);
+        let aside = beside(dir, "-damaged");
         let moved = || {
             if aside.exists() {
                 std::fs::remove_dir_all(&aside)?;
@@ -113,6 +114,10 @@ impl SledEvents {
         };
         moved().map_err(|cause| file::FileError::new("moving aside of", dir, cause))?;
         file::create_dir(dir)?;
+        match file::remove(&beside(dir, "-indexed")) {
+            Err(fault) if !fault.is_not_found() => return Err(fault.into()),
+            _ => {}
+        }
         let why = format!("{why}; it was moved to {}", aside.display());
         tracing::warn!(%why, "event store is rebuilt");
         Ok(Opened { store: Self::try_open(dir)?, rebuilt: Some(why) })
@@ -134,6 +139,43 @@ impl SledEvents {
         let mut store = guarded(dir, "opening", open)?;
         store.indexed = store.read_manifests()?.last().map_or(Lsn(0), |m| Lsn(m.last));
         Ok(store)
+    }
+
+    /// sled may cut its own damaged tail in silence: a file of ours beside it knows better.
+    fn forgotten(&self) -> Result<Option<String>, EventStoreError> {
+        let told = match File::read_only(&beside(&self.dir, "-indexed")) {
+            Err(fault) if fault.is_not_found() => return Ok(None),
+            opened => {
+                let mut bytes = [0; 12];
+                let read = opened?.read_at(&mut bytes, 0)?;
+                Self::read_told(&bytes[..read]).unwrap_or(Lsn(0))
+            }
+        };
+        Ok((told > self.indexed).then(|| {
+            format!(
+                "event store {} has forgotten frames {} to {told}; they are indexed again",
+                self.dir.display(),
+                self.indexed.next()
+            )
+        }))
+    }
+
+    fn read_told(bytes: &[u8]) -> Option<Lsn> {
+        let (lsn, crc) = bytes.split_first_chunk::<8>()?;
+        (crc32c::crc32c(lsn).to_le_bytes() == *crc).then(|| Lsn(u64::from_le_bytes(*lsn)))
+    }
+
+    fn tell(&self) -> Result<(), EventStoreError> {
+        let path = beside(&self.dir, "-indexed");
+        let file = match File::create(&path) {
+            Err(fault) if fault.cause.kind() == std::io::ErrorKind::AlreadyExists => {
+                File::writable(&path)?
+            }
+            created => created?,
+        };
+        let lsn = self.indexed.0.to_le_bytes();
+        file.write_at(&[&lsn[..], &crc32c::crc32c(&lsn).to_le_bytes()].concat(), 0)?;
+        Ok(file.sync_data()?)
     }
 
     fn guarded<T>(
@@ -182,11 +224,12 @@ impl SledEvents {
         }
         Ok(file::sync_dir(&self.dir)?)
     }
+}
 
-    fn damaged(&self, chunk: &Chunk, why: &str) -> EventStoreError {
-        let fault = CodecFault::new("chunk", why);
-        EventStoreError::Damaged { run: chunk.run, first: chunk.first, fault }
-    }
+fn beside(dir: &Path, suffix: &str) -> PathBuf {
+    let mut path = dir.as_os_str().to_owned();
+    path.push(suffix);
+    PathBuf::from(path)
 }
 
 fn guarded<T>(
@@ -233,7 +276,7 @@ impl EventStore for SledEvents {
         self.guarded("writing of a manifest", || self.manifests.insert(key, value))?;
         self.make_durable()?;
         self.indexed = last;
-        Ok(())
+        self.tell()
     }
 
     fn indexed(&self) -> Lsn {
@@ -267,7 +310,7 @@ impl EventStore for SledEvents {
 
     fn plan_text(&self, hash: PlanHash) -> Result<Option<Arc<str>>, EventStoreError> {
         let found = self.guarded("look-up of a text", || {
-            Ok(self.texts.scan_prefix(hash.0).values().next().transpose()?)
+            self.texts.scan_prefix(hash.0).values().next().transpose()
         })?;
         let Some(bytes) = found else { return Ok(None) };
         // The hash is the check.
@@ -291,7 +334,9 @@ impl EventStore for SledEvents {
         {
             let chunk = Chunk::of_stored(&key, &bytes)
                 .ok_or_else(|| self.fault("check", "a key is damaged".to_owned()))?;
-            let events = chunk.events().map_err(|fault| self.damaged(&chunk, &fault.why))?;
+            let (run, first) = (chunk.run, chunk.first);
+            let damaged = |fault| EventStoreError::Damaged { run, first, fault };
+            let events = chunk.events().map_err(damaged)?;
             // Chunks of a segment whose manifest was never written are put again; ignore them.
             if events.first().is_some_and(|event| event.lsn <= self.indexed) {
                 found.add_chunk(&chunk);

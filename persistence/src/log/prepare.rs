@@ -43,7 +43,8 @@ impl Preparation {
         self.thread.as_ref().is_none_or(JoinHandle::is_finished)
     }
 
-    /// The zeroed file, or why there is none. Waits for the thread.
+    /// The zeroed file, nothing when there is too little space for it, or what failed. Waits for
+    /// the thread.
     pub fn take(mut self) -> Result<Option<File>, FileError> {
         match self.thread.take().map(JoinHandle::join) {
             Some(Ok(result)) => result,
@@ -70,6 +71,9 @@ fn zero(
     stop: &AtomicBool,
 ) -> Result<Option<File>, FileError> {
     let path = next_path(dir);
+    if crate::free_space(dir)? < bytes.saturating_mul(4) {
+        return Ok(None);
+    }
     match file::remove(&path) {
         Err(fault) if !fault.is_not_found() => return Err(fault),
         _ => {}

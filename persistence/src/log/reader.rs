@@ -2,10 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use super::Tally;
 use super::damage::{Damage, ScanError};
 use super::end::Cut;
 use super::scan::{LogProgress, Scanner, Step};
-use crate::frame::Magic;
+use crate::frame::{Chain, Magic};
 use crate::{Frame, Lsn};
 
 /// What a reader comes upon instead of a frame.
@@ -97,7 +98,7 @@ impl LogReader {
                 Step::Footer(..) => {}
                 Step::Damage(damage) => return Err(ReadError::Damaged(damage)),
                 Step::End => {
-                    let end = self.scanner.end(Default::default(), Default::default());
+                    let end = self.scanner.end(Chain::default(), Tally::default());
                     return match end.cut {
                         Some(cut) if !self.told_torn => {
                             self.told_torn = true;

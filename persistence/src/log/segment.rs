@@ -133,7 +133,8 @@ mod tests {
 
     #[test]
     fn a_tally_survives() {
-        let run = RunId { train: "12951".parse().unwrap(), start_date: Default::default() };
+        let run =
+            RunId { train: "12951".parse().unwrap(), start_date: berth_inventory::Date::default() };
         let mut tally = Tally::default();
         tally.take(Touch { run: RunIndex(3), last: Version(2), created: Some(run) });
         tally.take(Touch { run: RunIndex(0), last: Version(9), created: None });

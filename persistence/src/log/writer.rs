@@ -9,7 +9,7 @@ use super::appender::Appender;
 use super::end::LogEnd;
 use super::prepare::{self, Preparation};
 use super::{CommitLog, LogError, LogReader, ReadError, segment};
-use crate::file::{self, FileError};
+use crate::file::{self, File, FileError};
 use crate::frame::Magic;
 use crate::group::{names_of, put_group};
 use crate::{Durability, Frame, LogPosition, Lsn, NodeRecord, Section};
@@ -41,6 +41,8 @@ pub struct FileLog {
     appender: Appender,
     must_sync: bool,
     preparation: Option<Preparation>,
+    /// A zeroed successor, under its working name.
+    prepared: Option<File>,
     failed: Option<LogError>,
 }
 
@@ -61,7 +63,14 @@ impl FileLog {
             _ => {}
         }
         let appender = Appender::resume(dir, cut_dir, Magic::Group, settings.segment_bytes, end)?;
-        Ok(Self { settings, appender, must_sync: false, preparation: None, failed: None })
+        Ok(Self {
+            settings,
+            appender,
+            must_sync: false,
+            preparation: None,
+            prepared: None,
+            failed: None,
+        })
     }
 
     /// Its directory.
@@ -109,8 +118,25 @@ impl FileLog {
     }
 
     /// The open file grows and a zeroed one waits.
-    fn has_better_segment(&self) -> bool {
-        self.appender.grows() && self.preparation.as_ref().is_some_and(Preparation::is_finished)
+    fn has_better_segment(&mut self) -> bool {
+        self.take_prepared();
+        self.appender.grows() && self.prepared.is_some()
+    }
+
+    /// Takes the zeroed successor over, if it is done. Without one the log grows: no second try is
+    /// made before the next start, for what stood in the way (a full disk) rather needs the space.
+    fn take_prepared(&mut self) {
+        let Some(finished) = self.preparation.take_if(|p| p.is_finished()) else { return };
+        let why = match finished.take() {
+            Ok(Some(file)) => {
+                self.prepared = Some(file);
+                return;
+            }
+            Ok(None) => "too little space is free".to_owned(),
+            Err(fault) => fault.to_string(),
+        };
+        tracing::warn!(why, "no segment is zeroed ahead any more, the log grows instead");
+        self.settings.zero_bytes_per_second = 0;
     }
 
     /// Asks for a zeroed successor in good time.
@@ -118,19 +144,15 @@ impl FileLog {
         let rate = self.settings.zero_bytes_per_second;
         let quarter = self.settings.segment_bytes / 4;
         let after = if self.appender.grows() { quarter.min(PREPARE_AFTER_BYTES) } else { quarter };
-        if rate > 0 && self.preparation.is_none() && self.appender.open_bytes() >= after {
+        let wanted = rate > 0 && self.preparation.is_none() && self.prepared.is_none();
+        if wanted && self.appender.open_bytes() >= after {
             self.preparation = Preparation::begin(self.dir(), self.settings.segment_bytes, rate);
         }
     }
 
     fn roll(&mut self) -> Result<(), FileError> {
-        let finished = self.preparation.take_if(|p| p.is_finished());
-        let prepared = finished.and_then(|p| {
-            p.take().unwrap_or_else(|fault| {
-                tracing::warn!(%fault, "no segment zeroed ahead, the log grows instead");
-                None
-            })
-        });
+        self.take_prepared();
+        let prepared = self.prepared.take();
         self.appender.roll(prepared)?;
         // Sealing syncs everything before it.
         self.must_sync = false;

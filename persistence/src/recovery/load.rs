@@ -15,7 +15,7 @@ pub struct Plans<'a> {
     find_text: TextFinder<'a>,
     snapshots: &'a dyn SnapshotStore,
     texts: BTreeMap<PlanHash, Arc<str>>,
-    plans: BTreeMap<PlanHash, Result<Arc<Plan>, String>>,
+    parsed: BTreeMap<PlanHash, Result<Arc<Plan>, String>>,
 }
 
 /// What [`Plans`] has gathered: entries and texts by hash.
@@ -28,8 +28,8 @@ impl<'a> Plans<'a> {
         find_text: TextFinder<'a>,
         snapshots: &'a dyn SnapshotStore,
     ) -> Self {
-        let (texts, plans) = (BTreeMap::new(), BTreeMap::new());
-        Self { parse, find_text, snapshots, texts, plans }
+        let (texts, parsed) = (BTreeMap::new(), BTreeMap::new());
+        Self { parse, find_text, snapshots, texts, parsed }
     }
 
     /// Takes a journaled text in.
@@ -39,7 +39,7 @@ impl<'a> Plans<'a> {
 
     /// The entry with this hash, or why there is none.
     pub fn get(&mut self, hash: PlanHash) -> Result<Arc<Plan>, String> {
-        if let Some(known) = self.plans.get(&hash) {
+        if let Some(known) = self.parsed.get(&hash) {
             return known.clone();
         }
         let text = self.texts.get(&hash).cloned();
@@ -56,17 +56,17 @@ impl<'a> Plans<'a> {
                 }
             }),
         };
-        self.plans.insert(hash, plan.clone());
+        self.parsed.insert(hash, plan.clone());
         plan
     }
 
     /// A run from the latest of its snapshots that is whole, and the frame up to which it holds.
     pub fn load(&mut self, run: RunIndex) -> Result<(Box<Run>, Lsn), String> {
-        let latest = self.from_snapshot(self.snapshots.load(run));
-        latest.or_else(|why| self.from_snapshot(self.snapshots.load_older(run)).map_err(|_| why))
+        let latest = self.take_snapshot(self.snapshots.load(run));
+        latest.or_else(|why| self.take_snapshot(self.snapshots.load_older(run)).map_err(|_| why))
     }
 
-    fn from_snapshot(
+    fn take_snapshot(
         &mut self,
         loaded: Result<(crate::SnapshotInfo, berth_inventory::RunState), SnapshotError>,
     ) -> Result<(Box<Run>, Lsn), String> {
@@ -78,7 +78,7 @@ impl<'a> Plans<'a> {
 
     /// Everything gathered.
     pub fn into_parts(self) -> Gathered {
-        let plans = self.plans.into_iter().filter_map(|(hash, plan)| Some((hash, plan.ok()?)));
+        let plans = self.parsed.into_iter().filter_map(|(hash, plan)| Some((hash, plan.ok()?)));
         (plans.collect(), self.texts.into_iter().collect())
     }
 }

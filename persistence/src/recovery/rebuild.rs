@@ -5,6 +5,7 @@ use std::sync::Arc;
 use berth_inventory::{Changes, Event, Run, RunIndex};
 
 use super::load::Plans;
+use super::replayer::guarded;
 use super::{PlanParser, TextFinder};
 use crate::group::Item;
 use crate::log::scan::{Scanner, Step};
@@ -35,9 +36,9 @@ pub fn rebuild_run(
     while scanner.last() < until {
         match scanner.step().map_err(|fault| fault.to_string())? {
             Step::Frame(at, _) if at.lsn < from => {}
-            Step::Frame(_, whole) => {
+            Step::Frame(at, whole) => {
                 crate::group::for_each_item(whole.payload, &mut |item| {
-                    take(item, index, &mut run, &mut plans, &mut changes)
+                    take(at.lsn, item, index, &mut run, &mut plans, &mut changes)
                 })
                 .map_err(|Failure(why)| why)?;
             }
@@ -67,6 +68,7 @@ impl From<crate::CodecFault> for Failure {
 }
 
 fn take(
+    lsn: Lsn,
     item: Item,
     index: RunIndex,
     run: &mut Option<Box<Run>>,
@@ -84,12 +86,12 @@ fn take(
     match (run.as_deref_mut(), &event) {
         (Some(known), _) if version <= known.version() => {}
         (Some(known), _) if version == known.version().next() => {
-            known.apply(&event, at, changes);
+            guarded(lsn, || known.apply(&event, at, changes)).map_err(Failure)?;
             changes.clear();
         }
         (None, Event::RunCreated(created)) if version.0 == 1 => {
             let plan = plans.get(created.plan).map_err(Failure)?;
-            *run = Some(Box::new(Run::new(plan, created, at)));
+            *run = Some(guarded(lsn, || Box::new(Run::new(plan, created, at))).map_err(Failure)?);
         }
         (known, _) => {
             let known = known.map_or(0, |run| run.version().0);

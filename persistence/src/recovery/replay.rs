@@ -7,7 +7,7 @@ use berth_inventory::{Event, Run, RunId, RunIndex, UnixMillis, Version};
 use super::load::Plans;
 use super::replayer::{Replayer, Slot};
 use super::{PlanParser, RecoverError, RefusedRun, TextFinder, trusted_cover};
-use crate::frame::Magic;
+use crate::frame::{Chain, Magic};
 use crate::group::Item;
 use crate::log::scan::{Scanner, Step};
 use crate::log::{DamageKind, LogProgress, ScanError, Tally, segment};
@@ -145,8 +145,9 @@ pub fn replay(
         visitor,
     };
     for run in base.runs() {
-        let name = base.latest(run).map(|info| info.run);
-        name.into_iter().for_each(|name| state.name(run, name));
+        if let Some(info) = base.latest(run) {
+            state.name(run, info.run);
+        }
     }
     let mut hole = false;
     while !state.stopped && !matches!(what.until, Until::Frame(lsn) if scanner.last() >= lsn) {
@@ -175,7 +176,7 @@ pub fn replay(
                 }
             }
             Step::End => {
-                let end = scanner.end(Default::default(), Tally::default());
+                let end = scanner.end(Chain::default(), Tally::default());
                 found.torn = end.cut.map(|cut| cut.to_string());
                 break;
             }

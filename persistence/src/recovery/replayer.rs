@@ -147,7 +147,7 @@ impl<'a> Replayer<'a> {
     }
 
     /// Brings the names of the last frame into the order of the format.
-    pub fn names_of_last(&self, names: &mut Vec<Named>) {
+    pub fn sort_names(names: &mut Vec<Named>) {
         names.sort_unstable_by(|a, b| a.run.cmp(&b.run).then(b.created.cmp(&a.created)));
         names.dedup_by_key(|n| n.run);
     }
@@ -244,11 +244,11 @@ impl<'a> Replayer<'a> {
         }
         for name in named {
             let saved = self.snapshots.latest(name.run).is_some_and(|info| info.lsn >= last);
+            // Either way its number is taken.
+            self.slot(name.run);
             if !saved {
                 let why = format!("frame {last}, which had events of it, is damaged");
                 self.refuse(name.run, name.created, last, why);
-            } else {
-                self.slot(name.run);
             }
         }
     }
@@ -308,7 +308,7 @@ impl<'a> Replayer<'a> {
 }
 
 /// A broken invariant in one run costs that run, not the recovery of the others.
-fn guarded<T>(lsn: Lsn, step: impl FnOnce() -> T) -> Result<T, String> {
+pub fn guarded<T>(lsn: Lsn, step: impl FnOnce() -> T) -> Result<T, String> {
     catch_unwind(AssertUnwindSafe(step)).map_err(|panic| {
         let text = panic.downcast_ref::<String>().map(String::as_str);
         let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("a panic");

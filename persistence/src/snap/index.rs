@@ -111,15 +111,10 @@ impl Index {
         let of_runs = self.runs().flat_map(|kept| {
             [Some(kept.place), kept.older.map(|(_, place)| place)].into_iter().flatten()
         });
-        #[expect(clippy::iter_over_hash_type, reason = "sorted below")]
-        let mut places: Vec<Place> = {
-            let mut places: Vec<Place> = of_runs.collect();
-            for place in self.texts.values() {
-                places.push(*place);
-            }
-            places.extend(self.covered.map(|(_, place)| place));
-            places
-        };
+        let of_texts = self.texts.values().copied();
+        let of_cover = self.covered.map(|(_, place)| place);
+        // In the order of their bytes: the order of the map reaches nothing.
+        let mut places: Vec<Place> = of_runs.chain(of_texts).chain(of_cover).collect();
         places.retain(|place| place.segment == segment);
         places.sort_unstable_by_key(|place| place.offset);
         places

@@ -7,6 +7,8 @@ mod event;
 mod record;
 mod snapshot;
 mod state;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use event::{decode_event, encode_event};
 pub(crate) use record::{decode_record, encode_record};

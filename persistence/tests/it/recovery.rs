@@ -1,6 +1,6 @@
 //! Restart: what was written is there again, and the log goes on behind it.
 
-use berth_inventory::RunIndex;
+use berth_inventory::{Run, RunIndex};
 use berth_persistence::conformance::{TEXT, no_text, parse};
 use berth_persistence::{
     CommitLog, DataDir, Durability, FileLog, FileSnapshots, LogReader, Lsn, MemorySnapshots,
@@ -21,7 +21,7 @@ fn an_empty_directory_recovers_to_nothing() {
 
 #[test]
 fn a_log_over_many_segments_comes_back_and_goes_on() {
-    let mut story = Story::new(2, 4 << 10);
+    let mut story = Story::new(2, 2 << 10);
     story.create(6);
     story.go_on(60, 10);
     let mut resumed = 0;
@@ -29,11 +29,11 @@ fn a_log_over_many_segments_comes_back_and_goes_on() {
         let found = story.recover().unwrap();
         assert_eq!(is_true(&found, &MemorySnapshots::new(), &story.digests), 0);
         assert_eq!((found.report.len(), found.next_lsn), (0, story.log.end().lsn.next()));
-        assert_eq!(found.last_at, story.world.runs.iter().map(|run| run.last_at()).max());
+        assert_eq!(found.last_at, story.world.runs.iter().map(Run::last_at).max());
         assert_eq!(found.starts, [Lsn(1)]);
         assert_eq!(found.texts.len(), 1);
         let (log, cut) = (story.dir.log(), story.dir.cut());
-        story.log = FileLog::resume(&log, &cut, settings(4 << 10), found.end).unwrap();
+        story.log = FileLog::resume(&log, &cut, settings(2 << 10), found.end).unwrap();
         resumed += 1;
         story.go_on(3 + round, 9);
     }
