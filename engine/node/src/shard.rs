@@ -308,16 +308,8 @@ impl<T> Shard<T> {
     /// The oldest log point that a restart would need for this shard's runs.
     pub fn floor(&self) -> Option<LogPoint> {
         // A minimum does not depend on the order of the map.
-        let floor = {
-            let mut floor = self.abandoned;
-            for slot in self.slots.values() {
-                if let Some(dirty) = slot.dirty {
-                    floor = Some(floor.map_or(dirty, |f: LogPoint| f.min(dirty)));
-                }
-            }
-            floor
-        };
-        floor
+        let dirty = self.slots.values().filter_map(|slot| slot.dirty);
+        dirty.chain(self.abandoned).min()
     }
 
     /// A command for which `trap` is true panics once all it does is in the batch.

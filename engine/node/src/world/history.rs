@@ -213,7 +213,6 @@ fn go(mut world: World, memory: &mut Memory, step: &Step) -> World {
     match step {
         Step::Tick(ms) => world.tick(*ms),
         Step::Take if memory.group.is_none() => memory.group = Some(world.take_group()),
-        Step::Take => {}
         Step::Commit => match memory.group.take() {
             Some(group) => world.finish_group(group),
             None => world.commit(),
@@ -229,7 +228,7 @@ fn go(mut world: World, memory: &mut Memory, step: &Step) -> World {
             world.settle();
         }
         Step::DoJob if !world.jobs.is_empty() => world.do_job(),
-        Step::DoJob => {}
+        Step::Take | Step::DoJob => {}
         Step::Kill => kill(&mut world),
         Step::Restart { committed, pause } => {
             if *committed {
@@ -247,6 +246,7 @@ fn go(mut world: World, memory: &mut Memory, step: &Step) -> World {
     }
     memory.listen(&world);
     world.check_published();
+    world.check_floor();
     world
 }
 
@@ -256,8 +256,11 @@ proptest! {
     #[test]
     fn whatever_happens_the_log_makes_the_same_node_and_what_was_told_stays_true(
         steps in prop::collection::vec(step(), 1..150),
+        checkpoint_bytes in prop_oneof![Just(1u64 << 30), 200..4_000u64],
     ) {
         let mut world = World::new(2);
+        world.settings.checkpoint_bytes = checkpoint_bytes;
+        world = world.restart(0);
         let mut memory = Memory::default();
         for step in &steps {
             world = go(world, &mut memory, step);

@@ -16,6 +16,8 @@ use crate::Head;
 pub(crate) struct Past {
     pub runs: BTreeMap<RunIndex, Run>,
     pub events: Vec<(RunIndex, UnixMillis, Event)>,
+    /// Frame, run and version of every event.
+    pub places: Vec<(Lsn, RunIndex, Version)>,
     pub next_index: RunIndex,
     pub next_block: u32,
     pub last_at: UnixMillis,
@@ -34,6 +36,7 @@ impl Past {
             for span in frame.sections.into_iter().flat_map(|section| section.spans) {
                 let mut version = span.first;
                 for event in span.events {
+                    past.places.push((frame.lsn, span.run, version));
                     past.apply(span.run, span.at, version, event, &plans);
                     version = version.next();
                 }
@@ -119,6 +122,20 @@ impl World {
             "live holds by the shards' figures and by the log"
         );
         compared
+    }
+}
+
+impl World {
+    /// Every event in the log is in a snapshot that is kept, or in a frame from the floor on.
+    pub fn check_floor(&self) {
+        let floor = self.shards.iter().filter_map(crate::Shard::floor).min();
+        let past = self.past();
+        for (lsn, index, version) in past.places {
+            let run = past.runs[&index].id();
+            let kept = self.snapshots.get(&run).map_or(Version(0), |state| state.version);
+            let is_found = version <= kept || floor.is_some_and(|floor| floor.lsn <= lsn.0);
+            assert!(is_found, "{run} version {version}, frame {lsn:?}: {kept} kept, {floor:?}");
+        }
     }
 }
 

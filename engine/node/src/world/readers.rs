@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-use berth_inventory::{BerthIndex, LegMask, LegRange, Masks, PoolIndex, Run, UnixMillis, Version};
+use berth_inventory::{
+    BerthIndex, LegMask, LegRange, Masks, PoolIndex, RequestId, Run, UnixMillis, Version,
+};
 
 use super::World;
 use super::asking::*;
@@ -129,6 +131,58 @@ fn readers_see_only_states_that_existed() {
         }
         done.store(true, Relaxed);
     });
+}
+
+#[test]
+fn an_id_that_was_fed_is_found_while_the_run_comes_to_life_again_and_again() {
+    let filter = crate::filter::IdFilter::default();
+    let done = AtomicBool::new(false);
+    let id = |n: u128| RequestId(n.wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835));
+    std::thread::scope(|scope| {
+        let feeders: Vec<_> = (1..=2u128)
+            .map(|feeder| {
+                let filter = &filter;
+                scope.spawn(move || {
+                    for n in 0..3_000 {
+                        filter.feed(id(feeder << 32 | n));
+                        assert!(
+                            (0..=n).rev().take(50).all(|n| filter.may_know(id(feeder << 32 | n)))
+                        );
+                    }
+                })
+            })
+            .collect();
+        let shard = scope.spawn(|| {
+            let mut remembered = 0;
+            while !done.load(Relaxed) {
+                filter.seed((0..remembered).map(id));
+                remembered = (remembered + 100) % 9_000;
+            }
+        });
+        for feeder in feeders {
+            feeder.join().unwrap();
+        }
+        done.store(true, Relaxed);
+        shard.join().unwrap();
+    });
+    let fed = (1..=2u128).flat_map(|feeder| (0..3_000).map(move |n| feeder << 32 | n));
+    assert!(fed.map(id).all(|id| filter.may_know(id)));
+}
+
+#[test]
+fn a_run_is_one_entry_however_many_meet_it_first() {
+    let world = World::new(3);
+    let meet = || (0..300).map(|day| world.run(day * 7 % 300)).collect::<Vec<_>>();
+    let all: Vec<Vec<_>> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..4).map(|_| scope.spawn(meet)).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    for entries in &all[1..] {
+        assert!(entries.iter().zip(&all[0]).all(|(one, other)| Arc::ptr_eq(one, other)));
+    }
+    let runs = all[0][0].train.runs();
+    assert_eq!(runs.len(), 300);
+    assert!(runs.is_sorted_by_key(|run| run.id.start_date));
 }
 
 #[test]
