@@ -41,6 +41,7 @@ impl Trouble {
     }
 
     /// Its code.
+    #[cfg(test)]
     pub fn code(&self) -> Code {
         self.code
     }
