@@ -9,6 +9,7 @@ mod activation;
 mod answers;
 mod asking;
 mod expiry;
+mod finding;
 mod history;
 mod limits;
 mod lives;
