@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::{
-    berths, booking, cancel, confirm, extend, hold, import, ops, query, release, reserve, runs,
-    watch,
+    berths, booking, cancel, confirm, extend, hold, import, inspect, ops, query, release, replay,
+    reserve, runs, serve, watch,
 };
 
 /// Seat inventory for trains: hold berths while the passenger pays, confirm or release them
@@ -21,6 +21,8 @@ pub struct Cli {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Start a server: an engine with its journal, ready for booking backends
+    Serve(Box<serve::ServeArgs>),
     /// Show what is free on a journey
     Query(query::QueryArgs),
     /// Draw the berths of a train and whether they are free on a journey
@@ -47,6 +49,10 @@ pub enum Command {
     Ops(ops::OpsArgs),
     /// Make a catalogue of trains from elsewhere
     Import(import::ImportArgs),
+    /// Rebuild the state from the journal of a data directory, and check it
+    Replay(replay::ReplayArgs),
+    /// Show what is in a data directory
+    Inspect(inspect::InspectArgs),
 }
 
 #[cfg(test)]

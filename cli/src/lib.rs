@@ -11,17 +11,22 @@ mod booking;
 mod cancel;
 pub mod catalogue;
 mod confirm;
+mod data_dir;
 mod extend;
 mod hold;
 mod import;
+mod inspect;
 mod journey;
+mod logs;
 mod ops;
 mod passengers;
 mod query;
 mod release;
+mod replay;
 mod reserve;
 mod runs;
 mod said;
+mod serve;
 mod target;
 mod view;
 mod watch;
@@ -32,19 +37,18 @@ mod golden;
 
 use std::process::ExitCode;
 
-use clap::error::ErrorKind;
-use clap::{CommandFactory as _, Parser as _};
+use clap::Parser as _;
 
 use args::{Cli, Command};
 
 /// Reads the command line and does what it says. Exit codes: 0 done, 1 fault, 2 usage, 3 refusal,
 /// 4 journal damaged or invariant broken.
 pub fn main() -> ExitCode {
-    let Some(command) = Cli::parse().command else {
-        // The place of `berth serve`.
-        Cli::command().error(ErrorKind::MissingSubcommand, "say what to do").exit()
-    };
+    // Bare `berth` is `berth serve`, with its settings from `BERTH_*` and the file.
+    let command = Cli::parse().command.or_else(|| Cli::parse_from(["berth", "serve"]).command);
+    let Some(command) = command else { unreachable!("`berth serve` names a command") };
     match &command {
+        Command::Serve(args) => serve::run(args),
         Command::Query(args) => args.target.drive(query::run(args)),
         Command::Berths(args) => args.target.drive(berths::run(args)),
         Command::Watch(args) => args.target.drive(watch::run(args)),
@@ -58,5 +62,7 @@ pub fn main() -> ExitCode {
         Command::Runs(args) => args.target.drive(runs::run(args)),
         Command::Ops(args) => ops::run(args),
         Command::Import(args) => import::run(args),
+        Command::Replay(args) => replay::run(args),
+        Command::Inspect(args) => inspect::run(args),
     }
 }

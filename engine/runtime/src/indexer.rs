@@ -1,9 +1,14 @@
 //! The thread that takes sealed segments of the log into the event store, behind everybody's back.
+//!
+//! The store is derived: when it cannot be opened or written, that is said, the node goes on, and
+//! the next start rebuilds it from the segments.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::thread::JoinHandle;
 use std::time::Duration;
+
+use berth_persistence::{EventStore, EventStoreError, IndexedSegment, SledEvents, index_next};
 
 use crate::stores::Stores;
 
@@ -13,9 +18,36 @@ const LOOK: Duration = Duration::from_millis(500);
 /// Starts the thread; it ends after `stop` is set and it is unparked.
 pub(crate) fn start(stores: Arc<Stores>, stop: Arc<AtomicBool>) -> std::io::Result<JoinHandle<()>> {
     std::thread::Builder::new().name("berth-indexer".into()).spawn(move || {
-        while !stop.load(SeqCst) {
-            let _ = &stores;
-            std::thread::park_timeout(LOOK);
+        if let Err(fault) = index(&stores, &stop) {
+            *stores.events() = None;
+            tracing::error!(%fault, "history is read from the log only until the next start");
         }
     })
+}
+
+fn index(stores: &Stores, stop: &AtomicBool) -> Result<(), EventStoreError> {
+    let opened = SledEvents::open(&stores.dir().events())?;
+    if let Some(why) = opened.rebuilt {
+        tracing::warn!(why, "the event store is rebuilt from the segments");
+    }
+    *stores.events() = Some(opened.store);
+    while !stop.load(SeqCst) {
+        let next = |store: &mut SledEvents| index_next(&stores.dir().log(), store);
+        let Some(indexed) = stores.events().as_mut().map(next).transpose()?.flatten() else {
+            std::thread::park_timeout(LOOK);
+            continue;
+        };
+        note(stores, &indexed);
+    }
+    Ok(())
+}
+
+fn note(stores: &Stores, segment: &IndexedSegment) {
+    let indexed = stores.events().as_ref().map_or(0, |store| store.indexed().0);
+    metrics::gauge!("berth_indexed_lsn").set(indexed as f64);
+    for lost in &segment.damage {
+        tracing::error!(lost, "the history has a gap");
+    }
+    let (first, last) = (segment.first.0, segment.last.0);
+    tracing::info!(first, last, chunks = segment.chunks.len(), "indexed a segment");
 }

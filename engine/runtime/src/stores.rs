@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use berth_inventory::{Plan, PlanHash, Run, RunIndex};
 use berth_node::{Directory, RunEntry};
 use berth_persistence::{
-    Catalogue, Covered, DataDir, EncodedSnapshot, FileSnapshots, Lsn, SnapshotError, SnapshotStore,
-    plan_from_text, rebuild_run,
+    Catalogue, Covered, DataDir, EncodedSnapshot, FileSnapshots, Lsn, SledEvents, SnapshotError,
+    SnapshotStore, plan_from_text, rebuild_run,
 };
 use hashbrown::HashMap;
 use tokio::sync::watch;
@@ -18,6 +18,8 @@ pub(crate) struct Stores {
     snapshots: Mutex<FileSnapshots>,
     plans: PlanBook,
     directory: Arc<Directory>,
+    /// History by run, once the indexer has opened it; derived, so it may be missing.
+    events: Mutex<Option<SledEvents>>,
     /// The last frame that survives a power cut: nothing later may rest on an unsynced one.
     settled: watch::Receiver<u64>,
 }
@@ -77,7 +79,14 @@ impl Stores {
         directory: Arc<Directory>,
         settled: watch::Receiver<u64>,
     ) -> Self {
-        Self { dir, snapshots: Mutex::new(snapshots), plans, directory, settled }
+        Self {
+            dir,
+            snapshots: Mutex::new(snapshots),
+            plans,
+            directory,
+            events: Mutex::default(),
+            settled,
+        }
     }
 
     /// The data directory.
@@ -152,6 +161,11 @@ impl Stores {
             snapshots.sync()?;
         }
         snapshots.compact().map(|_| ())
+    }
+
+    /// The event store; `None` while it is opened, or when it cannot be had.
+    pub fn events(&self) -> MutexGuard<'_, Option<SledEvents>> {
+        self.events.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The last frame that survives a power cut.

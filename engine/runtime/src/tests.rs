@@ -283,7 +283,11 @@ async fn a_hold_that_was_told_is_known_at_once() {
             let Said::Hold(view) = outcome.unwrap().said else { panic!("64 berths") };
             let origin = engine.front().names.hold_origin(view.hold);
             let entry = engine.front().directory.by_index(origin.run);
-            assert!(engine.front().by_hold(view.hold).is_ok(), "{origin:?} {entry:?} {:?}", run.journaled);
+            assert!(
+                engine.front().by_hold(view.hold).is_ok(),
+                "{origin:?} {entry:?} {:?}",
+                run.journaled
+            );
         }
     }
     engine.stop(Duration::from_secs(5)).await.unwrap();

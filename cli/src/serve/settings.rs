@@ -1,0 +1,224 @@
+//! Settings of `berth serve`: a flag wins over `BERTH_*`, that over the TOML file, that over the
+//! default. The file has the same names with `_`; a name it does not know is a fault.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use berth_persistence::{CatalogueError, Durability};
+use clap::Args;
+use serde::Deserialize;
+
+/// Start a server: an engine with its journal, ready for booking backends
+#[derive(Debug, Default, Args)]
+pub struct ServeArgs {
+    /// Where booking backends connect [default: 127.0.0.1:50051]; port 0 takes a free one
+    #[arg(long, env = "BERTH_LISTEN", value_name = "ADDR")]
+    listen: Option<String>,
+    /// Where operators connect: admin calls and /metrics [default: 127.0.0.1:50052]
+    #[arg(long, env = "BERTH_ADMIN_LISTEN", value_name = "ADDR")]
+    admin_listen: Option<String>,
+    /// Where the journal is kept [default: ./berth-data]
+    #[arg(long, env = "BERTH_DATA_DIR", value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// Trains to sell [default: the real trains that come with berth]
+    #[arg(long, env = "BERTH_CATALOGUE", value_name = "FILE")]
+    catalogue: Option<PathBuf>,
+    /// Days open for sale after today [default: 60]
+    #[arg(long, env = "BERTH_OPEN_DAYS", value_name = "N")]
+    open_days: Option<u16>,
+    /// What an answer survives: power (a power cut), process (kill -9), none [default: power]
+    #[arg(long, env = "BERTH_DURABILITY", value_name = "WORD")]
+    durability: Option<Durability>,
+    /// Worker threads and shards [default: one for each core]
+    #[arg(long, env = "BERTH_WORKERS", value_name = "N")]
+    workers: Option<u16>,
+    /// A TOML file with these settings
+    #[arg(long, env = "BERTH_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Refuse new holds while the disk has less free than this [default: 1 GiB]
+    #[arg(long, env = "BERTH_MIN_FREE_BYTES", value_name = "BYTES")]
+    min_free_bytes: Option<u64>,
+    /// Refuse new holds while the log is longer than this [default: no bound]
+    #[arg(long, env = "BERTH_MAX_LOG_BYTES", value_name = "BYTES")]
+    max_log_bytes: Option<u64>,
+    /// Log bytes that a restart may have to replay [default: 1 GiB]
+    #[arg(long, env = "BERTH_CHECKPOINT_BYTES", value_name = "BYTES")]
+    checkpoint_bytes: Option<u64>,
+    /// Seconds after which an idle run leaves memory [default: 60]
+    #[arg(long, env = "BERTH_IDLE_SECONDS", value_name = "S")]
+    idle_seconds: Option<u64>,
+    /// Seconds that live holds have at least after a restart [default: 30]
+    #[arg(long, env = "BERTH_GRACE_SECONDS", value_name = "S")]
+    grace_seconds: Option<u64>,
+    /// Start although the wall clock is behind the journal's last stamp
+    #[arg(long)]
+    accept_clock: bool,
+}
+
+/// The same, as a file says it.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    listen: Option<String>,
+    admin_listen: Option<String>,
+    data_dir: Option<PathBuf>,
+    catalogue: Option<PathBuf>,
+    open_days: Option<u16>,
+    durability: Option<String>,
+    workers: Option<u16>,
+    min_free_bytes: Option<u64>,
+    max_log_bytes: Option<u64>,
+    checkpoint_bytes: Option<u64>,
+    idle_seconds: Option<u64>,
+    grace_seconds: Option<u64>,
+}
+
+/// What holds.
+#[derive(Debug)]
+pub struct ServeSettings {
+    pub listen: String,
+    pub admin_listen: String,
+    pub data_dir: PathBuf,
+    pub catalogue: Option<PathBuf>,
+    pub durability: Durability,
+    pub workers: u16,
+    pub node: berth_node::Settings,
+    pub accept_clock: bool,
+}
+
+/// Why a server did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The settings file.
+    #[error("cannot read the settings file {}: {why}", .path.display())]
+    Config {
+        /// Which.
+        path: PathBuf,
+        /// What is wrong, with the line.
+        why: String,
+    },
+    /// A value out of range.
+    #[error("{name} is {value}: expected {expected}")]
+    Range {
+        /// Which setting.
+        name: &'static str,
+        /// What was given.
+        value: String,
+        /// What is allowed.
+        expected: &'static str,
+    },
+    /// The trains.
+    #[error(transparent)]
+    Catalogue(#[from] CatalogueError),
+    /// A listener.
+    #[error("cannot listen on {address}: {source}; is another berth serving? choose --listen")]
+    Bind {
+        /// Where.
+        address: String,
+        /// The system's word.
+        source: std::io::Error,
+    },
+    /// The listeners.
+    #[error(transparent)]
+    Server(#[from] berth_api::ServeError),
+    /// The engine.
+    #[error(transparent)]
+    Engine(#[from] berth_engine::StartError),
+    /// Threads, signals, sockets.
+    #[error("cannot start: {0}")]
+    Runtime(std::io::Error),
+}
+
+impl ServeArgs {
+    /// Brings flags, environment, file and defaults together.
+    pub fn resolve(&self) -> Result<ServeSettings, ServeError> {
+        let file = self.config.as_ref().map_or_else(|| Ok(File::default()), read)?;
+        let defaults = berth_node::Settings::default();
+        let durability = match (self.durability, &file.durability) {
+            (Some(word), _) => word,
+            (None, Some(word)) => word.parse().map_err(|_| ServeError::Range {
+                name: "durability",
+                value: word.clone(),
+                expected: "power, process or none",
+            })?,
+            (None, None) => Durability::default(),
+        };
+        let cores = std::thread::available_parallelism().map_or(1, |n| n.get().min(256) as u16);
+        let workers =
+            ranged("workers", self.workers.or(file.workers).unwrap_or(cores), 1, 256, "1 to 256")?;
+        let open_days = self.open_days.or(file.open_days).unwrap_or(defaults.open_days);
+        let open_days = ranged("open_days", open_days, 0, 366, "0 to 366")?;
+        let seconds = |flag: Option<u64>, file: Option<u64>, default: Duration| {
+            flag.or(file).map_or(default, Duration::from_secs)
+        };
+        Ok(ServeSettings {
+            listen: self.listen.clone().or(file.listen).unwrap_or("127.0.0.1:50051".into()),
+            admin_listen: self
+                .admin_listen
+                .clone()
+                .or(file.admin_listen)
+                .unwrap_or("127.0.0.1:50052".into()),
+            data_dir: self.data_dir.clone().or(file.data_dir).unwrap_or("berth-data".into()),
+            catalogue: self.catalogue.clone().or(file.catalogue),
+            durability,
+            workers,
+            accept_clock: self.accept_clock,
+            node: berth_node::Settings {
+                open_days,
+                idle: seconds(self.idle_seconds, file.idle_seconds, defaults.idle),
+                grace: seconds(self.grace_seconds, file.grace_seconds, defaults.grace),
+                checkpoint_bytes: self
+                    .checkpoint_bytes
+                    .or(file.checkpoint_bytes)
+                    .unwrap_or(defaults.checkpoint_bytes),
+                min_free_bytes: self
+                    .min_free_bytes
+                    .or(file.min_free_bytes)
+                    .unwrap_or(defaults.min_free_bytes),
+                max_log_bytes: self.max_log_bytes.or(file.max_log_bytes),
+            },
+        })
+    }
+}
+
+fn read(path: &PathBuf) -> Result<File, ServeError> {
+    let fault = |why: String| ServeError::Config { path: path.clone(), why };
+    let text = std::fs::read_to_string(path).map_err(|source| fault(source.to_string()))?;
+    toml::from_str(&text).map_err(|source| fault(source.to_string()))
+}
+
+fn ranged(
+    name: &'static str,
+    value: u16,
+    min: u16,
+    max: u16,
+    expected: &'static str,
+) -> Result<u16, ServeError> {
+    if (min..=max).contains(&value) {
+        return Ok(value);
+    }
+    Err(ServeError::Range { name, value: value.to_string(), expected })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flag_wins_over_the_file_and_the_file_over_the_default() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("berth.toml");
+        std::fs::write(&path, "open_days = 7\ndurability = \"process\"\nworkers = 3\n").unwrap();
+        let args =
+            ServeArgs { config: Some(path.clone()), open_days: Some(9), ..ServeArgs::default() };
+        let settings = args.resolve().unwrap();
+        assert_eq!((settings.node.open_days, settings.workers), (9, 3));
+        assert_eq!(settings.durability, Durability::Process);
+        assert_eq!(settings.listen, "127.0.0.1:50051");
+        std::fs::write(&path, "open_day = 7\n").unwrap();
+        let fault = args.resolve().unwrap_err().to_string();
+        assert!(fault.contains("open_day") && fault.contains("berth.toml"), "{fault}");
+        std::fs::write(&path, "workers = 0\n").unwrap();
+        assert!(args.resolve().unwrap_err().to_string().contains("1 to 256"));
+    }
+}
