@@ -105,6 +105,13 @@ impl File {
 
     /// Writes all of `bytes` at `offset`.
     pub fn write_at(&self, bytes: &[u8], offset: u64) -> Result<(), FileError> {
+        #[cfg(test)]
+        if faults::write_fails(&self.path) {
+            // Half of it got there, as on a disk that is full.
+            let half = self.file.write_all_at(&bytes[..bytes.len() / 2], offset);
+            let full = half.and(Err(io::ErrorKind::StorageFull.into()));
+            return full.map_err(|cause| self.fault("write of", Some(offset), cause));
+        }
         let written = self.file.write_all_at(bytes, offset);
         written.map_err(|cause| self.fault("write of", Some(offset), cause))
     }
@@ -181,21 +188,35 @@ pub fn names(dir: &Path) -> Result<Vec<String>, FileError> {
     Ok(names)
 }
 
-/// Test-only faults: which files' next sync fails.
+/// Test-only faults: below which directories the next sync or write fails.
 #[cfg(test)]
 pub mod faults {
     use std::path::{Path, PathBuf};
     use std::sync::Mutex;
 
-    static SYNC_FAILS: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+    static SYNCS: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+    static WRITES: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 
     /// The next sync of a file below `dir` fails, once.
     pub fn fail_next_sync(dir: &Path) {
-        SYNC_FAILS.lock().unwrap().push(dir.to_owned());
+        SYNCS.lock().unwrap().push(dir.to_owned());
+    }
+
+    /// The next write to a file below `dir` stops half way, once: the disk is full.
+    pub fn fail_next_write(dir: &Path) {
+        WRITES.lock().unwrap().push(dir.to_owned());
     }
 
     pub(super) fn sync_fails(path: &Path) -> bool {
-        let mut dirs = SYNC_FAILS.lock().unwrap();
+        taken(&SYNCS, path)
+    }
+
+    pub(super) fn write_fails(path: &Path) -> bool {
+        taken(&WRITES, path)
+    }
+
+    fn taken(faults: &Mutex<Vec<PathBuf>>, path: &Path) -> bool {
+        let mut dirs = faults.lock().unwrap();
         let found = dirs.iter().position(|dir| path.starts_with(dir));
         found.map(|i| dirs.swap_remove(i)).is_some()
     }

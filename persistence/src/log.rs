@@ -40,7 +40,9 @@ pub enum LogError {
 
 /// Where groups are made durable. One writer; the trait is the seam to any other log.
 pub trait CommitLog: Send {
-    /// Takes one group in as the next frame. Nothing is durable before [`CommitLog::sync`].
+    /// Takes one group in as the next frame. Nothing is durable before [`CommitLog::sync`]. Under
+    /// `Power` sync after every group: of two frames written at once a power cut may leave the
+    /// second, and the first then counts as damaged although nobody was told of it.
     ///
     /// # Errors
     /// The first failure of this log, for ever.

@@ -64,3 +64,37 @@ fn words_decide_when_a_frame_reaches_the_file() {
     let error = log.sync(Durability::None).unwrap_err();
     assert!(error.to_string().contains("injected"), "a clean stop was synced: {error}");
 }
+
+#[test]
+fn a_full_disk_leaves_what_was_told_and_a_tail_that_is_cut() {
+    let temp = tempfile::tempdir().unwrap();
+    let dir = crate::DataDir::open(temp.path()).unwrap();
+    let (log_dir, cut) = (dir.log(), dir.cut());
+    let settings = LogSettings { segment_bytes: 1 << 20, zero_bytes_per_second: 0 };
+    let mut log = FileLog::resume(&log_dir, &cut, settings.clone(), LogEnd::default()).unwrap();
+    let mut world = World::new(41);
+    let mut section = Section::default();
+    (0..3).for_each(|_| world.create(&mut section));
+    log.append(&[], &[(0, &section)]).unwrap();
+    log.append(&[], &[(0, &world.group(30))]).unwrap();
+    log.sync(Durability::Power).unwrap();
+    let told = world.digests();
+    log.append(&[], &[(0, &world.group(30))]).unwrap();
+    faults::fail_next_write(&log_dir);
+    let error = log.sync(Durability::Power).unwrap_err();
+    let LogError::Failed(fault) = &error;
+    assert!(fault.is_full() && error.to_string().contains("only a restart"), "{error}");
+    assert!(log.append(&[], &[]).is_err(), "space may be back, the log is not");
+    drop(log);
+
+    let none = crate::MemorySnapshots::new();
+    let parse = &crate::conformance::parse;
+    let found = crate::recover(&dir, &none, parse, &crate::conformance::no_text).unwrap();
+    let digests: Vec<_> = found.live.iter().map(|live| live.run.digest()).collect();
+    assert_eq!(digests, told);
+    assert!(found.end.cut.is_some());
+    let mut log = FileLog::resume(&log_dir, &cut, settings, found.end).unwrap();
+    assert_eq!(log.append(&[], &[]).unwrap(), Lsn(3));
+    log.sync(Durability::Power).unwrap();
+    assert_eq!(LogReader::open(&log_dir).unwrap().flatten().count(), 3);
+}

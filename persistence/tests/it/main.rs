@@ -2,5 +2,6 @@
 
 mod conformance;
 mod damage;
+mod holes;
 mod recovery;
 mod support;
