@@ -21,10 +21,12 @@ pub enum Exit {
     Done = 0,
     /// The server, the network, a file.
     Fault = 1,
-    /// The command line.
+    /// The command line, also where the server says so.
     Usage = 2,
     /// The answer is no.
     Refusal = 3,
+    /// The journal is damaged, or an invariant is broken.
+    Damaged = 4,
 }
 
 impl From<Exit> for ExitCode {
@@ -60,9 +62,11 @@ pub enum Fault {
 }
 
 impl Fault {
-    const fn exit(&self) -> Exit {
+    /// What the process ends with.
+    pub const fn exit(&self) -> Exit {
         match self {
-            Self::Zone { .. } => Exit::Usage,
+            // The server reads the command line too: a ttl of a year, a hold id of three letters.
+            Self::Zone { .. } | Self::Client(ClientError::Invalid { .. }) => Exit::Usage,
             Self::Client(_)
             | Self::UnknownAnswer
             | Self::Stream(_)

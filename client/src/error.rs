@@ -44,7 +44,7 @@ pub enum ClientError {
         why: String,
     },
     /// The request itself is wrong; nothing happened.
-    #[error("{call}: the request is wrong: {message}{}", Violations(.violations))]
+    #[error("{call}: the request is wrong: {message}{}", Violations(.message, .violations))]
     Invalid {
         /// Which call.
         call: &'static str,
@@ -217,10 +217,12 @@ pub(crate) fn pushback_of(status: &Status) -> Pushback {
     delay.map_or(Pushback::None, Pushback::After)
 }
 
-struct Violations<'a>(&'a [Violation]);
+/// The violations that the message does not say already.
+struct Violations<'a>(&'a str, &'a [Violation]);
 impl fmt::Display for Violations<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|v| write!(f, "; {}: {}", v.field, v.description))
+        let mut untold = self.1.iter().filter(|v| !self.0.contains(&v.description));
+        untold.try_for_each(|v| write!(f, "; {}: {}", v.field, v.description))
     }
 }
 
@@ -285,5 +287,9 @@ mod tests {
             "Reserve: the request is wrong: bad request; ttl: 1 s given, 10 s to 15 min allowed"
         );
         assert!(!error.is_retryable());
+        let told = "ttl 1 s given, 10 s to 15 min allowed";
+        let violations = vec![Violation { field: "ttl".into(), description: told[4..].to_owned() }];
+        let error = ClientError::Invalid { call: "Reserve", message: told.into(), violations };
+        assert_eq!(error.to_string(), format!("Reserve: the request is wrong: {told}"));
     }
 }

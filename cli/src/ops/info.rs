@@ -62,11 +62,11 @@ impl InfoView {
         let grace = self.grace_until.as_ref().map_or_else(String::new, |until| {
             format!("\nholds found at the restart have grace until {until}")
         });
+        let version = self.version.trim_start_matches("berth ");
         format!(
-            "berth {} (pid {}) on {}, admin on {}\nstarted at {}\n\
+            "berth {version} (pid {}) on {}, admin on {}\nstarted at {}\n\
              journal in {}, durability {}, {} workers\n\
              {} trains open from {} to {} ({}){grace}",
-            self.version,
             self.pid,
             self.listen,
             self.admin_listen,
