@@ -11,7 +11,6 @@ use core::pin::Pin;
 use core::task::{Context, Poll};
 use core::time::Duration;
 
-use berth_engine::Engine;
 use berth_inventory::{Millis, UnixMillis};
 use berth_proto::RETRY_PUSHBACK_HEADER;
 use http::{HeaderMap, Request, Response};
@@ -37,29 +36,28 @@ pub(crate) fn of<T>(request: &tonic::Request<T>) -> UnixMillis {
     request.extensions().get::<Deadline>().map_or(UnixMillis::MAX, |deadline| deadline.0)
 }
 
-/// See the module.
+/// See the module. The clock tells engine time.
 #[derive(Clone)]
-pub(crate) struct DeadlineLayer {
-    pub engine: Engine,
-}
+pub(crate) struct DeadlineLayer<C>(pub C);
 
-impl<S> Layer<S> for DeadlineLayer {
-    type Service = WithDeadline<S>;
+impl<S, C: Clone> Layer<S> for DeadlineLayer<C> {
+    type Service = WithDeadline<S, C>;
 
-    fn layer(&self, inner: S) -> WithDeadline<S> {
-        WithDeadline { engine: self.engine.clone(), inner }
+    fn layer(&self, inner: S) -> WithDeadline<S, C> {
+        WithDeadline { clock: self.0.clone(), inner }
     }
 }
 
 /// See [`DeadlineLayer`].
 #[derive(Clone)]
-pub(crate) struct WithDeadline<S> {
-    engine: Engine,
+pub(crate) struct WithDeadline<S, C> {
+    clock: C,
     inner: S,
 }
 
-impl<S, B> Service<Request<B>> for WithDeadline<S>
+impl<S, B, C> Service<Request<B>> for WithDeadline<S, C>
 where
+    C: Fn() -> UnixMillis,
     S: Service<Request<B>, Response = Response<Body>>,
     S::Future: Send + 'static,
     S::Error: Send + 'static,
@@ -75,7 +73,7 @@ where
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         let timeout = timeout_of(request.headers()).unwrap_or(DEFAULT);
         let span = Millis(u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX));
-        request.extensions_mut().insert(Deadline(self.engine.now().saturating_add(span)));
+        request.extensions_mut().insert(Deadline((self.clock)().saturating_add(span)));
         let arrived = Instant::now();
         let answer = self.inner.call(request);
         let Some(until) = arrived.checked_add(timeout.saturating_sub(AHEAD)) else {
@@ -141,6 +139,54 @@ pub(crate) fn reworded(status: &Status) -> Option<Status> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tower::service_fn;
+
+    fn request(timeout: &str) -> Request<()> {
+        let request = Request::builder().header("grpc-timeout", timeout);
+        request.body(()).expect("a request")
+    }
+
+    /// Tells the deadline it was given.
+    async fn told(request: Request<()>) -> Result<Response<Body>, core::convert::Infallible> {
+        let deadline = request.extensions().get::<Deadline>().expect("every request has one").0;
+        let mut response = Response::new(Body::empty());
+        response.extensions_mut().insert(deadline);
+        Ok(response)
+    }
+
+    #[tokio::test]
+    async fn a_call_that_outlives_its_deadline_is_told_so() {
+        let never = service_fn(|_: Request<()>| {
+            core::future::pending::<Result<Response<Body>, core::convert::Infallible>>()
+        });
+        let mut service = DeadlineLayer(|| UnixMillis(1)).layer(never);
+        for timeout in ["0n", "1m", "5m"] {
+            let response = service.call(request(timeout)).await.expect("an answer");
+            let status = Status::from_header_map(response.headers()).expect("a status");
+            assert_eq!(status.code(), Code::DeadlineExceeded, "{timeout}");
+        }
+    }
+
+    #[tokio::test]
+    async fn the_deadline_travels_in_engine_time() {
+        let mut service = DeadlineLayer(|| UnixMillis(1_000)).layer(service_fn(told));
+        for (timeout, expected) in [("250m", 1_250), ("2S", 3_000), ("nonsense", 31_000)] {
+            let response = service.call(request(timeout)).await.expect("an answer");
+            let deadline = response.extensions().get::<UnixMillis>().copied();
+            assert_eq!(deadline, Some(UnixMillis(expected)), "{timeout}");
+        }
+    }
+
+    #[test]
+    fn what_tonic_cannot_read_gets_a_code_to_act_on() {
+        let bad = Status::internal("failed to decode Protobuf message: invalid string");
+        assert_eq!(reworded(&bad).expect("reworded").code(), Code::InvalidArgument);
+        let long = "Error, decoded message length too large: found 9 bytes";
+        let long = reworded(&Status::out_of_range(long)).expect("reworded");
+        assert_eq!(long.code(), Code::ResourceExhausted);
+        assert_eq!(long.metadata().get(RETRY_PUSHBACK_HEADER).expect("a hint"), "-1");
+        assert!(reworded(&Status::internal("a fault of ours")).is_none());
+    }
 
     #[test]
     fn timeouts_are_read_as_the_protocol_says() {

@@ -17,7 +17,7 @@ use berth_proto::v1::availability_server::AvailabilityServer;
 use berth_proto::v1::inventory_server::InventoryServer;
 use berth_proto::v1::journal_server::JournalServer;
 use berth_proto::v1::operations_server::OperationsServer;
-use berth_proto::{FILE_DESCRIPTOR_SET, REQUEST_BYTES_MAX, RESPONSE_BYTES_MAX, v1};
+use berth_proto::{FILE_DESCRIPTOR_SET, REQUEST_BYTES_MAX, RESPONSE_BYTES_MAX};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::watch;
 use tonic::service::Routes;
@@ -186,6 +186,7 @@ impl Door {
         routes: Routes,
         mut stopped: watch::Receiver<bool>,
     ) -> Result<(), ServeError> {
+        let engine = desk.engine.clone();
         let stop = async move { drop(stopped.wait_for(|stopped| *stopped).await) };
         tonic::transport::Server::builder()
             .accept_http1(self.name == "admin")
@@ -194,7 +195,7 @@ impl Door {
             .initial_connection_window_size(CONNECTION_WINDOW)
             .http2_keepalive_interval(Some(KEEPALIVE))
             .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
-            .layer(DeadlineLayer { engine: desk.engine.clone() })
+            .layer(DeadlineLayer(move || engine.now()))
             .add_routes(routes)
             .serve_with_incoming_shutdown(self.incoming, stop)
             .await
@@ -245,9 +246,3 @@ fn with_metrics(routes: Routes, desk: &Arc<Desk>, recorder: PrometheusHandle) ->
     });
     Routes::from(routes.into_axum_router().route("/metrics", text))
 }
-
-const _: () = {
-    // What the public reflection names is what the public listener serves.
-    assert!(matches!(v1::inventory_server::SERVICE_NAME.as_bytes(), b"berth.v1.Inventory"));
-    assert!(matches!(v1::availability_server::SERVICE_NAME.as_bytes(), b"berth.v1.Availability"));
-};

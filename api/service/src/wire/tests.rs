@@ -3,8 +3,8 @@
 use berth_engine::node::{Names, When};
 use berth_inventory::{
     AgeBand, Answer, BerthName, BerthType, Command, Date, HoldId, LegRange, Millis, PRECEDENCE,
-    PassengerSet, Pnr, Reason, Refusal, RequestId, Rest, RunId, Said, Sex,
-    StopRef, TravelClass, UnixMillis, Version,
+    PassengerSet, Pnr, Reason, Refusal, RequestId, Rest, RunId, Said, Sex, StopRef, TravelClass,
+    UnixMillis, Version,
 };
 use berth_proto::v1;
 use berth_proto::v1::passenger::Years;

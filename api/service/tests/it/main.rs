@@ -1,0 +1,8 @@
+//! A real node behind real listeners on free ports, spoken to with the generated clients.
+
+mod bad_input;
+mod enquiry;
+mod operating;
+mod selling;
+mod session;
+mod world;
