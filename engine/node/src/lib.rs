@@ -30,6 +30,6 @@ pub use front::{Front, Permit};
 pub use names::{HoldOrigin, Names};
 pub use published::{BerthState, Head, Published};
 pub use settings::*;
-pub use shard::{Effect, Grace, Job, JobDone, LogPoint, Shard, ShardStats};
+pub use shard::{EXPIRY_LATE_BOUNDS_MS, Effect, Grace, Job, JobDone, LogPoint, Shard, ShardStats};
 pub use table::{PoolRow, RunTable, SaleStatus};
 pub use vitals::{Health, Vitals};

@@ -90,6 +90,9 @@ pub enum JobDone {
     },
 }
 
+/// Bounds of the cells that lateness of expiry is counted in, milliseconds.
+pub const EXPIRY_LATE_BOUNDS_MS: [u64; 8] = [5, 10, 20, 30, 40, 50, 100, 1_000];
+
 /// Figures of a shard since its start.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ShardStats {
@@ -113,6 +116,9 @@ pub struct ShardStats {
     pub holds: i64,
     /// How late the last expiries were, milliseconds, at most.
     pub expiry_late_ms: u64,
+    /// How many expiries were late by at most each of [`EXPIRY_LATE_BOUNDS_MS`], none counted twice;
+    /// the last cell has the rest.
+    pub expiry_late: [u64; EXPIRY_LATE_BOUNDS_MS.len() + 1],
 }
 
 /// What a shard shares with its neighbours and knows of the log.

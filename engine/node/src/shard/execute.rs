@@ -8,7 +8,7 @@ use berth_inventory::{
 };
 
 use super::slot::{Errand, Live, Place, Slot};
-use super::{ShardStats, Surroundings};
+use super::{EXPIRY_LATE_BOUNDS_MS, ShardStats, Surroundings};
 use crate::ask::{Done, Fault, Lane, Work};
 use crate::batch::Batch;
 use crate::published::{Head, RowChange};
@@ -142,6 +142,8 @@ impl<T> Surroundings<T> {
                 if let Some(view) = live.run.hold_view(*hold) {
                     let late = now.since(view.expires_at).0;
                     self.stats.expiry_late_ms = self.stats.expiry_late_ms.max(late);
+                    let cell = EXPIRY_LATE_BOUNDS_MS.partition_point(|bound| *bound < late);
+                    self.stats.expiry_late[cell] += 1;
                 }
             }
             Event::PnrBlockLeased { block } => {
@@ -192,6 +194,7 @@ impl ShardStats {
             live: self.live + other.live,
             holds: self.holds + other.holds,
             expiry_late_ms: self.expiry_late_ms.max(other.expiry_late_ms),
+            expiry_late: core::array::from_fn(|i| self.expiry_late[i] + other.expiry_late[i]),
         }
     }
 }

@@ -97,13 +97,14 @@ fn answers_of_a_run_leave_in_the_order_of_its_commands() {
 fn a_command_is_dropped_when_its_deadline_has_come() {
     let mut world = World::new(1);
     let run = world.run(0);
+    world.held(&run, reserve(1, SMALL, 1));
     let deadlines = [T0.0 - 5, T0.0, T0.0 + 1].map(UnixMillis);
     let tickets = deadlines.map(|by| world.ask_by(&run, reserve(u128::from(by.0), SMALL, 1), by));
     let late = |ms| Err(Fault::DeadlineExceeded { late: Millis(ms) });
     assert_eq!((world.outcome(tickets[0]), world.outcome(tickets[1])), (&late(5), &late(0)));
     world.commit();
     assert_eq!(world.hold(tickets[2]).party.len(), 1);
-    assert_eq!(world.past().events.len(), 2, "RunCreated and one Held");
+    assert_eq!(world.past().events.len(), 3, "RunCreated and two Held");
 }
 
 #[test]

@@ -173,3 +173,23 @@ fn a_payment_in_flight_survives_a_restart_and_nothing_is_held_for_ever() {
     assert!(expired(&world).contains_key(&long));
     world.check_settled();
 }
+
+#[test]
+fn holds_expire_after_a_restart_as_they_would_have_or_when_their_grace_is_over() {
+    let mut world = World::new(1);
+    let [graced, kept] = [0, 1].map(|day| world.run(day));
+    let graced = world.held(&graced, reserve_for(1, LARGE, 10_000));
+    let kept = world.held(&kept, reserve_for(1, LARGE, 60_000));
+    let mut world = world.restart(9_000);
+    assert_eq!(world.past().events.len(), 4);
+    for _ in 0..6_000 {
+        world.tick(10);
+        world.commit();
+    }
+    let expired = expired(&world);
+    for (hold, deadline) in [(graced, 9_000 + 30_000), (kept, 60_000)] {
+        let deadline = UnixMillis(T0.0 + deadline);
+        assert!((0..=50).contains(&expired[&hold].since(deadline).0) && expired[&hold] >= deadline);
+    }
+    assert_eq!(world.check_settled(), 2);
+}
