@@ -38,6 +38,8 @@ pub enum Job {
         state: Box<Run>,
         /// It rests on batches up to this one.
         batch: u64,
+        /// Frames up to this one have no event that the state has not.
+        lsn: u64,
         /// Keep the state until the snapshot is durable; the run goes cold then.
         passivate: bool,
     },

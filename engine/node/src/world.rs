@@ -299,7 +299,7 @@ impl World {
                 let done = self.load(&run, false);
                 self.finished(&run, epoch, done);
             }
-            Job::Snapshot { state, batch, passivate } => {
+            Job::Snapshot { state, batch, passivate, .. } => {
                 let (version, kept) = (state.version(), state.state());
                 let lent = if passivate {
                     Some(state)

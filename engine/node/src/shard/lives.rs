@@ -242,7 +242,9 @@ impl<T> Shard<T> {
         slot.dirty_next = None;
         slot.published = Some(live.published);
         let batch = slot.last_batch;
-        self.around.send(slot, Job::Snapshot { state: live.run, batch, passivate });
+        // The run goes on after this: the frame of its last batch may come to hold more of it.
+        let lsn = self.around.log_end.lsn.saturating_sub(1);
+        self.around.send(slot, Job::Snapshot { state: live.run, batch, lsn, passivate });
     }
 
     fn go_cold(&mut self, id: RunId) {
