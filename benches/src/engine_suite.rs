@@ -13,10 +13,10 @@ use berth_persistence::{Catalogue, Durability};
 
 use crate::figure::figure;
 
-const TRAINS: usize = 20;
+pub const TRAINS: usize = 20;
 const ROUND: Duration = Duration::from_secs(1);
 
-fn catalogue() -> Catalogue {
+pub fn catalogue() -> Catalogue {
     let stop = |place: u32| StopEntry {
         code: format!("S{place}"),
         km: place * 50,
@@ -36,7 +36,7 @@ fn catalogue() -> Catalogue {
     Catalogue::from_entries("Asia/Kolkata", &trains).expect("sound trains")
 }
 
-fn wish(id: u64) -> Command {
+pub fn wish(id: u64) -> Command {
     let passenger =
         Passenger { age: AgeBand::Adult, sex: Sex::Male, berth_required: true, preference: None };
     let from = (id % 20) as u16 + 1;

@@ -32,7 +32,7 @@ impl Clock {
 
     /// Engine time minus wall clock, milliseconds.
     pub fn offset_ms(&self) -> i64 {
-        self.now().0 as i64 - wall().0 as i64
+        self.now().0.cast_signed() - wall().0.cast_signed()
     }
 }
 

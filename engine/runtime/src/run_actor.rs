@@ -61,7 +61,7 @@ impl Actor for RunActor {
                     finished(stores.clone().off_thread(move |s| s.rebuild(&run)).await?);
                 }
             }
-            Job::Snapshot { state, batch, passivate } => {
+            Job::Snapshot { state, batch, lsn, passivate } => {
                 let version = state.version();
                 let encoder = Arc::clone(&run);
                 let (state, encoded) = stores
@@ -85,11 +85,11 @@ impl Actor for RunActor {
                 if settled.wait_for(|lsn| *lsn >= told).await.is_err() {
                     return Ok(());
                 }
-                let keep = move |s: &RunStores| s.stores.keep_snapshot(&encoded);
+                let keep = move |s: &RunStores| s.stores.keep_snapshot(&encoded, lsn);
                 let kept = stores.clone().off_thread(keep).await?;
                 match (kept, lent) {
                     (Ok(()), None) => {
-                        shared.send(WorkerMessage::SnapshotDurable { run: id, version })
+                        shared.send(WorkerMessage::SnapshotDurable { run: id, version });
                     }
                     (Ok(()), Some(state)) => finished(JobDone::Passivated(state)),
                     (Err(why), Some(state)) => {

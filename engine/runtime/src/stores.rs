@@ -24,11 +24,13 @@ pub(crate) struct Stores {
     settled: watch::Receiver<u64>,
 }
 
+type PlanAndText = (Arc<Plan>, Arc<str>);
+
 /// Plans by hash: those of the catalogue, and those that only the journal still has.
 pub(crate) struct PlanBook {
     catalogue: Arc<Catalogue>,
     by_hash: HashMap<PlanHash, usize>,
-    others: Mutex<HashMap<PlanHash, (Arc<Plan>, Arc<str>)>>,
+    others: Mutex<HashMap<PlanHash, PlanAndText>>,
 }
 
 impl PlanBook {
@@ -63,7 +65,7 @@ impl PlanBook {
     }
 
     /// Plans that the catalogue does not have under the same hash.
-    pub fn others(&self) -> Vec<(Arc<Plan>, Arc<str>)> {
+    pub fn others(&self) -> Vec<PlanAndText> {
         let others = self.others.lock().unwrap_or_else(PoisonError::into_inner);
         let mut others: Vec<_> = others.values().cloned().collect();
         others.sort_unstable_by_key(|(plan, _)| plan.hash());
@@ -130,8 +132,9 @@ impl Stores {
         EncodedSnapshot::of(run, index)
     }
 
-    /// Appends a snapshot and makes it survive a power cut.
-    pub fn keep_snapshot(&self, snapshot: &EncodedSnapshot) -> Result<(), SnapshotError> {
+    /// Appends a snapshot and makes it survive a power cut. Frames up to `lsn` have no event that
+    /// it has not.
+    pub fn keep_snapshot(&self, snapshot: &EncodedSnapshot, lsn: u64) -> Result<(), SnapshotError> {
         let mut snapshots = self.snapshots();
         let hash = snapshot.info.plan;
         if !snapshots.has_plan_text(hash)
@@ -139,7 +142,7 @@ impl Stores {
         {
             snapshots.put_plan_text(hash, &text)?;
         }
-        snapshots.put(snapshot, Lsn(*self.settled.borrow()))?;
+        snapshots.put(snapshot, Lsn(lsn))?;
         snapshots.sync()
     }
 
@@ -160,7 +163,14 @@ impl Stores {
             })?;
             snapshots.sync()?;
         }
-        snapshots.compact().map(|_| ())
+        while snapshots.compact()? {}
+        Ok(())
+    }
+
+    /// The version of a run's latest snapshot.
+    #[cfg(test)]
+    pub fn snapshot_version(&self, entry: &RunEntry) -> Option<berth_inventory::Version> {
+        self.snapshots().latest(*entry.index.get()?).map(|info| info.version)
     }
 
     /// The event store; `None` while it is opened, or when it cannot be had.

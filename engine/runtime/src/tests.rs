@@ -193,7 +193,7 @@ async fn a_session_is_answered_command_by_command() {
     session.flush();
     let sink = Arc::clone(session.sink());
     let mut granted = 0;
-    let mut seen = vec![false; 200];
+    let mut seen = [false; 200];
     while session.unanswered() > 0 {
         for (id, outcome) in std::future::poll_fn(|cx| sink.poll_take(cx)).await {
             assert!(!core::mem::replace(&mut seen[id as usize], true), "{id} answered twice");
@@ -290,5 +290,36 @@ async fn a_hold_that_was_told_is_known_at_once() {
             );
         }
     }
+    engine.stop(Duration::from_secs(5)).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_that_went_on_after_its_snapshot_is_rebuilt_whole() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut options = options(dir.path());
+    // Every event is behind the bound: each sweep snapshots the run while it goes on.
+    options.settings.checkpoint_bytes = 0;
+    let engine = Engine::start(options).await.unwrap();
+    let run = run_of(&engine, "10001", 1);
+    let stores = Arc::clone(&engine.house.stores);
+    let mut id = 0;
+    let mut snapshots = std::collections::BTreeSet::new();
+    while snapshots.len() < 3 {
+        let mut holds = Vec::new();
+        for _ in 0..20 {
+            id += 1;
+            holds.push(held(&engine, &run, id).await);
+        }
+        for hold in holds {
+            id += 1;
+            let release = Command::Release(Release { request: mark(id), hold, passengers: None });
+            engine.ask(&run, release, NEVER).await.unwrap();
+        }
+        snapshots.extend(stores.snapshot_version(&run));
+    }
+    held(&engine, &run, id + 1).await;
+    let (version, digest) = engine.digest(&run).await.expect("the run is live");
+    let rebuilt = stores.rebuild(&run).unwrap();
+    assert_eq!((rebuilt.version(), rebuilt.digest().to_string()), (version, digest));
     engine.stop(Duration::from_secs(5)).await.unwrap();
 }

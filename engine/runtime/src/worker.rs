@@ -9,7 +9,7 @@ use std::sync::Arc;
 use berth_inventory::{Run, RunId, UnixMillis, Version};
 use berth_node::{
     DRAIN_BUDGET, DRAIN_FINISH_MAX, Effect, Grace, JobDone, Lane, LogPoint, RunEntry, Shard,
-    ShardStats, Work,
+    ShardStats,
 };
 use hashbrown::HashMap;
 use ractor::{
@@ -291,7 +291,9 @@ fn execute(
         }
         Item::Many(works) => {
             let count = works.len();
-            works.into_iter().for_each(|work: Work<Ticket>| shard.execute(work, now, batch));
+            for work in works {
+                shard.execute(work, now, batch);
+            }
             count
         }
     }

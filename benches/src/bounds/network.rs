@@ -1,0 +1,149 @@
+//! A network of 3,800 trains, open for 60 days: `berth serve` as people run it.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use berth_client::Client;
+use berth_inventory::{CoachEntry, Entry, RunningDays, StopEntry};
+use berth_persistence::{Catalogue, entry_to_json, header_to_json};
+use berth_proto::v1;
+
+use super::Ledger;
+
+/// As many as the network of Indian Railways has with reserved coaches.
+const TRAINS: usize = 3_800;
+/// Days of the week by train: 4.1 of 7 on average, so that 2,240 start each day.
+const DAYS: [u8; 5] = [0x7f, 0x7f, 0x15, 0x12, 0x01];
+/// Cold runs that are asked about.
+const QUERIES: usize = 500;
+
+fn entry(n: usize) -> Entry {
+    let stops = 20u32;
+    let stop = |place: u32| StopEntry {
+        code: format!("S{:03}", (place as usize * 7 + n) % 1_000),
+        km: place * 45,
+        arrival: (place > 0).then_some(360 + place * 60),
+        departure: (place + 1 < stops).then_some(362 + place * 60),
+    };
+    let coach = |i: usize, layout: &str| CoachEntry {
+        id: format!("{}{i}", &layout[..1]),
+        layout: layout.into(),
+        stops: None,
+    };
+    let rake = ["1A", "2A", "2A", "3A", "3A", "3A", "3A", "3A", "3A", "SL", "SL", "SL", "SL", "SL"];
+    Entry {
+        number: format!("{}", 10_000 + n),
+        name: format!("NETWORK {n}"),
+        days: RunningDays(DAYS[n % DAYS.len()]),
+        stops: (0..stops).map(stop).collect(),
+        coaches: rake.iter().enumerate().map(|(i, layout)| coach(i + 1, layout)).collect(),
+        pools: Vec::new(),
+    }
+}
+
+/// A server of its own, ended with the value.
+struct Server {
+    child: Child,
+    address: String,
+    ready_after: Duration,
+}
+
+impl Server {
+    fn start(catalogue: &std::path::Path, data_dir: &std::path::Path) -> Self {
+        let berth = std::env::current_exe().expect("this program's path").with_file_name("berth");
+        assert!(berth.exists(), "build it first: cargo build --release");
+        let begun = Instant::now();
+        let mut child = Command::new(berth)
+            .args(["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"])
+            .args(["--open-days", "60", "--min-free-bytes", "0"])
+            .arg("--catalogue")
+            .arg(catalogue)
+            .arg("--data-dir")
+            .arg(data_dir)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("berth serve starts");
+        let out = BufReader::new(child.stdout.take().expect("its stdout"));
+        let ready = |line: &String| line.starts_with("berth is serving on ");
+        let line = out.lines().map_while(Result::ok).find(ready).expect("the ready line");
+        let ready_after = begun.elapsed();
+        let words = line.trim_start_matches("berth is serving on ");
+        let address = words.split(',').next().unwrap_or_default();
+        Self { child, address: format!("http://{address}"), ready_after }
+    }
+
+    /// Resident memory, MiB.
+    fn resident(&self) -> f64 {
+        let path = format!("/proc/{}/status", self.child.id());
+        let status = std::fs::read_to_string(path).expect("its status");
+        let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("its memory");
+        let kib = line.split_whitespace().nth(1).and_then(|kib| kib.parse::<f64>().ok());
+        kib.expect("a number of KiB") / 1_024.0
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Some(pid) = rustix::process::Pid::from_raw(self.child.id().cast_signed()) {
+            let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+        }
+        let _ = self.child.wait();
+    }
+}
+
+/// Starts the network and asks about cold runs.
+pub fn measure(ledger: &mut Ledger) {
+    let place = tempfile::tempdir().expect("a directory");
+    let file = place.path().join("network.jsonl");
+    let lines = (0..TRAINS).map(|n| entry_to_json(&entry(n)));
+    let text: Vec<_> = core::iter::once(header_to_json("Asia/Kolkata")).chain(lines).collect();
+    std::fs::write(&file, text.join("\n")).expect("a catalogue");
+    assert_eq!(Catalogue::load(&file).expect("a sound catalogue").len(), TRAINS);
+    let server = Server::start(&file, &place.path().join("data"));
+    ledger.at_most("start of 3,800 trains x 60 days", server.ready_after.as_secs_f64(), 5.0, "s");
+    ledger.at_most("memory after the start", server.resident(), 300.0, "MiB");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let times = runtime.expect("a runtime").block_on(query(&server.address));
+    let median = times[times.len() / 2].as_secs_f64() * 1e3;
+    ledger.at_most("first query of a cold run, round trip, median", median, 1.0, "ms");
+    ledger.at_most("memory after 500 cold queries", server.resident(), 300.0, "MiB");
+}
+
+/// Round trips of first queries, sorted.
+async fn query(address: &str) -> Vec<Duration> {
+    let client = Client::connect(address).await.expect("a connection");
+    let mut times = Vec::new();
+    for n in 0..QUERIES {
+        // Trains that run daily: two of five.
+        let train = 10_000 + n * 5 % TRAINS;
+        let request = v1::QueryRequest {
+            run: Some(v1::RunRef {
+                train: train.to_string(),
+                day: Some(v1::run_ref::Day::StartDate(start_date(n as i32))),
+            }),
+            from_stop: Some(stop(1)),
+            to_stop: Some(stop(20)),
+            ..v1::QueryRequest::default()
+        };
+        let begun = Instant::now();
+        let answer = client.query(request).await.expect("an answer");
+        times.push(begun.elapsed());
+        let outcome = answer.outcome.expect("an outcome");
+        assert!(matches!(outcome, v1::query_response::Outcome::Table(_)), "{outcome:?}");
+    }
+    times.sort_unstable();
+    times
+}
+
+/// Days from the second to the thirtieth from today.
+fn start_date(n: i32) -> String {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let today = (now.expect("a clock").as_secs() / 86_400) as i32;
+    berth_inventory::Date::from_days(today + 2 + n % 28).to_string()
+}
+
+fn stop(sequence: u32) -> v1::StopRef {
+    v1::StopRef { stop: Some(v1::stop_ref::Stop::Sequence(sequence)), occurrence: 0 }
+}
