@@ -201,7 +201,7 @@ fn batch(message: &v1::BatchQueryRequest) -> Result<Vec<Look>, Invalid> {
                 violations.extend(invalid.violations.into_iter().map(|mut violation| {
                     violation.field.insert_str(0, &format!("queries[{place}]."));
                     violation
-                }))
+                }));
             }
         }
     }

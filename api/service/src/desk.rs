@@ -23,8 +23,8 @@ pub(crate) struct Desk {
 
 impl Desk {
     /// To put answers into words now.
-    pub fn teller(&self) -> Teller<'_> {
-        Teller { names: &self.engine.front().names, now: self.engine.now() }
+    pub fn teller(&self) -> Teller {
+        Teller { names: Arc::clone(&self.engine.front().names), now: self.engine.now() }
     }
 
     /// The run a request means, and its command with everything the name of a run gives.

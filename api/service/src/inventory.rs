@@ -24,7 +24,7 @@ impl Inventory {
         &self,
         request: Request<M>,
         read: impl Fn(&M) -> Result<Ask, Invalid>,
-        tell: impl Fn(&Teller<'_>, &Answer) -> Result<R, Trouble>,
+        tell: impl Fn(&Teller, &Answer) -> Result<R, Trouble>,
     ) -> Result<Response<R>, Status> {
         let deadline = deadline::of(&request);
         let ask = read(request.get_ref()).map_err(Trouble::from)?;
@@ -41,7 +41,7 @@ impl v1::inventory_server::Inventory for Inventory {
         &self,
         request: Request<v1::ReserveRequest>,
     ) -> Result<Response<v1::ReserveResponse>, Status> {
-        self.serve(request, wire::reserve, |teller, answer| teller.reserve(answer)).await
+        self.serve(request, wire::reserve, Teller::reserve).await
     }
 
     async fn confirm(
@@ -65,35 +65,35 @@ impl v1::inventory_server::Inventory for Inventory {
         &self,
         request: Request<v1::ReleaseRequest>,
     ) -> Result<Response<v1::ReleaseResponse>, Status> {
-        self.serve(request, wire::release, |teller, answer| teller.release(answer)).await
+        self.serve(request, wire::release, Teller::release).await
     }
 
     async fn extend(
         &self,
         request: Request<v1::ExtendRequest>,
     ) -> Result<Response<v1::ExtendResponse>, Status> {
-        self.serve(request, wire::extend, |teller, answer| teller.extend(answer)).await
+        self.serve(request, wire::extend, Teller::extend).await
     }
 
     async fn cancel(
         &self,
         request: Request<v1::CancelRequest>,
     ) -> Result<Response<v1::CancelResponse>, Status> {
-        self.serve(request, wire::cancel, |teller, answer| teller.cancel(answer)).await
+        self.serve(request, wire::cancel, Teller::cancel).await
     }
 
     async fn get_hold(
         &self,
         request: Request<v1::GetHoldRequest>,
     ) -> Result<Response<v1::GetHoldResponse>, Status> {
-        self.serve(request, wire::get_hold, |teller, answer| teller.get_hold(answer)).await
+        self.serve(request, wire::get_hold, Teller::get_hold).await
     }
 
     async fn get_booking(
         &self,
         request: Request<v1::GetBookingRequest>,
     ) -> Result<Response<v1::GetBookingResponse>, Status> {
-        self.serve(request, wire::get_booking, |teller, answer| teller.get_booking(answer)).await
+        self.serve(request, wire::get_booking, Teller::get_booking).await
     }
 
     async fn session(

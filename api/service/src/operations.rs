@@ -179,7 +179,8 @@ impl Service for Operations {
         // A page may walk the whole calendar: not on a worker that sells.
         let desk = Arc::clone(&self.desk);
         let page = tokio::task::spawn_blocking(move || list::page(&desk.engine, &wish));
-        let (runs, next_page_token) = page.await.map_err(|e| Status::internal(e.to_string()))?;
+        let (rows, next_page_token) = page.await.map_err(|e| Status::internal(e.to_string()))?;
+        let runs = list::asked(&self.desk, rows).await;
         let server_time = Some(timestamp(self.desk.engine.now()));
         Ok(Response::new(v1::ListTrainRunsResponse { server_time, runs, next_page_token }))
     }

@@ -1,17 +1,21 @@
-//! Pages of runs, by start date, then train. Nothing is woken, and no run is met by being listed.
+//! Pages of runs, by start date, then train. No run is met or woken by being listed.
 
 use core::sync::atomic::Ordering::Relaxed;
 use std::sync::Arc;
 
 use berth_engine::Engine;
-use berth_engine::node::{Directory, RunEntry, Train};
-use berth_inventory::{Date, RunId, UnixMillis};
+use berth_engine::node::{Directory, Published, RunEntry, Train};
+use berth_inventory::{Answer, Command, Date, RunId, Said, UnixMillis};
 use berth_proto::v1;
 
-use crate::wire::{ListWish, Standing, page_token, run_row};
+use crate::desk::Desk;
+use crate::wire::{ListWish, Standing, answered_row, page_token, run_row};
 
-/// A page, and the token of the next one; empty when this was the last.
-pub(super) fn page(engine: &Engine, wish: &ListWish) -> (Vec<v1::TrainRunRow>, String) {
+/// A row, and its run if that was ever met.
+type Row = (v1::TrainRunRow, Option<Arc<RunEntry>>);
+
+/// A page, and the token of the next one; empty when this was the last. Walks the calendar: blocks.
+pub(super) fn page(engine: &Engine, wish: &ListWish) -> (Vec<Row>, String) {
     let now = engine.now();
     let front = engine.front();
     let mut trains: Vec<&Arc<Train>> = front.directory.trains();
@@ -71,7 +75,7 @@ fn row(
     train: &Arc<Train>,
     date: Date,
     now: UnixMillis,
-) -> Option<v1::TrainRunRow> {
+) -> Option<Row> {
     let entry = Directory::known(train, date);
     let touched = entry.as_ref().is_some_and(|run| run.journaled.load(Relaxed) || is_extra(run));
     let open = || train.is_listed() && engine.front().calendar.is_open(train.light(), date, now);
@@ -80,8 +84,8 @@ fn row(
     }
     let id = RunId { train: train.number, start_date: date };
     match entry {
-        None => Some(run_row(id, &train.plan(), COLD)),
-        Some(entry) => Some(run_row(id, &entry.plan(), standing(&entry))),
+        None => Some((run_row(id, &train.plan(), COLD), None)),
+        Some(entry) => Some((run_row(id, &entry.plan(), standing(&entry)), Some(entry))),
     }
 }
 
@@ -93,11 +97,9 @@ fn is_extra(run: &RunEntry) -> bool {
 }
 
 fn standing(run: &RunEntry) -> Standing {
-    let head = run.published.load().as_ref().map(|published| published.read(|p| p.head()));
-    let place = match run.refused.load().is_some() {
-        true => v1::RunPlace::Quarantined,
-        false => v1::RunPlace::Cold,
-    };
+    let head = run.published.load().as_ref().map(|published| published.read(Published::head));
+    let place =
+        if run.refused.load().is_some() { v1::RunPlace::Quarantined } else { v1::RunPlace::Cold };
     Standing {
         place,
         version: head.map_or(0, |head| head.version.0),
@@ -105,4 +107,23 @@ fn standing(run: &RunEntry) -> Standing {
         retired: head.is_some_and(|head| head.retired),
         ..COLD
     }
+}
+
+/// The rows with what only runs in memory can tell: those are asked, the others are left asleep.
+pub(super) async fn asked(desk: &Desk, rows: Vec<Row>) -> Vec<v1::TrainRunRow> {
+    let mut told = Vec::with_capacity(rows.len());
+    for (mut row, entry) in rows {
+        if let Some(entry) = entry
+            && desk.engine.digest(&entry).await.is_some()
+        {
+            row.set_place(v1::RunPlace::Live);
+            // A node that is draining, or lost its journal, still lists its runs.
+            let answer = desk.engine.ask(&entry, Command::GetRun, UnixMillis::MAX).await;
+            if let Ok(Answer { version, said: Said::Run(summary), .. }) = &answer {
+                row = answered_row(summary, version.0, &entry.plan());
+            }
+        }
+        told.push(row);
+    }
+    told
 }

@@ -95,12 +95,7 @@ impl Frames {
 
     /// An outcome. Gives the hold that must be looked at before the answer is whole; its outcome
     /// comes back under the same slot.
-    pub fn answered(
-        &mut self,
-        number: u64,
-        outcome: Outcome,
-        teller: &Teller<'_>,
-    ) -> Option<HoldId> {
+    pub fn answered(&mut self, number: u64, outcome: Outcome, teller: &Teller) -> Option<HoldId> {
         let slot = self.slots[number as usize].as_mut().expect("a slot is answered once");
         let told = match (outcome, slot.booked.take()) {
             (Err(why), _) => fault(why.into()),
@@ -162,11 +157,7 @@ fn read(command: Option<&Asked>) -> Result<Ask, Invalid> {
     }
 }
 
-fn tell(
-    kind: Kind,
-    answer: &berth_inventory::Answer,
-    teller: &Teller<'_>,
-) -> Result<Wire, Trouble> {
+fn tell(kind: Kind, answer: &berth_inventory::Answer, teller: &Teller) -> Result<Wire, Trouble> {
     match kind {
         Kind::Reserve => teller.reserve(answer).map(Wire::Reserve),
         Kind::Confirm => teller.booked(answer).map(Wire::Confirm),
@@ -194,6 +185,7 @@ mod tests {
     use super::*;
     use berth_engine::node::{Fault, Names};
     use berth_inventory::UnixMillis;
+    use std::sync::Arc;
 
     fn get_hold(correlation_id: u64, hold_id: &str) -> v1::SessionCommand {
         let command = Asked::GetHold(v1::GetHoldRequest { hold_id: hold_id.into() });
@@ -240,8 +232,8 @@ mod tests {
 
     #[test]
     fn the_window_closes_and_opens_again_when_answers_leave() {
-        let names = Names::new(&[7; 32], 1);
-        let teller = Teller { names: &names, now: UnixMillis(1) };
+        let names = Arc::new(Names::new(&[7; 32], 1));
+        let teller = Teller { names, now: UnixMillis(1) };
         let mut frames = Frames::default();
         let mut slots = Vec::new();
         while frames.may_read() {

@@ -1,5 +1,7 @@
 //! Answers of runs as the responses of calls.
 
+use std::sync::Arc;
+
 use berth_engine::node::Names;
 use berth_inventory::{Answer, Refusal, Said, UnixMillis, Version};
 use berth_proto::v1;
@@ -10,10 +12,9 @@ use super::refusal::refusal;
 use super::said::{booking, freed, hold};
 
 /// Puts answers into words: it prints PNRs and tells the time.
-#[derive(Clone, Copy)]
-pub(crate) struct Teller<'a> {
+pub(crate) struct Teller {
     /// How PNRs are printed.
-    pub names: &'a Names,
+    pub names: Arc<Names>,
     /// The server's clock, for `server_time`.
     pub now: UnixMillis,
 }
@@ -27,9 +28,9 @@ macro_rules! responses {
             $(#[$doc])*
             pub fn $name(&self, answer: &Answer) -> Result<v1::$response, Trouble> {
                 use v1::$module::Outcome;
-                let $names = self.names;
+                let $names = &*self.names;
                 let outcome = match &answer.said {
-                    Said::Refused(why) => Outcome::Refusal(refusal(why, self.names)),
+                    Said::Refused(why) => Outcome::Refusal(refusal(why, &self.names)),
                     $($said => $outcome,)+
                     other => return Err(Trouble::nonsense(stringify!($name), other)),
                 };
@@ -45,7 +46,7 @@ macro_rules! responses {
 }
 
 #[allow(clippy::needless_update, reason = "one response of the list has a field more")]
-impl Teller<'_> {
+impl Teller {
     responses! {
         /// To Reserve.
         reserve -> ReserveResponse, reserve_response {
@@ -85,7 +86,7 @@ impl Teller<'_> {
 
     /// A refusal found before any run was asked.
     pub fn refusal(&self, why: &Refusal) -> v1::Refusal {
-        refusal(why, self.names)
+        refusal(why, &self.names)
     }
 
     /// An answer that refuses before any run was asked.

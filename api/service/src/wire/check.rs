@@ -32,6 +32,7 @@ pub(super) struct Check {
     violations: Vec<v1::FieldViolation>,
 }
 
+#[allow(clippy::option_option, reason = "the outer `None` is a violation that was told")]
 impl Check {
     /// Notes that `field` is wrong.
     pub fn wrong(&mut self, field: impl Display, description: impl Display) {
@@ -186,13 +187,11 @@ impl Check {
 
     /// A stop that must be named.
     pub fn stop(&mut self, field: &str, stop: Option<&v1::StopRef>) -> Option<StopRef> {
-        match self.stop_or_none(field, stop)? {
-            Some(stop) => Some(stop),
-            None => {
-                self.wrong(field, "is required: a sequence or a station code");
-                None
-            }
+        let stop = self.stop_or_none(field, stop)?;
+        if stop.is_none() {
+            self.wrong(field, "is required: a sequence or a station code");
         }
+        stop
     }
 
     /// A stop, or none. The outer `None` is a violation.

@@ -91,7 +91,7 @@ fn held(event: &Event, plan: &Plan) -> v1::HeldEvent {
     };
     let pool = plan.pool(*pool);
     let party = party.iter().enumerate().map(|(place, seat)| {
-        placed(plan, place, &seat.passenger, seat.berth, SeatState::Held as i32)
+        placed(plan, place, seat.passenger, seat.berth, SeatState::Held as i32)
     });
     v1::HeldEvent {
         hold_id: hold.to_string(),

@@ -114,7 +114,7 @@ impl From<Trouble> for Status {
 fn jittered(span: Millis) -> Millis {
     static TOLD: AtomicU64 = AtomicU64::new(0);
     let step = TOLD.fetch_add(0x9e37_79b9_7f4a_7c15, Relaxed) >> 32;
-    Millis(span.0 + (span.0 * step >> 33))
+    Millis(span.0 + ((span.0 * step) >> 33))
 }
 
 #[cfg(test)]

@@ -198,13 +198,10 @@ pub(crate) fn extend(message: &v1::ExtendRequest) -> Result<Ask, Invalid> {
     let mut check = Check::default();
     let request = check.request(&message.request_id, digest::of(message));
     let hold = check.hold(&message.hold_id);
-    let ttl = match message.ttl {
-        Some(ttl) => check.ttl(ttl),
-        None => {
-            check.wrong("ttl", "is required: 10 s to 900 s from now");
-            None
-        }
-    };
+    if message.ttl.is_none() {
+        check.wrong("ttl", "is required: 10 s to 900 s from now");
+    }
+    let ttl = message.ttl.and_then(|ttl| check.ttl(ttl));
     let whole = || {
         let hold = hold?;
         let extend = Extend { request: request?, hold, ttl: ttl? };

@@ -68,14 +68,14 @@ pub(super) fn people(set: PassengerSet) -> Vec<u32> {
 }
 
 fn allocation(plan: &Plan, place: usize, seat: &SeatView) -> v1::Allocation {
-    placed(plan, place, &seat.passenger, seat.berth, seat.state as i32)
+    placed(plan, place, seat.passenger, seat.berth, seat.state as i32)
 }
 
 /// A passenger and the berth; `status` is a number of `AllocationStatus`.
 pub(super) fn placed(
     plan: &Plan,
     place: usize,
-    passenger: &berth_inventory::Passenger,
+    passenger: berth_inventory::Passenger,
     berth: Option<BerthIndex>,
     status: i32,
 ) -> v1::Allocation {

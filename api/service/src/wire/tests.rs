@@ -1,5 +1,10 @@
 //! Requests as tables: a good message, one change each, and the fields that are then wrong.
 
+#![allow(clippy::unnecessary_wraps, reason = "the makers give what fields of messages hold")]
+#![allow(clippy::cast_possible_wrap, reason = "enums have a handful of values")]
+
+use std::sync::Arc;
+
 use berth_engine::node::{Names, When};
 use berth_inventory::{
     AgeBand, Answer, BerthName, BerthType, Command, Date, HoldId, LegRange, Millis, PRECEDENCE,
@@ -143,7 +148,7 @@ fn every_wrong_field_of_a_reserve_is_named() {
             m.conditions = Some(v1::Conditions { min_lower: u32::MAX, ..Default::default() });
         }),
         ("berths", |m| m.berths = vec![v1::BerthName { coach: "B1".into(), number: 1 }; 2]),
-        ("berths[0].coach", |m| m.berths = vec![v1::BerthName { coach: "".into(), number: 1 }]),
+        ("berths[0].coach", |m| m.berths = vec![v1::BerthName { coach: String::new(), number: 1 }]),
         ("berths[0].number", |m| m.berths = vec![v1::BerthName { coach: "B".into(), number: 0 }]),
         ("berths[0].number", |m| {
             m.berths = vec![v1::BerthName { coach: "B".into(), number: 65_536 }];
@@ -335,8 +340,8 @@ fn numbers_of_wire_and_domain_are_the_same() {
 
 #[test]
 fn a_refusal_carries_its_facts() {
-    let names = Names::new(&[7; 32], 1);
-    let teller = Teller { names: &names, now: UnixMillis(1_000) };
+    let names = Arc::new(Names::new(&[7; 32], 1));
+    let teller = Teller { names, now: UnixMillis(1_000) };
     let train = "12951".parse().unwrap();
     let legs = LegRange { from: 0, to: 2 };
     let quota = "GN".parse().unwrap();
@@ -362,8 +367,8 @@ fn a_refusal_carries_its_facts() {
 
 #[test]
 fn an_answer_that_nobody_asked_for_is_a_fault_of_ours() {
-    let names = Names::new(&[7; 32], 1);
-    let teller = Teller { names: &names, now: UnixMillis(1) };
+    let names = Arc::new(Names::new(&[7; 32], 1));
+    let teller = Teller { names, now: UnixMillis(1) };
     let answer = Answer { version: Version(1), at: UnixMillis(1), said: Said::Done };
     assert_eq!(teller.reserve(&answer).unwrap_err().code(), tonic::Code::Internal);
     let refused = teller.refused(Refusal::UnknownBooking { pnr: Pnr(1) });

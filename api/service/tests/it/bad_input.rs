@@ -50,7 +50,7 @@ async fn every_violation_comes_back() {
     let bad = status.get_details_bad_request().unwrap();
     let fields: Vec<_> = bad.field_violations.iter().map(|v| v.field.as_str()).collect();
     assert_eq!(fields, ["request_id", "travel_class", "passengers"]);
-    let batch = v1::BatchQueryRequest { queries: vec![world.query(), Default::default()] };
+    let batch = v1::BatchQueryRequest { queries: vec![world.query(), v1::QueryRequest::default()] };
     let status = world.availability.clone().batch_query(batch).await.unwrap_err();
     let bad = status.get_details_bad_request().unwrap();
     assert_eq!(bad.field_violations[0].field, "queries[1].run");

@@ -120,6 +120,7 @@ async fn runs_are_listed_in_pages_and_made_outside_the_calendar() {
     let touched = operations.list_train_runs(request).await.unwrap().into_inner().runs;
     assert_eq!(touched.len(), 1);
     assert!(touched[0].extra && touched[0].start_date == create.start_date);
+    assert_eq!(touched[0].place(), v1::RunPlace::Live, "creating it has asked it");
     let past = v1::CreateTrainRunRequest { start_date: "2001-01-01".into(), ..create };
     let refused = operations.create_train_run(past).await.unwrap().into_inner();
     assert!(matches!(refused.outcome, Some(v1::create_train_run_response::Outcome::Refusal(_))));

@@ -157,6 +157,7 @@ pub fn request_id() -> String {
     uuid::Uuid::new_v4().to_string()
 }
 
+#[allow(clippy::unnecessary_wraps, reason = "it is what the field of a message holds")]
 pub fn stop(code: &str) -> Option<v1::StopRef> {
     Some(v1::StopRef { occurrence: 0, stop: Some(Stop::Code(code.into())) })
 }
