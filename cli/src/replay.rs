@@ -12,7 +12,7 @@ mod verify;
 #[cfg(test)]
 mod tests;
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal as _, Write};
 use std::process::ExitCode;
 
 use berth_inventory::{Run, RunId, TrainNumber};
@@ -152,7 +152,12 @@ fn replay(args: &ReplayArgs, out: &mut dyn Write) -> Result<Report, DiskFault> {
         None
     };
     let mut walk = Walk {
-        bar: bar("replaying"),
+        // Lines and a bar on one terminal would spoil each other.
+        bar: if args.events && io::stdout().is_terminal() {
+            ProgressBar::hidden()
+        } else {
+            bar("replaying")
+        },
         printer,
         plans: &plans,
         checks,

@@ -203,7 +203,15 @@ impl Store {
         let temp_fault = |cause| DiskFault::Io { what: "cannot copy", path: events.clone(), cause };
         let temp = tempfile::tempdir().map_err(temp_fault)?;
         let copy = temp.path().join("events");
-        copy_dir(&events, &copy).map_err(temp_fault)?;
+        if let Err(cause) = copy_dir(&events, &copy) {
+            // A node may remove a file between its listing and its copying.
+            let is_going_on = dir.holder.is_some();
+            return if is_going_on {
+                Ok(Self::Broken(cause.to_string()))
+            } else {
+                Err(temp_fault(cause))
+            };
+        }
         let named = |why: &str| {
             let why = why.split("; it was moved to").next().unwrap_or(why);
             let why = why.replace(&copy.display().to_string(), &events.display().to_string());
