@@ -185,6 +185,8 @@ pub enum Command {
     Block(Block),
     /// Unblock berths.
     Unblock(Block),
+    /// Give the run its first event although nobody bought anything: it exists from here on.
+    Create(RequestMark),
     /// End the run: holds are expired, nothing is sold any more, bookings stay readable.
     Retire(RequestMark),
     /// Read one hold as of the state after everything before it.

@@ -105,6 +105,10 @@ impl Run {
                 }
                 None => Err(Refusal::UnknownBooking { pnr: *pnr }),
             },
+            // The first event is the caller's to write: it made this run.
+            Command::Create(request) => self
+                .refuse_reused_id(request.id)
+                .map(|()| Verdict::Take { events: ArrayVec::new(), then: Then::Run }),
             Command::GetRun => Ok(Verdict::Known(Said::Run(Box::new(self.summary())))),
         };
         decision.unwrap_or_else(Verdict::Refused)

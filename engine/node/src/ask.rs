@@ -26,6 +26,7 @@ impl Lane {
             | Command::Expire(_)
             | Command::Grace { .. } => Self::Finish,
             Command::Reserve(_)
+            | Command::Create(_)
             | Command::SetSale(_)
             | Command::Block(_)
             | Command::Unblock(_)

@@ -128,6 +128,8 @@ pub struct RunEntry {
     pub extra: core::sync::atomic::AtomicBool,
     /// Has events in the journal (then a cold one answers from its snapshot).
     pub journaled: core::sync::atomic::AtomicBool,
+    /// Its state is in memory.
+    pub live: core::sync::atomic::AtomicBool,
     /// Named while the run is out of service.
     pub refused: ArcSwapOption<String>,
 }
@@ -326,6 +328,7 @@ impl Directory {
             in_flight: AtomicU32::new(0),
             extra: false.into(),
             journaled: false.into(),
+            live: false.into(),
             refused: ArcSwapOption::empty(),
         })
     }

@@ -110,6 +110,8 @@ pub struct ShardStats {
     pub activations: u64,
     /// Runs that went cold.
     pub passivations: u64,
+    /// Ended holds whose request ids were forgotten because too many had ended since.
+    pub forgotten: u64,
     /// Panics caught.
     pub panics: u64,
     /// Runs in memory.

@@ -156,7 +156,9 @@ impl Engine {
         self.house.front.vitals.admit(command)?;
         match command {
             Command::Reserve(reserve) => {
-                Ok(self.house.front.fast_refusal(run, reserve, self.now()))
+                let refused = self.house.front.fast_refusal(run, reserve, self.now());
+                self.house.figures.fast_refusals.fetch_add(u64::from(refused.is_some()), Relaxed);
+                Ok(refused)
             }
             _ => Ok(None),
         }

@@ -56,6 +56,7 @@ pub(crate) struct Journal {
     pub durable_lsn: watch::Sender<u64>,
     /// The last frame that survives a power cut; the same under `power`.
     pub settled: watch::Sender<u64>,
+    pub figures: Arc<crate::engine::Figures>,
     /// Told when the thread itself dies.
     pub fatal: crate::supervisor::Fatal,
 }
@@ -185,6 +186,7 @@ impl Journal {
         let lsn = self.log.append(&[], &sections)?;
         let appended = Instant::now();
         self.log.sync(self.durability)?;
+        self.figures.groups.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         metrics::histogram!("berth_journal_group_bytes").record(bytes as f64);
         metrics::histogram!("berth_journal_sync_seconds").record(appended.elapsed().as_secs_f64());
         metrics::histogram!("berth_journal_group_seconds").record(begun.elapsed().as_secs_f64());

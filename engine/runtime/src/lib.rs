@@ -23,7 +23,7 @@ mod worker;
 #[cfg(test)]
 mod tests;
 
-pub use engine::EngineInfo;
+pub use engine::{EngineInfo, Figures};
 pub use handle::{Engine, Session};
 pub use options::{CLOCK_BEHIND_MAX_MS, StartError, StartOptions};
 pub use reply::Sink;

@@ -95,7 +95,10 @@ impl Actor for RunActor {
                     (Err(why), Some(state)) => {
                         finished(JobDone::Failed { why: why.to_string(), run: Some(state) });
                     }
-                    (Err(why), None) => tracing::error!(run = %id, %why, "snapshot not kept"),
+                    (Err(why), None) => {
+                        tracing::error!(run = %id, %why, "snapshot not kept");
+                        shared.send(WorkerMessage::SnapshotFailed { run: id, version });
+                    }
                 }
             }
         }

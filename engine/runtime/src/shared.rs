@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{
     AtomicBool, AtomicU64,
-    Ordering::{Acquire, Relaxed, Release, SeqCst},
+    Ordering::{Acquire, Release, SeqCst},
 };
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -114,13 +114,16 @@ impl ShardShared {
         }
     }
 
-    /// Asks to be woken after the next group.
+    /// Asks to be woken after the next group; under the lock of the batch.
     pub fn starve(&self) {
         self.starved.store(true, SeqCst);
     }
 
-    pub fn is_starved(&self) -> bool {
-        self.starved.load(Relaxed)
+    /// After a drain that must wait for a group: whether it may go on at once, because the group
+    /// ended meanwhile and its wake found the drain still scheduled.
+    pub fn wait_for_group(&self) -> bool {
+        self.scheduled.store(false, SeqCst);
+        !self.starved.load(SeqCst) && !self.scheduled.swap(true, SeqCst)
     }
 }
 

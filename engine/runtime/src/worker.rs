@@ -43,6 +43,10 @@ pub(crate) enum WorkerMessage {
         run: RunId,
         version: Version,
     },
+    SnapshotFailed {
+        run: RunId,
+        version: Version,
+    },
     /// Snapshot what is dirty; answers how many runs are still dirty.
     SnapshotAll(RpcReplyPort<usize>),
     DirtyRuns(RpcReplyPort<Vec<RunId>>),
@@ -100,7 +104,9 @@ impl Actor for ShardWorker {
                 }
             }
             WorkerMessage::Install(runs, reply) => {
+                let (durable, log_end) = (state.place.shared.durable(), state.place.log_end.get());
                 state.in_batch(|shard, now, batch| {
+                    shard.begin(now, durable, log_end, batch);
                     for Recovered { entry, run, dirty, grace } in runs {
                         shard.install(&entry, run, dirty, grace, now, batch);
                     }
@@ -113,6 +119,9 @@ impl Actor for ShardWorker {
             }
             WorkerMessage::SnapshotDurable { run, version } => {
                 state.shard.snapshot_durable(run, version);
+            }
+            WorkerMessage::SnapshotFailed { run, version } => {
+                state.shard.snapshot_failed(run, version);
             }
             WorkerMessage::SnapshotAll(reply) => {
                 let _ = reply.send(state.shard.snapshot_all());
@@ -170,7 +179,7 @@ impl WorkerState {
         let durable = shared.durable();
         let log_end = self.place.log_end.get();
         let (mut done, mut finish) = (0, 0);
-        let mut starved = false;
+        let (mut starved, mut waits) = (false, false);
         self.in_batch(|shard, now, batch| {
             shard.begin(now, durable, log_end, batch);
             let shards = shard.shards();
@@ -199,14 +208,16 @@ impl WorkerState {
                     finish += count;
                 }
             }
+            waits = starved || shard.has_backlog() || shard.has_fences();
+            if waits {
+                // Under the batch's lock: the group that takes this batch has not ended yet.
+                shared.starve();
+            }
         });
-        if starved || self.shard.has_backlog() || self.shard.has_fences() {
-            shared.starve();
-        }
         if done >= DRAIN_BUDGET {
             return true;
         }
-        !shared.may_rest() && !shared.is_starved()
+        if waits { shared.wait_for_group() } else { !shared.may_rest() }
     }
 
     /// Runs `work` with the batch locked and the clock read once, then hands everything on.

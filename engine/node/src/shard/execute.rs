@@ -34,6 +34,7 @@ impl<T> Surroundings<T> {
         self.give_names(live, index, &mut command);
         #[cfg(test)]
         let trap = self.trap;
+        let forgotten = live.run.forgotten();
         let outcome = catch_unwind(AssertUnwindSafe(|| {
             let outcome = self.decide_and_apply(live, &slot.entry, index, &command, now, batch);
             // The trap of the tests springs when everything of the command is in the batch.
@@ -53,6 +54,7 @@ impl<T> Surroundings<T> {
             slot.entry.filter.rotate(live.run.remembered());
         }
         if wrote {
+            self.stats.forgotten += live.run.forgotten() - forgotten;
             let holds = live.run.live_holds();
             self.stats.holds += slot.count_holds(holds);
             let bytes = batch.section.len_bytes() - before;
@@ -95,6 +97,10 @@ impl<T> Surroundings<T> {
                 self.stats.refused += 1;
                 (Said::Refused(Box::new(refusal)), false)
             }
+            // The run is there already: nothing to write, nothing to wait for.
+            Verdict::Take { events, then } if events.is_empty() && live.unborn.is_none() => {
+                (live.run.say(then), false)
+            }
             Verdict::Take { events, then } => {
                 let announce = live.unborn.take().map(|created| {
                     let hash = created.plan;
@@ -111,7 +117,7 @@ impl<T> Surroundings<T> {
                     batch.section.push(index, now, live.run.version(), event);
                     self.note(live, index, event, now);
                 }
-                self.stats.events += events.len() as u64;
+                self.stats.events += events.len() as u64 + u64::from(announce.is_some());
                 let run = &live.run;
                 let rows = changes
                     .berths
@@ -190,6 +196,7 @@ impl ShardStats {
             expired: self.expired + other.expired,
             activations: self.activations + other.activations,
             passivations: self.passivations + other.passivations,
+            forgotten: self.forgotten + other.forgotten,
             panics: self.panics + other.panics,
             live: self.live + other.live,
             holds: self.holds + other.holds,

@@ -251,6 +251,7 @@ impl<T> Shard<T> {
         if let Some(slot) = self.slots.remove(&id) {
             debug_assert!(slot.waiting.is_empty(), "a run with waiting work went cold");
             self.around.stats.passivations += 1;
+            slot.entry.live.store(false, Relaxed);
             self.around.effects.push(Effect::Stop(slot.entry));
         }
     }
@@ -259,6 +260,7 @@ impl<T> Shard<T> {
     fn take_out_of_service(&mut self, id: RunId, why: &str) {
         tracing::error!(run = %id, why, "run is out of service");
         let Some(mut slot) = self.slots.remove(&id) else { return };
+        slot.entry.live.store(false, Relaxed);
         slot.entry.refused.store(Some(Arc::new(why.to_owned())));
         self.around.stats.holds -= slot.holds;
         self.abandoned = [self.abandoned, slot.dirty].into_iter().flatten().min();
@@ -283,6 +285,7 @@ impl<T> Surroundings<T> {
         }
         let _ = slot.entry.plan.set(Arc::clone(live.run.plan()));
         slot.entry.filter.seed(live.run.remembered());
+        slot.entry.live.store(true, Relaxed);
         slot.place = Place::Here(live);
     }
 
