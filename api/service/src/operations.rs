@@ -6,7 +6,7 @@ mod stats;
 use std::sync::Arc;
 
 use berth_engine::node::{RunEntry, When};
-use berth_inventory::{Answer, Command, LegRange, Plan, RunSummary, Said, StopRef};
+use berth_inventory::{Answer, Command, LegRange, Plan, Refusal, RunSummary, Said, StopRef};
 use berth_proto::v1;
 use berth_proto::v1::operations_server::Operations as Service;
 use tonic::{Request, Response, Status};
@@ -29,17 +29,26 @@ struct Asked {
 
 impl Operations {
     async fn ask<M>(&self, request: &Request<M>, ask: RunAsk) -> Result<Asked, Trouble> {
-        let deadline = deadline::of(request);
         let (front, now) = (self.desk.engine.front(), self.desk.engine.now());
         let when = When::Start(ask.run.start_date);
-        match front.locate(ask.run.train, when, None, now) {
+        let found = front.locate(ask.run.train, when, None, now);
+        self.ask_found(request, found, ask.command).await
+    }
+
+    async fn ask_found<M>(
+        &self,
+        request: &Request<M>,
+        found: Result<Arc<RunEntry>, Refusal>,
+        command: Command,
+    ) -> Result<Asked, Trouble> {
+        match found {
             Ok(run) => {
-                let answer = self.desk.ask_run(&run, ask.command, deadline).await?;
+                let answer = self.desk.ask_run(&run, command, deadline::of(request)).await?;
                 Ok(Asked { answer, plan: Some(run.plan()) })
             }
             Err(why) => {
                 let outcome = Ok(self.desk.teller().refused(why));
-                self.desk.tally.count(Kind::of(&ask.command), &outcome);
+                self.desk.tally.count(Kind::of(&command), &outcome);
                 Ok(Asked { answer: outcome?, plan: None })
             }
         }
@@ -74,12 +83,10 @@ impl Service for Operations {
         &self,
         request: Request<v1::CreateTrainRunRequest>,
     ) -> Result<Response<v1::CreateTrainRunResponse>, Status> {
-        let run = wire::create(request.get_ref()).map_err(Trouble::from)?;
+        let ask = wire::create(request.get_ref()).map_err(Trouble::from)?;
         let (front, now) = (self.desk.engine.front(), self.desk.engine.now());
-        let asked = match front.create(run.train, run.start_date, now) {
-            Ok(entry) => self.look(&request, &entry).await?,
-            Err(why) => Asked { answer: self.desk.teller().refused(why), plan: None },
-        };
+        let found = front.create(ask.run.train, ask.run.start_date, now);
+        let asked = self.ask_found(&request, found, ask.command).await?;
         respond!(self.desk, asked, CreateTrainRunResponse, create_train_run_response, |plan, version| {
             Said::Run(summary) => Outcome::Run(wire::answered_row(summary, version, plan)),
         })
@@ -196,15 +203,9 @@ impl Service for Operations {
         &self,
         _: Request<v1::GetServerInfoRequest>,
     ) -> Result<Response<v1::GetServerInfoResponse>, Status> {
-        Ok(Response::new(stats::server_info(&self.desk)))
-    }
-}
-
-impl Operations {
-    /// Asks a run for itself.
-    async fn look<M>(&self, request: &Request<M>, run: &Arc<RunEntry>) -> Result<Asked, Trouble> {
-        let answer = self.desk.ask_run(run, Command::GetRun, deadline::of(request)).await?;
-        Ok(Asked { answer, plan: Some(run.plan()) })
+        let desk = Arc::clone(&self.desk);
+        let info = tokio::task::spawn_blocking(move || stats::server_info(&desk));
+        Ok(Response::new(info.await.map_err(|e| Status::internal(e.to_string()))?))
     }
 }
 

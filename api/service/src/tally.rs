@@ -18,12 +18,13 @@ pub(crate) enum Kind {
     SetSale,
     Block,
     Unblock,
+    Create,
     Retire,
     GetRun,
 }
 
 impl Kind {
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Reserve,
         Self::Confirm,
         Self::Release,
@@ -34,6 +35,7 @@ impl Kind {
         Self::SetSale,
         Self::Block,
         Self::Unblock,
+        Self::Create,
         Self::Retire,
         Self::GetRun,
     ];
@@ -51,6 +53,7 @@ impl Kind {
             Command::SetSale(_) => Self::SetSale,
             Command::Block(_) => Self::Block,
             Command::Unblock(_) => Self::Unblock,
+            Command::Create(_) => Self::Create,
             Command::Retire(_) => Self::Retire,
             Command::GetRun => Self::GetRun,
             Command::Expire(_) | Command::Grace { .. } => {
@@ -72,6 +75,7 @@ impl Kind {
             Self::SetSale => "set_sale",
             Self::Block => "block",
             Self::Unblock => "unblock",
+            Self::Create => "create",
             Self::Retire => "retire",
             Self::GetRun => "get_run",
         }

@@ -25,6 +25,7 @@ pub(super) async fn stats(desk: &Arc<Desk>) -> Result<v1::GetStatsResponse, Trou
     };
     let ((open_runs, quarantined_runs), log) = walk.await.map_err(|panic| unread(&panic))?;
     let (first_lsn, bytes, segments) = log.map_err(|fault| unread(&fault))?;
+    let figures = engine.figures();
     let durable_lsn = *engine.durable_lsn().borrow();
     Ok(v1::GetStatsResponse {
         server_time: Some(timestamp(engine.now())),
@@ -42,12 +43,15 @@ pub(super) async fn stats(desk: &Arc<Desk>) -> Result<v1::GetStatsResponse, Trou
             durable_lsn,
             bytes,
             segments,
+            groups: figures.groups.load(Relaxed),
             events: shards.events,
+            indexed_lsn: figures.indexed_lsn.load(Relaxed),
             free_bytes: engine.front().vitals.disk_free(),
             failed: engine.health() == Health::JournalFailed,
-            ..Default::default()
+            restart_estimate: prost_types::Duration::try_from(figures.restart_estimate()).ok(),
         }),
-        ..Default::default()
+        fast_refusals: figures.fast_refusals.load(Relaxed),
+        request_ids_forgotten: shards.forgotten,
     })
 }
 
@@ -102,7 +106,7 @@ fn files(dir: &Path) -> std::io::Result<(u64, u64)> {
         .try_fold((0, 0), |(bytes, files), entry| Ok((bytes + entry?.metadata()?.len(), files + 1)))
 }
 
-/// Operations.GetServerInfo.
+/// Operations.GetServerInfo. Walks the calendar: blocks.
 pub(super) fn server_info(desk: &Desk) -> v1::GetServerInfoResponse {
     let engine = &desk.engine;
     let (info, now) = (engine.info(), engine.now());
@@ -117,7 +121,7 @@ pub(super) fn server_info(desk: &Desk) -> v1::GetServerInfoResponse {
     };
     v1::GetServerInfoResponse {
         server_time: Some(timestamp(now)),
-        version: info.software.clone(),
+        version: info.software.trim_start_matches("berth ").to_owned(),
         started_at: Some(timestamp(info.started_at)),
         listen: desk.listen.clone(),
         admin_listen: desk.admin_listen.clone(),

@@ -166,7 +166,12 @@ fn tell(kind: Kind, answer: &berth_inventory::Answer, teller: &Teller) -> Result
         Kind::Cancel => teller.cancel(answer).map(Wire::Cancel),
         Kind::GetHold => teller.get_hold(answer).map(Wire::GetHold),
         Kind::GetBooking => teller.get_booking(answer).map(Wire::GetBooking),
-        Kind::SetSale | Kind::Block | Kind::Unblock | Kind::Retire | Kind::GetRun => {
+        Kind::SetSale
+        | Kind::Block
+        | Kind::Unblock
+        | Kind::Create
+        | Kind::Retire
+        | Kind::GetRun => {
             Err(Trouble::new(Code::Internal, "a session carries no command of operators"))
         }
     }

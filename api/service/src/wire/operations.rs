@@ -33,12 +33,13 @@ fn run_id(check: &mut Check, train: &str, start_date: &str) -> Option<RunId> {
     Some(RunId { train: train?, start_date: start_date? })
 }
 
-/// Operations.CreateTrainRun: only a name; the run's first command makes it.
-pub(crate) fn create(message: &v1::CreateTrainRunRequest) -> Result<RunId, Invalid> {
+/// Operations.CreateTrainRun.
+pub(crate) fn create(message: &v1::CreateTrainRunRequest) -> Result<RunAsk, Invalid> {
     let mut check = Check::default();
     let request = check.request(&message.request_id, digest::of(message));
     let run = run_id(&mut check, &message.train, &message.start_date);
-    check.end(run.filter(|_| request.is_some()))
+    let whole = || Some(RunAsk { run: run?, command: Command::Create(request?) });
+    check.end(whole())
 }
 
 /// Operations.RetireTrainRun.

@@ -116,6 +116,9 @@ async fn runs_are_listed_in_pages_and_made_outside_the_calendar() {
     };
     let created = operations.create_train_run(create.clone()).await.unwrap().into_inner();
     assert!(matches!(created.outcome, Some(v1::create_train_run_response::Outcome::Run(_))));
+    assert!(created.run_version > 0, "it is in the journal");
+    let again = operations.create_train_run(create.clone()).await.unwrap().into_inner();
+    assert_eq!(again.outcome, created.outcome, "creating a run that exists is done");
     let request = v1::ListTrainRunsRequest { touched_only: true, ..Default::default() };
     let touched = operations.list_train_runs(request).await.unwrap().into_inner().runs;
     assert_eq!(touched.len(), 1);
