@@ -4,7 +4,7 @@ use clap::{Parser, Subcommand};
 
 use crate::{
     berths, booking, cancel, confirm, extend, hold, import, inspect, ops, query, release, replay,
-    reserve, runs, serve, watch,
+    reserve, runs, serve, soak, watch,
 };
 
 /// Seat inventory for trains: hold berths while the passenger pays, confirm or release them
@@ -53,6 +53,8 @@ pub enum Command {
     Replay(replay::ReplayArgs),
     /// Show what is in a data directory
     Inspect(inspect::InspectArgs),
+    /// Hammer a server over gRPC, then check that every promise was kept
+    Soak(soak::SoakArgs),
 }
 
 #[cfg(test)]

@@ -27,6 +27,7 @@ mod reserve;
 mod runs;
 mod said;
 mod serve;
+mod soak;
 mod target;
 mod view;
 mod watch;
@@ -64,5 +65,6 @@ pub fn main() -> ExitCode {
         Command::Import(args) => import::run(args),
         Command::Replay(args) => replay::run(args),
         Command::Inspect(args) => inspect::run(args),
+        Command::Soak(args) => soak::run(args),
     }
 }

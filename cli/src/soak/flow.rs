@@ -1,0 +1,476 @@
+//! One client: asks, asks again when there is no answer, and writes down what it was told.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+use berth_client::v1;
+use berth_client::v1::session_command::Command;
+use futures_util::future::join_all;
+use rand::rngs::SmallRng;
+use rand::{Rng as _, SeedableRng as _};
+
+use super::check::expiry::SHOWN;
+use super::check::tries::{self, Heard};
+use super::effect::{self, Effect, Said};
+use super::findings::Findings;
+use super::ids::Ids;
+use super::ledger::{Deed, Ledger, Move, Room, Sure, ToldHold, UnknownReserve};
+use super::line::{Lines, NoAnswer, Way};
+use super::stage::Stage;
+use super::wish::{Taste, wish};
+
+/// Name of the check for answers that no server in order gives.
+pub const FAULT: &str = "unexpected-fault";
+/// Name of the check for tries of one request.
+pub const TRIES: &str = "retry-differs";
+/// Tries of one request that is not answered, most.
+const TRIES_MAX: usize = 6;
+/// How long an answer may take on its way, milliseconds.
+const SHOWN_LATE_MS: u64 = 1_000;
+/// Requests in a row without any answer after which a client gives up: the server is gone.
+const SILENCE_MAX: u32 = 20;
+
+/// What all clients share.
+pub struct Shared {
+    pub lines: Lines,
+    pub stage: Stage,
+    pub ids: Ids,
+    pub reference: String,
+    pub room: Room,
+    pub until: Instant,
+    /// How long an ordinary hold lives.
+    pub ttl: Duration,
+}
+
+/// What a request came to.
+#[derive(Clone, Debug)]
+pub enum Word {
+    Done(Box<Effect>, Sure),
+    Refused(i32),
+    Unknown,
+}
+
+/// How a request is tried.
+#[derive(Clone, Debug, Default)]
+pub struct Tries {
+    /// Sent at once: which content (1 = another one), and how. Empty: once, as is the client's way.
+    pub salvo: Vec<(u8, Way)>,
+    /// Sent after an answer, one after the other.
+    pub after: Vec<u8>,
+}
+
+/// A hold of this client.
+#[derive(Clone, Debug)]
+pub struct Mine {
+    /// Its place in the ledger.
+    pub at: u32,
+    pub run: u32,
+    pub id: String,
+    /// Passengers held; bit `i` = passenger `i`.
+    pub held: u8,
+    pub expires_at: u64,
+    pub since: Instant,
+}
+
+/// A booking of this client.
+#[derive(Clone, Debug)]
+pub struct Booked {
+    pub at: u32,
+    pub run: u32,
+    pub pnr: u64,
+    pub passengers: u8,
+}
+
+/// See the module.
+pub struct Flow {
+    pub shared: Arc<Shared>,
+    pub number: u32,
+    pub rng: SmallRng,
+    pub ledger: Ledger,
+    pub findings: Findings,
+    events: AtomicU64,
+    silent: u32,
+}
+
+impl Flow {
+    /// Client `number` of a soak with this seed.
+    pub fn new(shared: &Arc<Shared>, number: u32, seed: u64) -> Self {
+        Self {
+            shared: Arc::clone(shared),
+            number,
+            rng: SmallRng::seed_from_u64(
+                seed ^ u64::from(number).wrapping_mul(0x9e37_79b9_7f4a_7c15),
+            ),
+            ledger: Ledger::default(),
+            findings: Findings::default(),
+            events: AtomicU64::new(0),
+            silent: 0,
+        }
+    }
+
+    /// Whether to go on.
+    pub fn goes_on(&self) -> bool {
+        Instant::now() < self.shared.until
+            && !self.shared.room.is_full()
+            && self.silent < SILENCE_MAX
+    }
+
+    /// Every sixteenth client makes calls, the others use sessions.
+    fn way(&self) -> Way {
+        if self.number % 16 == 7 { Way::Unary } else { Way::Session }
+    }
+
+    /// Sends one request until it is answered, as `tries` says.
+    async fn ask(&mut self, run: u32, bodies: &[&Command], request: u128, tries: &Tries) -> Word {
+        let kind = effect::kind(bodies[0]);
+        let mut heard: Vec<Heard> = Vec::new();
+        let plain = [(0, self.way())];
+        let salvo = if tries.salvo.is_empty() { &plain[..] } else { &tries.salvo };
+        let first =
+            join_all(salvo.iter().map(|(body, way)| self.one(run, bodies, *body, *way))).await;
+        first.into_iter().for_each(|one| self.note(run, request, one, &mut heard));
+        let answered = |heard: &[Heard]| heard.iter().any(|h| h.body == 0 && h.said.is_some());
+        for again in 0..TRIES_MAX as u64 {
+            if answered(&heard) {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(5 << again.min(6))).await;
+            let one = self.one(run, bodies, 0, Way::Unary).await;
+            self.note(run, request, one, &mut heard);
+        }
+        self.silent = if answered(&heard) { 0 } else { self.silent + 1 };
+        for body in &tries.after {
+            let one = self.one(run, bodies, *body, self.way()).await;
+            self.note(run, request, one, &mut heard);
+        }
+        for what in tries::check(kind, &heard) {
+            let id = uuid::Uuid::from_u128(request);
+            let name = self.shared.stage.run(run).name.clone();
+            self.findings.add(TRIES, &name, format!("{} {id}: {what}", kind.name()));
+        }
+        word(&heard)
+    }
+
+    async fn one(
+        &self,
+        run: u32,
+        bodies: &[&Command],
+        body: u8,
+        way: Way,
+    ) -> (u8, u64, u64, Result<Said, NoAnswer>) {
+        let begun = self.events.fetch_add(1, Relaxed);
+        let command = bodies[usize::from(body).min(bodies.len() - 1)].clone();
+        let shared = &self.shared;
+        let said = shared.lines.send(self.number, way, shared.stage.run(run), command).await;
+        (body, begun, self.events.fetch_add(1, Relaxed), said)
+    }
+
+    fn note(
+        &mut self,
+        run: u32,
+        request: u128,
+        (body, begun, ended, said): (u8, u64, u64, Result<Said, NoAnswer>),
+        heard: &mut Vec<Heard>,
+    ) {
+        if let Err(none) = &said
+            && !none.is_expected()
+        {
+            let name = self.shared.stage.run(run).name.clone();
+            let id = uuid::Uuid::from_u128(request);
+            let what = format!("request {id} met {:?}: {}", none.code, none.message);
+            self.findings.add(FAULT, &name, what);
+        }
+        heard.push(Heard { body, begun, ended, said: said.ok() });
+    }
+
+    /// Draws a wish and holds berths for it.
+    pub async fn reserve(&mut self, run: u32, taste: Taste, tries: &Tries) -> Result<Mine, Word> {
+        let shared = Arc::clone(&self.shared);
+        let ttl = shared.ttl;
+        let ask = wish(&mut self.rng, shared.stage.run(run), taste, ttl, &shared.reference);
+        self.reserve_this(run, ask, tries).await
+    }
+
+    /// Holds these berths.
+    pub async fn reserve_this(
+        &mut self,
+        run: u32,
+        mut ask: v1::ReserveRequest,
+        tries: &Tries,
+    ) -> Result<Mine, Word> {
+        let id = self.shared.ids.draw();
+        ask.request_id = id.to_string();
+        let mut other = ask.clone();
+        other.ttl = other.ttl.map(|ttl| prost_types::Duration { seconds: ttl.seconds + 1, ..ttl });
+        let (ask, other) = (Command::Reserve(ask), Command::Reserve(other));
+        let request = id.as_u128();
+        let since = Instant::now();
+        match self.ask(run, &[&ask, &other], request, tries).await {
+            Word::Done(effect, _) => {
+                self.shared.room.take();
+                let at = self.ledger.holds.len() as u32;
+                self.ledger.holds.push(ToldHold {
+                    request,
+                    hold: effect.hold,
+                    run,
+                    from: effect.from,
+                    to: effect.to,
+                    party: effect.party,
+                    seats: effect.seats,
+                    created_at: effect.created_at,
+                    version: effect.version,
+                    expires_at: effect.expires_at,
+                });
+                let (id, held) = (format!("{:032x}", effect.hold), effect.passengers);
+                Ok(Mine { at, run, id, held, expires_at: effect.expires_at, since })
+            }
+            word => {
+                if matches!(word, Word::Unknown) {
+                    self.ledger.unknown.push(UnknownReserve { request, run });
+                }
+                Err(word)
+            }
+        }
+    }
+
+    fn write(
+        &mut self,
+        at: u32,
+        request: u128,
+        deed: Deed,
+        passengers: u8,
+        done: Option<(&Effect, Sure)>,
+    ) {
+        let moment = done.map_or((0, 0), |(effect, _)| (effect.server_time, effect.version));
+        let sure = done.map_or(Sure::Unknown, |(_, sure)| sure);
+        self.ledger.moves.push(Move { hold: at, request, deed, passengers, moment, sure });
+    }
+
+    /// Books some (`0`: all) of a hold. What is not booked and not kept is given back with it.
+    pub async fn confirm(
+        &mut self,
+        mine: &mut Mine,
+        who: u8,
+        keep_rest: bool,
+        tries: &Tries,
+    ) -> Result<Booked, Word> {
+        let id = self.shared.ids.draw();
+        let ask = v1::ConfirmRequest {
+            request_id: id.to_string(),
+            hold_id: mine.id.clone(),
+            payment_reference: self.shared.reference.clone(),
+            passengers: numbers(who),
+            keep_rest,
+        };
+        let other = v1::ConfirmRequest { payment_reference: "another".into(), ..ask.clone() };
+        let (ask, other) = (Command::Confirm(ask), Command::Confirm(other));
+        let word = self.ask(mine.run, &[&ask, &other], id.as_u128(), tries).await;
+        let rest_released = !keep_rest;
+        match &word {
+            Word::Done(effect, sure) => {
+                let deed = Deed::Confirmed { pnr: effect.pnr, rest_released };
+                self.write(mine.at, id.as_u128(), deed, effect.passengers, Some((effect, *sure)));
+                mine.held = if keep_rest { mine.held & !effect.passengers } else { 0 };
+                let (at, run, pnr) = (mine.at, mine.run, effect.pnr);
+                Ok(Booked { at, run, pnr, passengers: effect.passengers })
+            }
+            Word::Refused(_) => Err(word),
+            Word::Unknown => {
+                let deed = Deed::Confirmed { pnr: 0, rest_released };
+                let who = if who == 0 { mine.held } else { who };
+                self.write(mine.at, id.as_u128(), deed, who, None);
+                mine.held = 0;
+                Err(word)
+            }
+        }
+    }
+
+    /// Gives back some (`0`: all) of a hold.
+    pub async fn release(&mut self, mine: &mut Mine, who: u8, tries: &Tries) -> Word {
+        let id = self.shared.ids.draw();
+        let ask = Command::Release(v1::ReleaseRequest {
+            request_id: id.to_string(),
+            hold_id: mine.id.clone(),
+            passengers: numbers(who),
+        });
+        let word = self.ask(mine.run, &[&ask], id.as_u128(), tries).await;
+        match &word {
+            Word::Done(effect, sure) => {
+                let who = effect.passengers;
+                self.write(mine.at, id.as_u128(), Deed::Released, who, Some((effect, *sure)));
+                mine.held &= !who;
+            }
+            Word::Refused(_) => {}
+            Word::Unknown => {
+                let who = if who == 0 { mine.held } else { who };
+                self.write(mine.at, id.as_u128(), Deed::Released, who, None);
+                mine.held = 0;
+            }
+        }
+        word
+    }
+
+    /// Gives a hold more time.
+    pub async fn extend(&mut self, mine: &mut Mine, ttl: Duration, tries: &Tries) -> Word {
+        let id = self.shared.ids.draw();
+        let ask = v1::ExtendRequest {
+            request_id: id.to_string(),
+            hold_id: mine.id.clone(),
+            ttl: Some(crate::view::duration(ttl)),
+        };
+        let longer = crate::view::duration(ttl + Duration::from_secs(1));
+        let other = v1::ExtendRequest { ttl: Some(longer), ..ask.clone() };
+        let (ask, other) = (Command::Extend(ask), Command::Extend(other));
+        let word = self.ask(mine.run, &[&ask, &other], id.as_u128(), tries).await;
+        match &word {
+            Word::Done(effect, sure) => {
+                let deed = Deed::Extended { expires_at: effect.expires_at };
+                self.write(mine.at, id.as_u128(), deed, mine.held, Some((effect, *sure)));
+                mine.expires_at = effect.expires_at;
+                mine.since = Instant::now();
+            }
+            Word::Refused(_) => {}
+            Word::Unknown => {
+                let deed = Deed::Extended { expires_at: 0 };
+                self.write(mine.at, id.as_u128(), deed, mine.held, None);
+                mine.held = 0;
+            }
+        }
+        word
+    }
+
+    /// Cancels some (`0`: all) of a booking.
+    pub async fn cancel(&mut self, booked: &Booked, who: u8, tries: &Tries) -> Word {
+        let id = self.shared.ids.draw();
+        let ask = Command::Cancel(v1::CancelRequest {
+            request_id: id.to_string(),
+            pnr: booked.pnr.to_string(),
+            passengers: numbers(who),
+        });
+        let word = self.ask(booked.run, &[&ask], id.as_u128(), tries).await;
+        let deed = Deed::Cancelled { pnr: booked.pnr };
+        match &word {
+            Word::Done(effect, sure) => {
+                let who = effect.passengers;
+                self.write(booked.at, id.as_u128(), deed, who, Some((effect, *sure)));
+            }
+            Word::Refused(_) => {}
+            Word::Unknown => {
+                let who = if who == 0 { booked.passengers } else { who };
+                self.write(booked.at, id.as_u128(), deed, who, None);
+            }
+        }
+        word
+    }
+
+    /// Looks at a hold: held before its deadline, expired from it on.
+    pub async fn look(&mut self, mine: &Mine) {
+        let ask = Command::GetHold(v1::GetHoldRequest { hold_id: mine.id.clone() });
+        let shared = Arc::clone(&self.shared);
+        let run = shared.stage.run(mine.run);
+        let said = shared.lines.send(self.number, self.way(), run, ask).await;
+        if let Ok(Said::Done(effect)) = said
+            && let Some(what) = shown_wrong(&effect)
+        {
+            self.findings.add(SHOWN, &run.name, what);
+        }
+    }
+
+    /// A number below `bound`.
+    pub fn dice(&mut self, bound: u32) -> u32 {
+        self.rng.random_range(0..bound)
+    }
+}
+
+/// Whether a hold is shown as it must be at that time. The server's time in an answer is that of the
+/// answer, a little after the look: so "expired" is exact, "held" has some time to spare.
+pub fn shown_wrong(effect: &Effect) -> Option<String> {
+    let Effect { hold, server_time, expires_at, .. } = *effect;
+    let late = server_time >= expires_at + SHOWN_LATE_MS;
+    let wrong =
+        if server_time < expires_at { effect.expired } else { effect.held * u8::from(late) };
+    (wrong != 0).then(|| {
+        let shown = if server_time < expires_at { "expired" } else { "held" };
+        format!(
+            "hold {hold:032x} shown as {shown} at {server_time} ms, its deadline is {expires_at}"
+        )
+    })
+}
+
+/// What several tries come to. An effect counts whichever content it was of; without one, a try
+/// that was not answered leaves it open.
+fn word(heard: &[Heard]) -> Word {
+    let effects = heard.iter().filter_map(|h| match &h.said {
+        Some(Said::Done(effect)) => Some(effect),
+        _ => None,
+    });
+    let silent = heard.iter().any(|h| h.said.is_none());
+    if let Some(effect) = effects.min_by_key(|effect| effect.version) {
+        let sure = if silent { Sure::Late } else { Sure::Exact };
+        return Word::Done(effect.clone(), sure);
+    }
+    let refused = heard.iter().find_map(|h| match &h.said {
+        Some(Said::Refused(reason, _)) => Some(*reason),
+        _ => None,
+    });
+    match refused {
+        Some(reason) if !silent => Word::Refused(reason),
+        _ => Word::Unknown,
+    }
+}
+
+/// Passengers as requests number them.
+fn numbers(set: u8) -> Vec<u32> {
+    (0..8).filter(|i| set >> i & 1 == 1).map(|i| i + 1).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::soak::ledger::NO_BERTH;
+
+    fn effect(server_time: u64, held: u8, expired: u8) -> Effect {
+        Effect {
+            version: 7,
+            server_time,
+            hold: 9,
+            pnr: 0,
+            from: 0,
+            to: 2,
+            party: 1,
+            seats: [NO_BERTH; 6],
+            passengers: 1,
+            created_at: 1_000,
+            expires_at: 11_000,
+            held,
+            expired,
+        }
+    }
+
+    #[test]
+    fn a_hold_shown_wrong_for_its_time_is_found() {
+        assert_eq!(shown_wrong(&effect(10_999, 1, 0)), None);
+        assert_eq!(shown_wrong(&effect(11_000, 0, 1)), None);
+        assert!(shown_wrong(&effect(10_999, 0, 1)).is_some_and(|what| what.contains("as expired")));
+        assert_eq!(
+            shown_wrong(&effect(11_100, 1, 0)),
+            None,
+            "on its way since before the deadline"
+        );
+        assert!(shown_wrong(&effect(12_000, 1, 0)).is_some_and(|what| what.contains("as held")));
+    }
+
+    #[test]
+    fn without_an_effect_a_silent_try_leaves_it_open() {
+        let heard = |said| Heard { body: 0, begun: 1, ended: 2, said };
+        let done = |version| Said::Done(Box::new(Effect { version, ..effect(1, 1, 0) }));
+        let refused = || Said::Refused(11, "no".into());
+        assert!(matches!(word(&[heard(Some(refused()))]), Word::Refused(11)));
+        assert!(matches!(word(&[heard(None), heard(Some(refused()))]), Word::Unknown));
+        let first = word(&[heard(Some(done(9))), heard(Some(done(8)))]);
+        assert!(matches!(first, Word::Done(effect, Sure::Exact) if effect.version == 8));
+        let late = word(&[heard(None), heard(Some(done(8)))]);
+        assert!(matches!(late, Word::Done(_, Sure::Late)));
+    }
+}
