@@ -29,6 +29,8 @@ pub struct PoolRow {
     pub pool: PoolIndex,
     /// Whether one can buy, and how many are left.
     pub status: SaleStatus,
+    /// Berths free on the journey, whether or not they are on sale.
+    pub free: u16,
 }
 
 enum Source {
@@ -103,7 +105,7 @@ impl RunTable {
             } else {
                 SaleStatus::Available(free)
             };
-            PoolRow { pool, status }
+            PoolRow { pool, status, free }
         };
         match &self.source {
             Source::Published(published) => published.read(|p| {

@@ -107,6 +107,8 @@ impl Vitals {
     pub fn admit(&self, command: &Command) -> Result<(), Fault> {
         match self.health() {
             Health::Serving => {}
+            // What is durable can still be told; what rests on a lost group is never answered well.
+            Health::JournalFailed if is_read(command) => return Ok(()),
             Health::JournalFailed => {
                 return Err(self.journal_fault().unwrap_or(Fault::Draining));
             }
@@ -149,7 +151,9 @@ mod tests {
         vitals.serve();
         vitals.drain();
         assert_eq!(vitals.health(), Health::JournalFailed);
-        let Err(Fault::JournalFailed { why }) = vitals.admit(&Command::GetRun) else {
+        assert!(vitals.admit(&Command::GetRun).is_ok(), "reads go on");
+        let expire = Command::Expire(berth_inventory::HoldId(1));
+        let Err(Fault::JournalFailed { why }) = vitals.admit(&expire) else {
             panic!("a failed journal admits nothing");
         };
         assert_eq!(&*why, "fdatasync: EIO");

@@ -44,6 +44,8 @@ async fn look(house: Weak<House>) {
             tracing::warn!(offset_ms = offset, "engine time and wall clock have drifted apart");
         }
         house.cover().await;
+        let restart = house.figures.restart_estimate().as_secs_f64();
+        metrics::gauge!("berth_restart_estimate_seconds").set(restart);
     }
 }
 

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use berth_inventory::{Millis, PlanHash, RunId, UnixMillis};
+use berth_inventory::{Millis, Plan, PlanHash, RunId, UnixMillis};
 use berth_node::{Calendar, Directory, Front, Grace, LogPoint, Names, Vitals};
 use berth_persistence::{
     CommitLog, DataDir, DirLock, FileLog, FileSnapshots, Keys, LogSettings, NodeRecord,
     Recovered as FromDisk, SNAPSHOT_SEGMENT_BYTES, SnapshotStore, recover,
 };
+use hashbrown::HashMap;
 use tokio::sync::watch;
 
 use crate::clock::{Clock, wall};
@@ -59,6 +60,7 @@ pub(crate) fn open(options: &StartOptions) -> Result<Opened, StartError> {
     let (started, grace) = record_start(&mut *log, &found, !waiting.is_empty(), &clock, options)?;
     let log_end = LogPoint { lsn: started + 1, bytes: log.bytes() };
     let settled = watch::Sender::new(started);
+    let kept = kept_plans(&found, &snapshots, &plans);
     let directory = Arc::new(Directory::new(
         &options.catalogue,
         plans.others(),
@@ -67,7 +69,7 @@ pub(crate) fn open(options: &StartOptions) -> Result<Opened, StartError> {
         found.next_pnr_block,
     ));
     let journaled_plans: Vec<_> = found.plans.iter().map(|(hash, _)| *hash).collect();
-    let refused = take_in(&directory, &found, &snapshots);
+    let refused = take_in(&directory, &found, &snapshots, &kept);
     let bytes_before = log_end.bytes.saturating_sub(found.suffix_bytes);
     let mut recovered = revive(&directory, &mut found, grace, bytes_before);
     let stores =
@@ -142,13 +144,38 @@ fn record_start(
     Ok((Journal::record(log, record)?, grace))
 }
 
+/// Plans of cold runs that the catalogue does not have any more, or why there is none.
+fn kept_plans(
+    found: &FromDisk,
+    snapshots: &FileSnapshots,
+    plans: &PlanBook,
+) -> HashMap<PlanHash, Result<Option<Arc<Plan>>, String>> {
+    let mut kept = HashMap::new();
+    for info in found.cold.iter().filter_map(|index| snapshots.latest(*index)) {
+        kept.entry(info.plan).or_insert_with(|| plans.kept(info.plan, snapshots));
+    }
+    kept
+}
+
 /// Notes every run that the disk knows: numbers, PNR blocks, who is refused.
-fn take_in(directory: &Directory, found: &FromDisk, snapshots: &FileSnapshots) -> Vec<RunId> {
+fn take_in(
+    directory: &Directory,
+    found: &FromDisk,
+    snapshots: &FileSnapshots,
+    kept: &HashMap<PlanHash, Result<Option<Arc<Plan>>, String>>,
+) -> Vec<RunId> {
     for index in &found.cold {
         let Some(info) = snapshots.latest(*index) else { continue };
         if let Some(train) = directory.train(info.run.train) {
             let entry = directory.run(train, info.run.start_date);
-            directory.adopt(&entry, *index, None);
+            let plan = match &kept[&info.plan] {
+                Ok(plan) => plan.as_ref(),
+                Err(why) => {
+                    entry.refused.store(Some(Arc::new(why.clone())));
+                    None
+                }
+            };
+            directory.adopt(&entry, *index, plan);
         }
     }
     for live in &found.live {

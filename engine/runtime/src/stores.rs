@@ -55,6 +55,23 @@ impl PlanBook {
         Ok(plan)
     }
 
+    /// The plan with this hash when the catalogue does not have it, from the text that `snapshots`
+    /// keep: a run that is cold must not lose its train or its berths to a new catalogue.
+    pub fn kept(
+        &self,
+        hash: PlanHash,
+        snapshots: &FileSnapshots,
+    ) -> Result<Option<Arc<Plan>>, String> {
+        if self.by_hash.contains_key(&hash) {
+            return Ok(None);
+        }
+        let text = self.text(hash).or_else(|| snapshots.plan_text(hash));
+        let text = text.ok_or_else(|| {
+            format!("the catalogue text {hash} of its snapshot is nowhere; restore snap/")
+        })?;
+        self.parse(&text).map(Some)
+    }
+
     /// A catalogue text by its hash.
     pub fn text(&self, hash: PlanHash) -> Option<Arc<str>> {
         if let Some(place) = self.by_hash.get(&hash) {

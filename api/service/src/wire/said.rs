@@ -1,7 +1,5 @@
 //! What runs say of holds, bookings, pools and berths, as messages.
 
-use std::cell::OnceCell;
-
 use berth_engine::node::{BerthState, Names, PoolRow, RunTable, SaleStatus};
 use berth_inventory::{
     BerthIndex, BookingView, Date, Freed, HoldView, LegRange, PassengerSet, Plan, PoolIndex,
@@ -104,38 +102,30 @@ pub(crate) fn table(of: &RunTable, legs: LegRange, rows: Vec<PoolRow>) -> v1::Av
     };
     let mut rows = rows;
     rows.sort_by_key(key);
-    // Rows tell what can be bought; what is free in a pool that is not on sale is counted here.
-    let states = OnceCell::new();
-    let idle = |pool: PoolIndex| {
-        let states = states.get_or_init(|| of.berths(legs).1);
-        let free = |berth: &&BerthIndex| states[usize::from(berth.0)] == BerthState::Free;
-        plan.pool(pool).berths.iter().filter(free).count() as u16
-    };
     v1::AvailabilityTable {
         train: plan.number().to_string(),
         start_date: of.id().start_date.to_string(),
         date: boarding(plan, of.id().start_date, legs),
         from_stop: Some(stop(plan, legs.from)),
         to_stop: Some(stop(plan, legs.to)),
-        rows: rows.iter().map(|row| pool_row(plan, *row, idle)).collect(),
+        rows: rows.iter().map(|row| pool_row(plan, *row)).collect(),
     }
 }
 
-/// `idle` counts the free berths of a pool that is not on sale.
-fn pool_row(plan: &Plan, row: PoolRow, idle: impl Fn(PoolIndex) -> u16) -> v1::AvailabilityRow {
+fn pool_row(plan: &Plan, row: PoolRow) -> v1::AvailabilityRow {
     use v1::AvailabilityStatus as Status;
     let pool = plan.pool(row.pool);
-    let (status, count, opens_at) = match row.status {
-        SaleStatus::Available(free) => (Status::Available, free, None),
-        SaleStatus::SoldOut => (Status::SoldOut, 0, None),
-        SaleStatus::NotOpen(at) => (Status::NotOpen, idle(row.pool), Some(at)),
-        SaleStatus::Closed => (Status::Closed, idle(row.pool), None),
+    let (status, opens_at) = match row.status {
+        SaleStatus::Available(_) => (Status::Available, None),
+        SaleStatus::SoldOut => (Status::SoldOut, None),
+        SaleStatus::NotOpen(at) => (Status::NotOpen, Some(at)),
+        SaleStatus::Closed => (Status::Closed, None),
     };
     v1::AvailabilityRow {
         travel_class: class(pool.class),
         quota: pool.quota.to_string(),
         status: status.into(),
-        count: count.into(),
+        count: row.free.into(),
         opens_at: opens_at.map(timestamp),
     }
 }
