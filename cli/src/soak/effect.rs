@@ -133,7 +133,13 @@ fn people(numbers: &[u32]) -> u8 {
 
 fn of_hold(run: &StageRun, hold: &v1::Hold) -> Option<Effect> {
     let of_run = hold.train == run.train && hold.start_date == run.start_date;
-    let effect = of_seats(run, &hold.hold_id, &hold.allocations, &hold.from_stop, &hold.to_stop)?;
+    let effect = of_seats(
+        run,
+        &hold.hold_id,
+        &hold.allocations,
+        hold.from_stop.as_ref(),
+        hold.to_stop.as_ref(),
+    )?;
     of_run.then_some(Effect {
         created_at: ms(hold.created_at.as_ref()),
         expires_at: ms(hold.expires_at.as_ref()),
@@ -143,7 +149,7 @@ fn of_hold(run: &StageRun, hold: &v1::Hold) -> Option<Effect> {
 
 fn of_booking(run: &StageRun, booking: &v1::Booking) -> Option<Effect> {
     let of_run = booking.train == run.train && booking.start_date == run.start_date;
-    let (from, to) = (&booking.from_stop, &booking.to_stop);
+    let (from, to) = (booking.from_stop.as_ref(), booking.to_stop.as_ref());
     let effect = of_seats(run, &booking.hold_id, &booking.allocations, from, to)?;
     of_run.then_some(Effect { pnr: booking.pnr.parse().ok()?, ..effect })
 }
@@ -152,11 +158,11 @@ fn of_seats(
     run: &StageRun,
     hold: &str,
     seats: &[v1::Allocation],
-    from: &Option<v1::Stop>,
-    to: &Option<v1::Stop>,
+    from: Option<&v1::Stop>,
+    to: Option<&v1::Stop>,
 ) -> Option<Effect> {
-    let place = |stop: &Option<v1::Stop>| {
-        let sequence = stop.as_ref()?.sequence;
+    let place = |stop: Option<&v1::Stop>| {
+        let sequence = stop?.sequence;
         u8::try_from(sequence.checked_sub(1)?).ok().filter(|place| *place <= run.legs)
     };
     let mut effect = Effect {

@@ -129,7 +129,9 @@ impl Flow {
         let salvo = if tries.salvo.is_empty() { &plain[..] } else { &tries.salvo };
         let first =
             join_all(salvo.iter().map(|(body, way)| self.one(run, bodies, *body, *way))).await;
-        first.into_iter().for_each(|one| self.note(run, request, one, &mut heard));
+        for one in first {
+            self.note(run, request, one, &mut heard);
+        }
         let answered = |heard: &[Heard]| heard.iter().any(|h| h.body == 0 && h.said.is_some());
         for again in 0..TRIES_MAX as u64 {
             if answered(&heard) {

@@ -95,13 +95,13 @@ impl Lines {
             Way::Unary => call(&self.unary[line], command).await,
             Way::Hasty => call(&self.hasty[line], command).await,
             Way::Dropped(after) => {
-                match tokio::time::timeout(after, call(&self.unary[line], command)).await {
-                    Ok(answer) => answer,
-                    Err(_) => {
-                        let message = "dropped by its caller".to_owned();
-                        let code = Code::Cancelled;
-                        Err(ClientError::Fault { call: kind.name(), code, message })
-                    }
+                let called = tokio::time::timeout(after, call(&self.unary[line], command));
+                if let Ok(answer) = called.await {
+                    answer
+                } else {
+                    let message = "dropped by its caller".to_owned();
+                    let code = Code::Cancelled;
+                    Err(ClientError::Fault { call: kind.name(), code, message })
                 }
             }
         };

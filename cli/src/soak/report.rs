@@ -288,8 +288,7 @@ mod tests {
 
     /// A report of fixed figures, for the golden file.
     fn fixed() -> Report {
-        let mut reserve = Figures::default();
-        reserve.granted = 900;
+        let mut reserve = Figures { granted: 900, ..Figures::default() };
         reserve.refused.insert(v1::Reason::SoldOut.into(), 80);
         reserve.unanswered.insert(14, 20);
         (1..=1_000).for_each(|us| reserve.latency.saturating_record(us));

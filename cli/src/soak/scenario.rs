@@ -49,7 +49,7 @@ impl Scenario {
         match self {
             Self::Expiry => Duration::from_millis(berth_inventory::HOLD_TTL_MIN_MS),
             Self::Tatkal | Self::Spread | Self::Retry => {
-                (duration + Duration::from_mins(5)).min(Duration::from_mins(15))
+                (duration + Duration::from_secs(5 * 60)).min(Duration::from_secs(15 * 60))
             }
         }
     }

@@ -79,7 +79,7 @@ impl OwnServer {
         if let Some(status) = running {
             return Err(fault(format!("it had ended before: {status}")));
         }
-        let pid = self.child.id().and_then(|pid| rustix::process::Pid::from_raw(pid as i32));
+        let pid = self.child.id().and_then(|pid| rustix::process::Pid::from_raw(pid.cast_signed()));
         let pid = pid.ok_or_else(|| fault("it has no process id".into()))?;
         rustix::process::kill_process(pid, rustix::process::Signal::TERM)
             .map_err(|e| fault(e.to_string()))?;

@@ -34,7 +34,7 @@ pub struct Count {
     pub to: u8,
     pub class: i32,
     pub quota: String,
-    pub count: u32,
+    pub free: u32,
 }
 
 /// Berths times legs of one pool, as Operations tells them.
@@ -199,7 +199,7 @@ async fn counts_of(
                 to: *to,
                 class: row.travel_class,
                 quota: row.quota,
-                count: row.count,
+                free: row.count,
             })
             .collect();
         all.push((answer.run_version, super::effect::ms(answer.as_of.as_ref()), counts));

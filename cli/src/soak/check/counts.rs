@@ -47,14 +47,14 @@ pub fn published(run: &StageRun, seen: &Seen, findings: &mut Findings) {
     for count in &seen.counts {
         let legs = count.legs();
         let free = of_pool(count.class, &count.quota).filter(|c| c.free & legs == legs).count();
-        if free as u32 != count.count {
+        if free as u32 != count.free {
             let what = format!(
                 "{} {} on stops {}..{}: published {}, on the map {free} (version {})",
                 crate::words::class_code(count.class),
                 count.quota,
                 count.from + 1,
                 count.to + 1,
-                count.count,
+                count.free,
                 seen.version
             );
             findings.add(PUBLISHED, &run.name, what);
@@ -223,7 +223,7 @@ mod tests {
         cells[4] = Cells { free: 0b100, sold: 0b011, ..Cells::default() };
         cells[5] = Cells { held: ROUTE, ..Cells::default() };
         let class = stage.runs[0].pools[1].class;
-        let count = |from, to, count| Count { from, to, class, quota: "GN".into(), count };
+        let count = |from, to, free| Count { from, to, class, quota: "GN".into(), free };
         let pool = PoolFigures {
             class,
             quota: "GN".into(),
@@ -287,7 +287,7 @@ mod tests {
     #[test]
     fn a_count_that_is_not_on_the_map_is_found() {
         let (stage, ledger, mut seen) = world();
-        seen.counts[0].count = 3;
+        seen.counts[0].free = 3;
         assert_eq!(all(&stage, ledger, seen, &twin()), [PUBLISHED]);
     }
 

@@ -158,13 +158,14 @@ mod tests {
 
     #[test]
     fn berths_that_follow_each_other_or_share_no_leg_are_fine() {
-        let mut ledger = Ledger::default();
-        // Legs 0..2 until its deadline, then again; leg 2..3 beside it.
-        ledger.holds = vec![
-            hold(1, 0, 2, &[5], 1_000, 2, 11_000),
-            hold(2, 2, 3, &[5], 1_500, 3, 11_500),
-            hold(3, 0, 2, &[5], 11_000, 4, 21_000),
-        ];
+        let mut ledger = Ledger {
+            holds: vec![
+                hold(1, 0, 2, &[5], 1_000, 2, 11_000),
+                hold(2, 2, 3, &[5], 1_500, 3, 11_500),
+                hold(3, 0, 2, &[5], 11_000, 4, 21_000),
+            ],
+            ..Ledger::default()
+        };
         ledger.moves = vec![step(2, Deed::Released, 1, (12_000, 6), Sure::Exact)];
         // The same stamp, a later version.
         ledger.holds.push(hold(4, 0, 3, &[5], 12_000, 7, 22_000));
@@ -174,18 +175,26 @@ mod tests {
 
     #[test]
     fn a_berth_leg_held_twice_is_found() {
-        let mut ledger = Ledger::default();
-        ledger.holds =
-            vec![hold(1, 0, 2, &[5], 1_000, 2, 11_000), hold(2, 1, 3, &[4, 5], 10_999, 3, 20_000)];
+        let ledger = Ledger {
+            holds: vec![
+                hold(1, 0, 2, &[5], 1_000, 2, 11_000),
+                hold(2, 1, 3, &[4, 5], 10_999, 3, 20_000),
+            ],
+            ..Ledger::default()
+        };
         assert_eq!(found(ledger), 1);
     }
 
     #[test]
     fn a_berth_leg_sold_twice_is_found_long_after_the_deadline() {
         let deed = Deed::Confirmed { pnr: 7, rest_released: true };
-        let mut ledger = Ledger::default();
-        ledger.holds =
-            vec![hold(1, 0, 2, &[5, 6], 1_000, 2, 11_000), hold(2, 0, 1, &[5], 50_000, 9, 60_000)];
+        let mut ledger = Ledger {
+            holds: vec![
+                hold(1, 0, 2, &[5, 6], 1_000, 2, 11_000),
+                hold(2, 0, 1, &[5], 50_000, 9, 60_000),
+            ],
+            ..Ledger::default()
+        };
         ledger.moves = vec![step(0, deed, 0b01, (2_000, 3), Sure::Late)];
         assert_eq!(found(ledger.clone()), 1);
         // The released rest is free, and a cancelled booking too.
@@ -199,9 +208,13 @@ mod tests {
     #[test]
     fn what_may_have_ended_is_not_held_against_the_server() {
         for sure in [Sure::Late, Sure::Unknown] {
-            let mut ledger = Ledger::default();
-            ledger.holds =
-                vec![hold(1, 0, 2, &[5], 1_000, 2, 11_000), hold(2, 0, 2, &[5], 1_200, 4, 11_200)];
+            let mut ledger = Ledger {
+                holds: vec![
+                    hold(1, 0, 2, &[5], 1_000, 2, 11_000),
+                    hold(2, 0, 2, &[5], 1_200, 4, 11_200),
+                ],
+                ..Ledger::default()
+            };
             ledger.moves = vec![step(0, Deed::Released, 1, (5_000, 9), sure)];
             assert_eq!(found(ledger), 0, "{sure:?}");
         }

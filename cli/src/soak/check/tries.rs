@@ -53,14 +53,12 @@ pub fn check(kind: Kind, heard: &[Heard]) -> Vec<String> {
     let Some(effect) = first.effect() else { return wrong };
     for one in heard {
         match (&one.said, one.body == first.body) {
-            (Some(Said::Done(again)), true) => {
-                if again.essence(kind) != effect.essence(kind) {
-                    wrong.push(format!(
-                        "two answers to one request: first {:?}, then {:?}",
-                        effect.essence(kind),
-                        again.essence(kind)
-                    ));
-                }
+            (Some(Said::Done(again)), true) if again.essence(kind) != effect.essence(kind) => {
+                wrong.push(format!(
+                    "two answers to one request: first {:?}, then {:?}",
+                    effect.essence(kind),
+                    again.essence(kind)
+                ));
             }
             (Some(Said::Done(other)), false) if remembers => wrong.push(format!(
                 "took effect twice: as {:?}, and with another content as {:?}",

@@ -118,7 +118,7 @@ mod tests {
     #[test]
     fn popular_runs_are_drawn_more_often_and_all_are_drawn() {
         let ranks = ranks(50, 1);
-        let mut drawn = vec![0; 50];
+        let mut drawn = [0; 50];
         for i in 0..10_000 {
             drawn[ranks.draw(f64::from(i) / 10_000.0) as usize] += 1;
         }

@@ -66,7 +66,9 @@ fn events() -> Vec<Entry> {
 fn broken(ledger: Ledger, events: &[Entry]) -> Vec<&'static str> {
     let (stage, ledger) = (stage(), Ledger::join(vec![ledger]));
     let mut check = JournalCheck::new(&stage, &ledger);
-    events.iter().for_each(|entry| check.take(entry));
+    for entry in events {
+        check.take(entry);
+    }
     check.finish();
     check.findings.by_check.keys().copied().collect()
 }
@@ -82,7 +84,9 @@ fn renumber(events: &mut [Entry]) {
 fn a_history_that_was_answered_as_it_is_journaled_passes() {
     let (stage, ledger) = (stage(), Ledger::join(vec![ledger()]));
     let mut check = JournalCheck::new(&stage, &ledger);
-    events().iter().for_each(|entry| check.take(entry));
+    for entry in &events() {
+        check.take(entry);
+    }
     check.finish();
     assert_eq!(check.findings.listed, []);
     assert!(check.runs[0].berths.iter().all(|legs| *legs == Legs::default()), "all is free again");
@@ -219,7 +223,9 @@ fn strangers_are_seen_and_left_alone() {
     events.push(Entry { lsn: 11, run: 0, version: 11, at: 11_300, fact: theirs });
     let (stage, ledger) = (stage(), Ledger::join(vec![ledger()]));
     let mut check = JournalCheck::new(&stage, &ledger);
-    events.iter().for_each(|entry| check.take(entry));
+    for entry in &events[..] {
+        check.take(entry);
+    }
     check.finish();
     assert_eq!(check.findings.count(), 0);
     assert!(check.runs[0].strangers);
