@@ -1,6 +1,23 @@
 //! Berth seen from outside, in one test binary.
 //!
 //! `house` checks the repository itself: edges between crates, licences, bans, names, documents.
-//! It needs no server and no network.
+//! It needs no server and no network. Every other test starts a server of its own (`server`) with
+//! the trains of `fixtures/trains.jsonl` and asks it over gRPC (`asking`): `wire` what the calls mean,
+//! `bad_input` what comes of nonsense, `crash` and `stop` how a server ends, `damage` what it
+//! makes of a hurt disk, `isolation` what one
+//! run's load does to others. `ledger` judges a history by its events
+//! alone, `diary` by what callers were told.
 
+mod asking;
+mod bad_input;
+mod crash;
+mod damage;
+mod diary;
 mod house;
+mod isolation;
+mod ledger;
+mod patience;
+mod raw;
+mod server;
+mod stop;
+mod wire;

@@ -55,7 +55,7 @@ const SILENT_ROOMS: &[(&str, &[&str], &str)] = &[
 ];
 
 /// Files in which a test may sleep, each as the pause between two looks at a condition.
-const PAUSES: &[&str] = &[];
+const PAUSES: &[&str] = &["tests/blackbox/tests/it/patience.rs"];
 
 #[test]
 fn a_risky_crate_is_named_in_one_file() {

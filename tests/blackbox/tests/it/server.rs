@@ -1,0 +1,272 @@
+//! A `berth serve` of one's own: a child process on free ports with a data directory of its own.
+//!
+//! A `Home` is a data directory with a catalogue; servers start in it one after the other. Always
+//! true: only the child that was started here is ever signalled, and it does not outlive its
+//! `Server`.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use berth_client::v1;
+use berth_client::{Admin, Client, Options, Policy, Session, SessionOptions};
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+use tonic::transport::{Channel, Endpoint};
+
+use crate::patience::{PATIENCE, until};
+
+/// The trains of these tests.
+pub const CATALOGUE: &str = include_str!("../../fixtures/trains.jsonl");
+
+/// A data directory with its catalogue. Clones share it; the last one removes it.
+#[derive(Clone)]
+pub struct Home(Arc<TempDir>);
+
+impl Home {
+    pub fn new() -> Self {
+        Self::selling(CATALOGUE)
+    }
+
+    /// With a catalogue of its own.
+    pub fn selling(catalogue: &str) -> Self {
+        let home = Self(Arc::new(TempDir::new().expect("a temporary directory")));
+        home.sell(catalogue);
+        home
+    }
+
+    /// The next server sells these trains.
+    pub fn sell(&self, catalogue: &str) {
+        fs::write(self.catalogue(), catalogue).expect("a catalogue is written");
+    }
+
+    pub fn data(&self) -> PathBuf {
+        self.0.path().join("data")
+    }
+
+    pub fn catalogue(&self) -> PathBuf {
+        self.0.path().join("trains.jsonl")
+    }
+
+    fn command(&self, data: &Path, more: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_berth-under-test"));
+        command
+            .args(["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"])
+            // Two workers show what lies between shards, also on a larger machine.
+            .args(["--workers", "2"])
+            .env("BERTH_MIN_FREE_BYTES", "0")
+            .arg("--data-dir")
+            .arg(data)
+            .arg("--catalogue")
+            .arg(self.catalogue())
+            .args(more)
+            .current_dir(self.0.path())
+            .env("NO_COLOR", "1")
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Starts a server and waits until it is ready.
+    pub fn serve(&self) -> Server {
+        self.serve_with(&[])
+    }
+
+    pub fn serve_with(&self, more: &[&str]) -> Server {
+        let log = self.0.path().join("stderr");
+        let stderr = fs::File::create(&log).expect("a log file");
+        let mut command = self.command(&self.data(), more);
+        let mut child = command
+            .stdout(Stdio::piped())
+            .stderr(stderr)
+            .spawn()
+            .expect("the program under test starts");
+        let stdout = child.stdout.take().expect("stdout is piped");
+        let mut server = Server {
+            home: self.clone(),
+            child,
+            log,
+            stdout: BufReader::new(stdout),
+            listen: String::new(),
+            admin_listen: String::new(),
+        };
+        server.wait_until_ready();
+        server
+    }
+
+    /// Starts a server that must not start, and gives its exit code and what it says.
+    pub fn refuse(&self) -> (Option<i32>, String) {
+        self.refuse_in(&self.data())
+    }
+
+    /// The same in another place.
+    pub fn refuse_in(&self, data: &Path) -> (Option<i32>, String) {
+        let output = self.command(data, &[]).output().expect("the program under test starts");
+        let stdout = String::from_utf8_lossy(&output.stdout);
+        assert_eq!(stdout, "", "a server that does not start says so on stderr only");
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).trim().to_owned())
+    }
+}
+
+/// See the module.
+pub struct Server {
+    home: Home,
+    child: Child,
+    log: PathBuf,
+    stdout: BufReader<ChildStdout>,
+    listen: String,
+    admin_listen: String,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended already; then there is nothing to do.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            eprintln!("--- the server said\n{}---", self.said());
+        }
+    }
+}
+
+impl Server {
+    /// A fresh one, in a home of its own.
+    pub fn start() -> Self {
+        Home::new().serve()
+    }
+
+    fn wait_until_ready(&mut self) {
+        let mut line = String::new();
+        while self.stdout.read_line(&mut line).expect("stdout is text") > 0 {
+            let addresses = line.trim().strip_prefix("berth is serving on ");
+            if let Some((listen, admin)) = addresses.and_then(|a| a.split_once(", admin on ")) {
+                self.listen = format!("http://{listen}");
+                self.admin_listen = format!("http://{admin}");
+                return;
+            }
+            line.clear();
+        }
+        panic!("the server ended before it was ready");
+    }
+
+    pub fn home(&self) -> Home {
+        self.home.clone()
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Everything on its stderr so far.
+    pub fn said(&self) -> String {
+        fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// `HOST:PORT` of the public listener.
+    pub fn address(&self) -> &str {
+        self.listen.trim_start_matches("http://")
+    }
+
+    /// `HOST:PORT` of the admin listener.
+    pub fn admin_address(&self) -> &str {
+        self.admin_listen.trim_start_matches("http://")
+    }
+
+    /// A client on a connection of its own that tells the first status and never retries.
+    pub async fn client(&self) -> Client {
+        self.client_with(Options { retry: Policy::never(), ..patient() }).await
+    }
+
+    pub async fn client_with(&self, options: Options) -> Client {
+        Client::connect_with(&self.listen, options).await.expect("the public listener answers")
+    }
+
+    pub async fn admin(&self) -> Admin {
+        let options = Options { retry: Policy::never(), ..patient() };
+        Admin::connect_with(&self.admin_listen, options).await.expect("the admin listener answers")
+    }
+
+    /// A session on a connection of its own that never opens its stream again.
+    pub async fn session(&self, window: usize) -> Session {
+        let options = SessionOptions {
+            window,
+            timeout: PATIENCE,
+            reconnect: Policy::never(),
+            ..SessionOptions::default()
+        };
+        self.client().await.session(options)
+    }
+
+    /// Bare connections, for what no client of ours would send.
+    pub async fn channel(&self) -> Channel {
+        channel(&self.listen).await
+    }
+
+    pub async fn admin_channel(&self) -> Channel {
+        channel(&self.admin_listen).await
+    }
+
+    pub async fn stats(&self) -> v1::GetStatsResponse {
+        let asked = self.admin().await.get_stats(v1::GetStatsRequest {}).await;
+        asked.expect("GetStats answers")
+    }
+
+    /// Frame numbers and events: unchanged by what leaves no trace.
+    pub async fn written(&self) -> (u64, u64) {
+        let journal = self.stats().await.journal.expect("the journal's state");
+        (journal.durable_lsn, journal.events)
+    }
+
+    /// kill -9, at once.
+    pub fn kill(mut self) -> Home {
+        self.child.kill().expect("the child is ours");
+        self.child.wait().expect("the child is ours");
+        self.home()
+    }
+
+    /// SIGTERM.
+    pub fn terminate(&self) {
+        self.signal(Signal::TERM);
+    }
+
+    /// Ctrl-C.
+    pub fn interrupt(&self) {
+        self.signal(Signal::INT);
+    }
+
+    fn signal(&self, signal: Signal) {
+        let pid = Pid::from_raw(self.child.id().cast_signed()).expect("a process id");
+        // A child that has ended on its own is found out by its exit status.
+        let _ = kill_process(pid, signal);
+    }
+
+    /// Waits for its end; the rest of its stdout comes along.
+    pub async fn ended(&mut self) -> (ExitStatus, String) {
+        let status =
+            until("the server ends", async || self.child.try_wait().expect("the child is ours"))
+                .await;
+        let mut rest = String::new();
+        self.stdout.read_to_string(&mut rest).expect("stdout is text");
+        (status, rest)
+    }
+
+    /// SIGTERM, and the end in order.
+    pub async fn stop(mut self) -> Home {
+        self.terminate();
+        let (status, _) = self.ended().await;
+        assert_eq!(status.code(), Some(0), "a stop in order; it said\n{}", self.said());
+        self.home()
+    }
+}
+
+fn patient() -> Options {
+    Options { call_timeout: PATIENCE, connect_timeout: PATIENCE, ..Options::default() }
+}
+
+async fn channel(address: &str) -> Channel {
+    let endpoint = Endpoint::from_shared(address.to_owned()).expect("an address");
+    let endpoint = endpoint.connect_timeout(Duration::from_secs(5)).tcp_nodelay(true);
+    endpoint.connect().await.expect("the listener answers")
+}
