@@ -42,7 +42,11 @@ fn train(number: &str, coaches: &[&str]) -> Entry {
 }
 
 fn options(dir: &std::path::Path) -> StartOptions {
-    let trains = [train("10001", &["B1:3A", "S1:SL"]), train("10002", &["C1:CC"])];
+    let trains = [
+        train("10001", &["B1:3A", "S1:SL"]),
+        train("10002", &["C1:CC"]),
+        train("10003", &["B1:3A"]),
+    ];
     StartOptions {
         data_dir: dir.to_owned(),
         catalogue: Arc::new(Catalogue::from_entries("Asia/Kolkata", &trains).unwrap()),
@@ -137,6 +141,37 @@ async fn what_was_told_survives_a_stop_and_a_start() {
     assert_eq!(booked(&engine, 3, hold).await, pnr);
     let again = engine.digest(&run).await.expect("the run is live");
     assert!(again.0 >= digest.0);
+    engine.stop(Duration::from_secs(5)).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cold_run_outlives_its_train_in_the_catalogue() {
+    let dir = tempfile::tempdir().unwrap();
+    let engine = Engine::start(options(dir.path())).await.unwrap();
+    let mut paid = Vec::new();
+    for (train, id) in [("10001", 1), ("10003", 3)] {
+        let run = run_of(&engine, train, 3);
+        let hold = held(&engine, &run, id).await;
+        let pnr = booked(&engine, id + 1, hold).await;
+        paid.push((hold, engine.front().names.print_pnr(pnr), run.plan()));
+    }
+    assert_eq!(engine.stop(Duration::from_secs(5)).await, Ok(Vec::new()));
+    drop(engine);
+
+    // Another rake for one train, and the other is not sold any more.
+    let trains = [train("10001", &["B7:3A"])];
+    let catalogue = Arc::new(Catalogue::from_entries("Asia/Kolkata", &trains).unwrap());
+    let options = StartOptions { catalogue, ..options(dir.path()) };
+    let engine = Engine::start(options).await.unwrap();
+    for (hold, printed, plan) in paid {
+        let (pnr, run) = engine.front().by_pnr(&printed).unwrap();
+        let run = Arc::clone(run);
+        assert_eq!(run.plan(), plan, "before anybody asks it");
+        assert!(Arc::ptr_eq(engine.front().by_hold(hold).unwrap(), &run));
+        let answer = engine.ask(&run, Command::GetBooking(pnr), NEVER).await.unwrap();
+        let Said::Booking(booking) = answer.said else { panic!("{answer:?}") };
+        assert_eq!(booking.hold, hold);
+    }
     engine.stop(Duration::from_secs(5)).await.unwrap();
 }
 
