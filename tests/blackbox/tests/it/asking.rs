@@ -3,6 +3,7 @@
 //! Days are named by their distance from today in the zone of the catalogue, far enough ahead that
 //! no hour of the day and no midnight changes an answer.
 
+use std::sync::LazyLock;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use berth_client::{Admin, v1};
@@ -16,11 +17,14 @@ pub const AHEAD: i32 = 20;
 /// Asia/Kolkata is five and a half hours ahead of UTC, all year round.
 const ZONE_SECONDS: u64 = 19_800;
 
-/// Today in the zone of the catalogue, and so many days on.
+/// Today in the zone of the catalogue, and so many days on. Today is the day on which the tests
+/// began: a midnight in between moves nothing.
 pub fn date(days_ahead: i32) -> Date {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("the clock is set");
-    let today = (now.as_secs() + ZONE_SECONDS) / 86_400;
-    Date::from_days(today as i32).plus(days_ahead)
+    static TODAY: LazyLock<Date> = LazyLock::new(|| {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("the clock is set");
+        Date::from_days(((now.as_secs() + ZONE_SECONDS) / 86_400) as i32)
+    });
+    TODAY.plus(days_ahead)
 }
 
 /// The same as text.

@@ -1,5 +1,7 @@
 //! kill -9: nothing that was answered is lost, nothing is half done, every retry is safe.
 
+use std::time::{Duration, Instant};
+
 use berth_client::v1;
 use berth_client::v1::journal_event::Event;
 
@@ -79,6 +81,40 @@ async fn the_weaker_word_survives_a_kill_too() {
     }
     let server = home.serve();
     Ledger::read(&journal(&server.admin().await, None).await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_kill_at_any_moment_of_a_start_or_a_stop_loses_nothing() {
+    let home = Home::new();
+    let server = home.serve();
+    let diary = Diary::default();
+    let mut writers = diary.write(&server, 16).await;
+    until("writers are under way", async || (diary.told() >= 400).then_some(())).await;
+    server.kill();
+    while let Some(ended) = writers.join_next().await {
+        ended.expect("a writer ends with its connection");
+    }
+    for moment in 0..12 {
+        let passed = async |since: Instant| {
+            let moment = Duration::from_millis(3 * moment);
+            until("the moment", async || (since.elapsed() >= moment).then_some(())).await;
+        };
+        // Whatever it was doing by then: reading, giving grace, serving.
+        let server = home.begin(&[]);
+        passed(Instant::now()).await;
+        server.kill();
+        // And on the way down: draining, writing snapshots, the last frame, gone.
+        let server = home.serve();
+        server.client().await.reserve(reserve("10001", 1)).await.unwrap().done();
+        server.terminate();
+        passed(Instant::now()).await;
+        server.kill();
+    }
+    let server = home.serve();
+    assert!(!server.said().contains("WARN"), "{}", server.said());
+    diary.is_kept_by(&server).await;
+    let ledger = Ledger::read(&journal(&server.admin().await, None).await);
+    counts_are_those_of(&server, &ledger).await;
 }
 
 #[tokio::test]

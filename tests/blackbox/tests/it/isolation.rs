@@ -180,7 +180,6 @@ async fn no_hold_expires_early_and_every_berth_comes_back() {
         join_all(asks).await.into_iter().map(|answer| answer.unwrap().done()).collect();
     let ends: BTreeMap<&str, i64> =
         holds.iter().map(|hold| (hold.hold_id.as_str(), ms(hold.expires_at))).collect();
-    let last = *ends.values().max().unwrap();
     until("every berth comes back", async || {
         let (as_of, free) = count().await;
         let live = ends.values().filter(|end| **end > as_of).count();
@@ -206,8 +205,4 @@ async fn no_hold_expires_early_and_every_berth_comes_back() {
     let late = client.confirm(confirm(&holds[0].hold_id)).await.unwrap().refused();
     assert_eq!(late.reason(), Reason::HoldExpired);
     assert_eq!(ms(late.facts.unwrap().expires_at), ends[holds[0].hold_id.as_str()]);
-    assert!(
-        ms(Some(client.get_hold(get_hold(&holds[9].hold_id)).await.unwrap().server_time.unwrap()))
-            >= last
-    );
 }

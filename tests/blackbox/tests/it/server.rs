@@ -75,6 +75,13 @@ impl Home {
     }
 
     pub fn serve_with(&self, more: &[&str]) -> Server {
+        let mut server = self.begin(more);
+        server.wait_until_ready();
+        server
+    }
+
+    /// Starts a server and does not wait for it.
+    pub fn begin(&self, more: &[&str]) -> Server {
         let log = self.0.path().join("stderr");
         let stderr = fs::File::create(&log).expect("a log file");
         let mut command = self.command(&self.data(), more);
@@ -84,16 +91,14 @@ impl Home {
             .spawn()
             .expect("the program under test starts");
         let stdout = child.stdout.take().expect("stdout is piped");
-        let mut server = Server {
+        Server {
             home: self.clone(),
             child,
             log,
             stdout: BufReader::new(stdout),
             listen: String::new(),
             admin_listen: String::new(),
-        };
-        server.wait_until_ready();
-        server
+        }
     }
 
     /// Starts a server that must not start, and gives its exit code and what it says.
