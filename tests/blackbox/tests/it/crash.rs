@@ -22,12 +22,20 @@ async fn nothing_answered_is_lost_when_a_server_is_killed_under_64_writers() {
     let home = Home::new();
     let mut diaries = Vec::new();
     for round in 0..kills() {
-        let server = home.serve();
+        // Every fourth server is killed while it snapshots all the time.
+        let busy = ["--checkpoint-bytes", "30000", "--idle-seconds", "1"];
+        let snapshots = round % 4 == 3;
+        let server = if snapshots { home.serve_with(&busy) } else { home.serve() };
+        let before = home.bytes("snap");
         let diary = Diary::default();
         let mut writers = diary.write(&server, 64).await;
         // Somewhere in the middle, each time elsewhere.
-        let enough = 40 + round * 97 % 300;
-        until("writers are under way", async || (diary.told() >= enough).then_some(())).await;
+        let enough = 40 + round * 613 % 2_000;
+        until("writers are under way", async || {
+            let snapped = !snapshots || home.bytes("snap") > before + 20_000;
+            (diary.told() >= enough && snapped).then_some(())
+        })
+        .await;
         server.kill();
         while let Some(ended) = writers.join_next().await {
             ended.expect("a writer ends with its connection");

@@ -85,7 +85,7 @@ impl Asked {
 fn wish(n: usize) -> v1::ReserveRequest {
     let (from, to) = [("A", "C"), ("C", "E"), ("B", "D"), ("D", "E")][n % 4];
     v1::ReserveRequest {
-        run: Some(run("10005", AHEAD + [0, 1, 2, 3, 4, 5, 6, 7][n / 4 % 8])),
+        run: Some(run("10005", AHEAD + i32::try_from(n / 4 % 32).expect("a small number"))),
         from_stop: Some(stop(from)),
         to_stop: Some(stop(to)),
         ttl: Some(ttl(900)),

@@ -47,6 +47,13 @@ impl Home {
         self.0.path().join("data")
     }
 
+    /// Bytes in one folder of the data directory.
+    pub fn bytes(&self, folder: &str) -> u64 {
+        let files = fs::read_dir(self.data().join(folder)).expect("the folder is there");
+        // A file may go while it is looked at.
+        files.filter_map(|file| Some(file.ok()?.metadata().ok()?.len())).sum()
+    }
+
     pub fn catalogue(&self) -> PathBuf {
         self.0.path().join("trains.jsonl")
     }
