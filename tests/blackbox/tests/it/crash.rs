@@ -42,6 +42,9 @@ async fn nothing_answered_is_lost_when_a_server_is_killed_under_64_writers() {
         }
         let server = home.serve();
         diary.is_kept_by(&server).await;
+        if round + 1 < kills() {
+            diary.is_given_back(&server).await;
+        }
         diaries.push(diary);
         server.kill();
     }

@@ -11,8 +11,8 @@ use futures_util::future::join_all;
 use tokio::task::JoinSet;
 
 use crate::asking::{
-    AHEAD, Answered as _, berths, confirm, get_booking, get_hold, release, reserve, run, states,
-    stop, ttl,
+    AHEAD, Answered as _, berths, cancel, confirm, get_booking, get_hold, release, reserve, run,
+    states, stop, ttl,
 };
 use crate::ledger::Ledger;
 use crate::server::Server;
@@ -185,6 +185,19 @@ impl Diary {
         for (place, now) in settled.into_iter().flatten() {
             entries[place].told = Some(now);
         }
+    }
+
+    /// Cancels and releases everything, so that others may sell it again.
+    pub async fn is_given_back(&self, server: &Server) {
+        let [_, session] = Door::both(server).await;
+        let entries = self.0.lock().unwrap().clone();
+        let give = async |told: &Told| match told {
+            Told::Booked { pnr, .. } => drop(session.cancel(&cancel(pnr)).await.done()),
+            // What is booked or released already is refused, or done.
+            Told::Held { hold, .. } => drop(session.release(&release(hold)).await),
+            Told::Released { .. } | Told::Refused(_) => {}
+        };
+        join_all(entries.iter().filter_map(|entry| entry.told.as_ref()).map(give)).await;
     }
 
     /// The journal has each effect that was told, once, and no other.
