@@ -65,20 +65,10 @@ impl DiskFault {
     pub fn exit(&self) -> Exit {
         match self {
             Self::Log(fault) => of_scan(fault),
-            Self::Snapshots(SnapshotError::Scan(fault))
-            | Self::Replay(RecoverError::Scan(fault)) => of_scan(fault),
-            Self::Snapshots(SnapshotError::Damaged { .. })
-            | Self::Replay(
-                RecoverError::LogTooShort { .. }
-                | RecoverError::Unnamed { .. }
-                | RecoverError::Nameless { .. },
-            ) => Exit::Damaged,
+            Self::Snapshots(fault) => of_snapshots(fault),
+            Self::Replay(fault) => of_recovery(fault),
             Self::Said(fault) => fault.exit(),
-            Self::Dir(_)
-            | Self::File(_)
-            | Self::Io { .. }
-            | Self::Snapshots(_)
-            | Self::Replay(RecoverError::File(_)) => Exit::Fault,
+            Self::Dir(_) | Self::File(_) | Self::Io { .. } => Exit::Fault,
         }
     }
 
@@ -95,6 +85,26 @@ impl DiskFault {
         }
         eprintln!("berth {name}: {self}");
         self.exit().into()
+    }
+}
+
+/// 4 when snapshots are damaged, 1 when it cannot be known.
+pub fn of_snapshots(fault: &SnapshotError) -> Exit {
+    match fault {
+        SnapshotError::Scan(fault) => of_scan(fault),
+        SnapshotError::Damaged { .. } => Exit::Damaged,
+        _ => Exit::Fault,
+    }
+}
+
+/// 4 when the log is damaged, 1 when it cannot be known.
+pub fn of_recovery(fault: &RecoverError) -> Exit {
+    match fault {
+        RecoverError::Scan(fault) => of_scan(fault),
+        RecoverError::LogTooShort { .. }
+        | RecoverError::Unnamed { .. }
+        | RecoverError::Nameless { .. } => Exit::Damaged,
+        RecoverError::File(_) => Exit::Fault,
     }
 }
 

@@ -1,6 +1,7 @@
 //! `berth serve`: a node with its listeners, from settings to the exit code.
 //!
-//! Exit codes: 0 stopped in order; 1 did not start; 70 the node could not go on; 75 stopped, but
+//! Exit codes: 0 stopped in order; 1 did not start; 2 its settings are wrong; 4 the journal is
+//! damaged in a way that nobody may start on; 70 the node could not go on; 75 stopped, but
 //! not every run was snapshotted (nothing is lost; the next start replays them).
 
 mod settings;
@@ -19,8 +20,8 @@ use tokio::signal::unix::{SignalKind, signal};
 pub use settings::ServeArgs;
 use settings::{ServeError, ServeSettings};
 
-/// A stop in order takes no longer.
-const STOP_LIMIT: Duration = Duration::from_secs(10);
+/// The engine's part of a stop in order, which takes at most 10 s in all.
+const STOP_LIMIT: Duration = Duration::from_secs(8);
 /// How long clients get to take their last answers after everything is written.
 const GOODBYE: Duration = Duration::from_secs(1);
 /// sysexits(3): an internal fault.
@@ -44,7 +45,7 @@ pub fn run(args: &ServeArgs) -> ExitCode {
     });
     served.unwrap_or_else(|fault| {
         eprintln!("berth: {fault}");
-        ExitCode::from(1)
+        fault.exit().into()
     })
 }
 
@@ -53,8 +54,8 @@ async fn serve(settings: ServeSettings) -> Result<ExitCode, ServeError> {
     let mut terminate = signal(SignalKind::terminate()).map_err(ServeError::Runtime)?;
     let catalogue = Arc::new(crate::catalogue::load(settings.catalogue.as_deref())?);
     let zone = catalogue.zone().to_owned();
-    let public = bind(&settings.listen)?;
-    let admin = bind(&settings.admin_listen)?;
+    let public = bind(&settings.listen, "--listen")?;
+    let admin = bind(&settings.admin_listen, "--admin-listen")?;
     let address = public.local_addr().map_err(ServeError::Runtime)?;
     let engine = Engine::start(StartOptions {
         data_dir: settings.data_dir,
@@ -74,7 +75,7 @@ async fn serve(settings: ServeSettings) -> Result<ExitCode, ServeError> {
     let stopping = async move { drop(stopped.wait_for(|stop| *stop).await) };
     let mut server = tokio::spawn(server.run(stopping));
     if durability != Durability::Power {
-        println!("berth answers under durability {durability}: a power cut may lose answers");
+        eprintln!("berth answers under durability {durability}: a power cut may lose answers");
     }
     println!("{ready}");
     let info = engine.info();
@@ -128,7 +129,10 @@ fn say_goodbye(left: Result<Vec<RunId>, String>) -> ExitCode {
     }
 }
 
-fn bind(address: &str) -> Result<TcpListener, ServeError> {
-    TcpListener::bind(address)
-        .map_err(|source| ServeError::Bind { address: address.to_owned(), source })
+fn bind(address: &str, flag: &'static str) -> Result<TcpListener, ServeError> {
+    TcpListener::bind(address).map_err(|source| ServeError::Bind {
+        address: address.to_owned(),
+        flag,
+        source,
+    })
 }

@@ -32,6 +32,7 @@ use hdrhistogram::Histogram;
 use jiff::Zoned;
 use jiff::tz::TimeZone;
 
+use crate::said::Exit;
 use check::{counts, expiry, journal, overlap};
 use facts::{Entry, Read};
 use findings::Findings;
@@ -165,7 +166,8 @@ pub fn run(args: &SoakArgs) -> ExitCode {
         Ok(report) => report,
         Err(fault) => {
             eprintln!("berth: {fault}");
-            return ExitCode::FAILURE;
+            let usage = matches!(fault, SoakError::Zone { .. } | SoakError::NotLoopback { .. });
+            return if usage { Exit::Usage } else { Exit::Fault }.into();
         }
     };
     let said = crate::said::Said::done(&report, report.text());
@@ -237,6 +239,7 @@ async fn soak_on(
         room: ledger::Room::default(),
         until: begun + args.duration,
         ttl: args.scenario.ttl(args.duration),
+        resends: args.scenario == Scenario::Retry,
     });
     let played = args.scenario.play(&shared, args.clients, seed).await;
     let took = begun.elapsed();

@@ -129,6 +129,9 @@ pub struct Recovered {
     pub next_lsn: Lsn,
     /// The last durable stamp.
     pub last_at: Option<UnixMillis>,
+    /// The last durable stamp of a node that served: a start alone, which may have crashed before
+    /// it gave anybody grace, does not count.
+    pub served_at: Option<UnixMillis>,
     /// Frames of the `Started` records that were read.
     pub starts: Vec<Lsn>,
     /// Whether the last frame is a clean stop.
@@ -246,6 +249,7 @@ fn finish(
         next_pnr_block: replayer.next_pnr_block,
         next_lsn: end.chain.last.next(),
         last_at: replayer.last_at,
+        served_at: replayer.served_at,
         starts: core::mem::take(&mut replayer.starts),
         clean: replayer.clean,
         from: covered.next(),

@@ -121,7 +121,7 @@ async fn query(address: &str) -> Vec<Duration> {
         let request = v1::QueryRequest {
             run: Some(v1::RunRef {
                 train: train.to_string(),
-                day: Some(v1::run_ref::Day::StartDate(start_date(n as i32))),
+                day: Some(v1::run_ref::Day::StartDate(start_date(i32::try_from(n).unwrap_or(0)))),
             }),
             from_stop: Some(stop(1)),
             to_stop: Some(stop(20)),

@@ -4,9 +4,13 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use berth_engine::StartError;
 use berth_persistence::{CatalogueError, Durability};
 use clap::Args;
 use serde::Deserialize;
+
+use crate::data_dir::{of_recovery, of_snapshots};
+use crate::said::Exit;
 
 /// Start a server: an engine with its journal, ready for booking backends
 #[derive(Debug, Default, Args)]
@@ -98,7 +102,7 @@ pub enum ServeError {
         why: String,
     },
     /// A value out of range.
-    #[error("{name} is {value}: expected {expected}")]
+    #[error("{name} is {value}: expected {expected}; set it by flag, BERTH_* or the settings file")]
     Range {
         /// Which setting.
         name: &'static str,
@@ -111,10 +115,12 @@ pub enum ServeError {
     #[error(transparent)]
     Catalogue(#[from] CatalogueError),
     /// A listener.
-    #[error("cannot listen on {address}: {source}; is another berth serving? choose --listen")]
+    #[error("cannot listen on {address}: {source}; is another berth serving? choose {flag}")]
     Bind {
         /// Where.
         address: String,
+        /// What to choose.
+        flag: &'static str,
         /// The system's word.
         source: std::io::Error,
     },
@@ -127,6 +133,18 @@ pub enum ServeError {
     /// Threads, signals, sockets.
     #[error("cannot start: {0}")]
     Runtime(std::io::Error),
+}
+
+impl ServeError {
+    /// 2 for wrong settings, 4 for a damaged journal, else 1.
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::Config { .. } | Self::Range { .. } => Exit::Usage,
+            Self::Engine(StartError::Recovery(fault)) => of_recovery(fault),
+            Self::Engine(StartError::Snapshots(fault)) => of_snapshots(fault),
+            _ => Exit::Fault,
+        }
+    }
 }
 
 impl ServeArgs {

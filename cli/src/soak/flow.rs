@@ -41,6 +41,9 @@ pub struct Shared {
     pub until: Instant,
     /// How long an ordinary hold lives.
     pub ttl: Duration,
+    /// Calls are given up so often that connections break, and sessions send again by themselves
+    /// what was unanswered: the version of an answer may then be later than its effect's.
+    pub resends: bool,
 }
 
 /// What a request came to.
@@ -151,7 +154,7 @@ impl Flow {
             let name = self.shared.stage.run(run).name.clone();
             self.findings.add(TRIES, &name, format!("{} {id}: {what}", kind.name()));
         }
-        word(&heard)
+        word(&heard, self.shared.resends)
     }
 
     async fn one(
@@ -402,14 +405,14 @@ pub fn shown_wrong(effect: &Effect) -> Option<String> {
 
 /// What several tries come to. An effect counts whichever content it was of; without one, a try
 /// that was not answered leaves it open.
-fn word(heard: &[Heard]) -> Word {
+fn word(heard: &[Heard], resends: bool) -> Word {
     let effects = heard.iter().filter_map(|h| match &h.said {
         Some(Said::Done(effect)) => Some(effect),
         _ => None,
     });
     let silent = heard.iter().any(|h| h.said.is_none());
     if let Some(effect) = effects.min_by_key(|effect| effect.version) {
-        let sure = if silent { Sure::Late } else { Sure::Exact };
+        let sure = if silent || resends { Sure::Late } else { Sure::Exact };
         return Word::Done(effect.clone(), sure);
     }
     let refused = heard.iter().find_map(|h| match &h.said {
@@ -468,11 +471,13 @@ mod tests {
         let heard = |said| Heard { body: 0, begun: 1, ended: 2, said };
         let done = |version| Said::Done(Box::new(Effect { version, ..effect(1, 1, 0) }));
         let refused = || Said::Refused(11, "no".into());
-        assert!(matches!(word(&[heard(Some(refused()))]), Word::Refused(11)));
-        assert!(matches!(word(&[heard(None), heard(Some(refused()))]), Word::Unknown));
-        let first = word(&[heard(Some(done(9))), heard(Some(done(8)))]);
+        assert!(matches!(word(&[heard(Some(refused()))], false), Word::Refused(11)));
+        assert!(matches!(word(&[heard(None), heard(Some(refused()))], false), Word::Unknown));
+        let first = word(&[heard(Some(done(9))), heard(Some(done(8)))], false);
         assert!(matches!(first, Word::Done(effect, Sure::Exact) if effect.version == 8));
-        let late = word(&[heard(None), heard(Some(done(8)))]);
+        let late = word(&[heard(None), heard(Some(done(8)))], false);
         assert!(matches!(late, Word::Done(_, Sure::Late)));
+        let resent = word(&[heard(Some(done(8)))], true);
+        assert!(matches!(resent, Word::Done(_, Sure::Late)), "a broken session asks again");
     }
 }

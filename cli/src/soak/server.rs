@@ -38,7 +38,14 @@ impl OwnServer {
         let log =
             std::fs::File::create(root.join("serve.log")).map_err(|e| fault(e.to_string()))?;
         let program = std::env::current_exe().map_err(|e| fault(e.to_string()))?;
-        let mut child = Command::new(program)
+        let mut command = Command::new(program);
+        // Its settings are this soak's alone.
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("BERTH_") {
+                command.env_remove(name);
+            }
+        }
+        let mut child = command
             .args(["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"])
             .arg("--data-dir")
             .arg(root.join("data"))

@@ -89,6 +89,12 @@ impl Run {
         }
     }
 
+    /// The first event is journaled at `at`, after the run was made to look at.
+    pub fn born(&mut self, at: UnixMillis) {
+        assert_eq!(self.version, Version(1), "only a run without another event is born");
+        self.last_at = at;
+    }
+
     /// Which dated train.
     pub fn id(&self) -> RunId {
         self.created.run

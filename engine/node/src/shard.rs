@@ -164,6 +164,8 @@ pub struct Shard<T> {
     swept: UnixMillis,
     /// The oldest event without snapshot of runs that went out of service: the next start needs it.
     abandoned: Option<LogPoint>,
+    /// Stopping: deadlines are left to the next start.
+    draining: bool,
 }
 
 impl<T> Shard<T> {
@@ -202,6 +204,7 @@ impl<T> Shard<T> {
             checkpoint_bytes: settings.checkpoint_bytes,
             swept: now,
             abandoned: None,
+            draining: false,
         }
     }
 
@@ -337,6 +340,9 @@ impl<T> Shard<T> {
     }
 
     fn expire(&mut self, now: UnixMillis, batch: &mut Batch<T>) {
+        if self.draining {
+            return;
+        }
         let mut fired = core::mem::take(&mut self.fired);
         self.around.wheel.advance(now, &mut fired);
         let mut looked_at = 0;

@@ -109,7 +109,7 @@ impl Engine {
         let house = build(&options, opened, begun).await?;
         let engine = Self { house: Arc::new(house) };
         engine.house.front.vitals.serve();
-        engine.house.health.send_replace(Health::Serving);
+        engine.house.health.send_replace(engine.house.front.vitals.health());
         crate::housekeeping::start(&engine.house);
         Ok(engine)
     }
@@ -146,7 +146,8 @@ impl Engine {
     /// The journal's failure.
     pub async fn stop(&self, limit: Duration) -> Result<Vec<RunId>, String> {
         let house = &self.house;
-        let deadline = Instant::now() + limit.saturating_sub(Duration::from_millis(500));
+        let begun = Instant::now();
+        let deadline = begun + limit.saturating_sub(Duration::from_secs(1));
         self.drain();
         let failed = || house.front.vitals.journal_fault().map(|fault| fault.to_string());
         while Instant::now() < deadline && failed().is_none() && !house.is_quiet().await {
@@ -167,7 +168,7 @@ impl Engine {
             left.extend(shard.call(WorkerMessage::DirtyRuns).await.unwrap_or_default());
         }
         left.sort_unstable();
-        house.cover().await;
+        let _ = tokio::time::timeout_at(deadline.into(), house.cover()).await;
         house.stopping.store(true, SeqCst);
         house.journal.kick();
         let thread = house.journal_thread.lock().ok().and_then(|mut thread| thread.take());
@@ -180,11 +181,15 @@ impl Engine {
                 .map_err(|fault| fault.to_string())
         });
         let ended = ended.await.map_err(|panic| panic.to_string()).and_then(|ended| ended);
+        // What came too late for the last group is told so.
+        house.shards.iter().for_each(|shard| shard.abandon());
         house.root.stop_children_and_wait(None, Some(Duration::from_millis(200))).await;
         house.root.stop(None);
         if let Some(indexer) = house.indexer_thread.lock().ok().and_then(|mut t| t.take()) {
             indexer.thread().unpark();
-            let _ = tokio::task::spawn_blocking(move || indexer.join()).await;
+            // The event store is derived: a segment in hand is indexed by the next start.
+            let joined = tokio::task::spawn_blocking(move || indexer.join());
+            let _ = tokio::time::timeout_at((begun + limit).into(), joined).await;
         }
         ended.map(|()| left)
     }
@@ -205,10 +210,6 @@ impl House {
 
     /// Notes on the disk from which frame on a restart must read.
     pub async fn cover(&self) {
-        if !self.info.refused.is_empty() {
-            // Once an operator has restored what was damaged, all of the log is needed again.
-            return;
-        }
         // Before asking: an event after the answers is at or behind this frame.
         let end = self.log_end.get();
         let mut floor = end;
@@ -220,6 +221,12 @@ impl House {
             }
         }
         self.figures.suffix_bytes.store(end.bytes.saturating_sub(floor.bytes), Relaxed);
+        // Once an operator has restored what was damaged, all of the log is needed again. And the
+        // mark carries a stamp: not before the grace of this start is on the disk.
+        let graceless = self.info.grace_until.is_some() && self.figures.groups.load(Relaxed) == 0;
+        if !self.info.refused.is_empty() || graceless {
+            return;
+        }
         let (stores, now) = (Arc::clone(&self.stores), self.clock.now());
         let noted = tokio::task::spawn_blocking(move || stores.cover(floor.lsn, now)).await;
         if let Ok(Err(fault)) = noted {
@@ -262,6 +269,7 @@ async fn build(
             journal: journal.clone(),
             log_end: Arc::clone(&log_end),
             clock: opened.clock.clone(),
+            vitals: Arc::clone(&front.vitals),
             stores: RunStores {
                 stores: Arc::clone(&opened.stores),
                 calendar: Arc::clone(&calendar),

@@ -85,6 +85,9 @@ impl Engine {
     /// # Errors
     /// Quarantined when the run's snapshot cannot be read.
     pub async fn table(&self, run: &Arc<RunEntry>) -> Result<RunTable, Fault> {
+        if let Some(why) = run.refused.load_full() {
+            return Err(Fault::Quarantined { run: run.id, why: Arc::from(why.as_str()) });
+        }
         if let Some(published) = run.published.load_full() {
             return Ok(RunTable::published(run.id, published));
         }

@@ -29,7 +29,7 @@ async fn tick(house: Weak<House>) {
 }
 
 async fn look(house: Weak<House>) {
-    let mut looks = tokio::time::interval(LOOK);
+    let mut looks = tokio::time::interval_at(tokio::time::Instant::now() + LOOK, LOOK);
     looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         looks.tick().await;

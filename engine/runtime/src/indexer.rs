@@ -38,7 +38,9 @@ fn index(stores: &Stores, stop: &AtomicBool, figures: &Figures) -> Result<(), Ev
     if let Some(why) = opened.rebuilt {
         tracing::warn!(why, "the event store is rebuilt from the segments");
     }
-    figures.indexed_lsn.store(opened.store.indexed().0, Relaxed);
+    let indexed = opened.store.indexed().0;
+    figures.indexed_lsn.store(indexed, Relaxed);
+    metrics::gauge!("berth_indexed_lsn").set(indexed as f64);
     *stores.events() = Some(opened.store);
     while !stop.load(SeqCst) {
         let next = |store: &mut SledEvents| index_next(&stores.dir().log(), store);

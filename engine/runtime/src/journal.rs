@@ -111,7 +111,7 @@ impl Journal {
                     Durability::Process => std::thread::park_timeout(SETTLE_EVERY),
                     Durability::Power => std::thread::park(),
                 }
-                kicked.store(false, SeqCst);
+                kicked.swap(false, SeqCst);
             }
         }
     }
@@ -201,7 +201,9 @@ impl Journal {
     }
 
     fn fail(&self, fault: &LogError) {
-        tracing::error!(%fault, "the journal failed; mutations are refused until a restart");
+        if self.front.vitals.journal_fault().is_none() {
+            tracing::error!(%fault, "the journal failed; mutations are refused until a restart");
+        }
         self.front.vitals.fail_journal(&fault.to_string());
         self.health.send_replace(Health::JournalFailed);
     }

@@ -133,7 +133,7 @@ fn record_start(
     let anybody = waiting || found.live.iter().any(|live| live.run.live_holds() > 0);
     let grace = anybody.then(|| Grace {
         until: at.saturating_add(span),
-        as_of: found.last_at.unwrap_or_default(),
+        as_of: found.served_at.unwrap_or_default(),
         span,
     });
     let record = NodeRecord::Started {

@@ -81,7 +81,7 @@ impl Actor for RunActor {
                 if durable.wait_for(|number| *number >= batch).await.is_err() {
                     return Ok(());
                 }
-                let told = shared.told_lsn();
+                let told = shared.told_lsn().max(lsn);
                 if settled.wait_for(|lsn| *lsn >= told).await.is_err() {
                     return Ok(());
                 }

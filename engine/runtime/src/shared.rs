@@ -148,6 +148,13 @@ impl LogEnd {
 }
 
 impl ShardShared {
+    /// Nobody writes any more: whoever still waits is told that the node is going.
+    pub fn abandon(&self) {
+        let done = core::mem::take(&mut self.batch().done);
+        drop(done);
+        while self.finish.pop().is_some() || self.take.pop().is_some() {}
+    }
+
     /// A control question to the worker; `None` when it is gone.
     pub async fn call<R: Send + 'static>(
         &self,

@@ -358,3 +358,18 @@ async fn a_run_that_went_on_after_its_snapshot_is_rebuilt_whole() {
     assert_eq!((rebuilt.version(), rebuilt.digest().to_string()), (version, digest));
     engine.stop(Duration::from_secs(5)).await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_that_was_only_created_is_the_same_in_memory_and_in_the_log() {
+    let dir = tempfile::tempdir().unwrap();
+    let engine = Engine::start(options(dir.path())).await.unwrap();
+    let run = run_of(&engine, "10001", 1);
+    let created = engine.ask(&run, Command::Create(mark(1)), NEVER).await.unwrap();
+    assert_eq!(created.version.0, 1);
+    let again = engine.ask(&run, Command::Create(mark(2)), NEVER).await.unwrap();
+    assert_eq!((again.version.0, &again.said), (1, &created.said));
+    let (version, digest) = engine.digest(&run).await.expect("the run is live");
+    let rebuilt = engine.house.stores.rebuild(&run).unwrap();
+    assert_eq!((rebuilt.version(), rebuilt.digest().to_string()), (version, digest));
+    engine.stop(Duration::from_secs(5)).await.unwrap();
+}

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use berth_inventory::{Run, RunId, UnixMillis, Version};
 use berth_node::{
     DRAIN_BUDGET, DRAIN_FINISH_MAX, Effect, Grace, JobDone, Lane, LogPoint, RunEntry, Shard,
-    ShardStats,
+    ShardStats, Vitals,
 };
 use hashbrown::HashMap;
 use ractor::{
@@ -65,6 +65,7 @@ pub(crate) struct Workplace {
     pub journal: JournalHandle,
     pub log_end: Arc<LogEnd>,
     pub clock: Clock,
+    pub vitals: Arc<Vitals>,
     pub stores: RunStores,
 }
 
@@ -124,6 +125,7 @@ impl Actor for ShardWorker {
                 state.shard.snapshot_failed(run, version);
             }
             WorkerMessage::SnapshotAll(reply) => {
+                state.shard.leave_deadlines();
                 let _ = reply.send(state.shard.snapshot_all());
             }
             WorkerMessage::DirtyRuns(reply) => {
@@ -176,12 +178,16 @@ impl WorkerState {
     /// One drain; whether another must follow at once.
     fn drain(&mut self) -> bool {
         let shared = Arc::clone(&self.place.shared);
-        let durable = shared.durable();
-        let log_end = self.place.log_end.get();
+        let log_end = Arc::clone(&self.place.log_end);
+        let fault = self.place.vitals.journal_fault();
         let (mut done, mut finish) = (0, 0);
         let (mut starved, mut waits) = (false, false);
         self.in_batch(|shard, now, batch| {
-            shard.begin(now, durable, log_end, batch);
+            // Under the lock: a group that ended before is seen, one that ends later wakes us.
+            shard.begin(now, shared.durable(), log_end.get(), batch);
+            if let Some(fault) = fault {
+                shard.fail_waiting(&fault);
+            }
             let shards = shard.shards();
             while done < DRAIN_BUDGET {
                 let finish_first = finish < DRAIN_FINISH_MAX || shared.queue(Lane::Take).is_empty();

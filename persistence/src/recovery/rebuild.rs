@@ -28,7 +28,8 @@ pub fn rebuild_run(
     let mut plans = Plans::new(parse, find_text, snapshots);
     let (mut run, from) = match snapshots.latest(index) {
         Some(_) => plans.load(index).map(|(run, lsn)| (Some(run), lsn.next()))?,
-        None => (None, Lsn(1)),
+        // Without a snapshot it is dirty from its first event on, and nothing dirty is covered.
+        None => (None, snapshots.covered().map_or(Lsn(1), |covered| covered.lsn.next())),
     };
     let mut changes = Changes::default();
     let mut scanner =

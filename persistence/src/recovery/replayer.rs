@@ -45,6 +45,8 @@ pub struct Replayer<'a> {
     pub pnr_blocks: Vec<(u32, RunIndex)>,
     /// The latest stamp.
     pub last_at: Option<UnixMillis>,
+    /// The latest stamp of a node that served: of everything but starts.
+    pub served_at: Option<UnixMillis>,
     /// Frames with a `Started`.
     pub starts: Vec<Lsn>,
     /// Whether the last frame is a clean stop.
@@ -71,6 +73,7 @@ impl<'a> Replayer<'a> {
             next_pnr_block: 0,
             pnr_blocks: Vec::new(),
             last_at: None,
+            served_at: None,
             starts: Vec::new(),
             clean: false,
             events: 0,
@@ -83,6 +86,7 @@ impl<'a> Replayer<'a> {
             let Some(info) = snapshots.latest(run) else { continue };
             *replayer.slot(run) = Slot::Cold;
             replayer.last_at = replayer.last_at.max(Some(info.last_at));
+            replayer.served_at = replayer.served_at.max(Some(info.last_at));
             for block in &info.pnr_blocks {
                 replayer.leased(*block, run);
             }
@@ -96,6 +100,7 @@ impl<'a> Replayer<'a> {
         self.next_pnr_block = self.next_pnr_block.max(covered.next_pnr_block);
         if covered.last_at.0 > 0 {
             self.last_at = self.last_at.max(Some(covered.last_at));
+            self.served_at = self.served_at.max(Some(covered.last_at));
         }
     }
 
@@ -137,6 +142,7 @@ impl<'a> Replayer<'a> {
                         names.push(Named { run, created });
                     }
                     self.last_at = self.last_at.max(Some(at));
+                    self.served_at = self.served_at.max(Some(at));
                     if replay {
                         self.take_event(lsn, run, at, version, &event);
                     }
@@ -161,6 +167,7 @@ impl<'a> Replayer<'a> {
             }
             NodeRecord::CleanStop { at } => {
                 self.last_at = self.last_at.max(Some(at));
+                self.served_at = self.served_at.max(Some(at));
                 self.clean = true;
             }
             NodeRecord::PlanText { hash, text } => self.plans.take_text(hash, text),

@@ -113,6 +113,12 @@ impl Dice {
     }
 }
 
+/// How many flips: the night asks for more than `usual`.
+fn flips(usual: usize) -> usize {
+    let more = std::env::var("BERTH_TEST_BIT_FLIPS").ok().and_then(|flips| flips.parse().ok());
+    more.unwrap_or(usual)
+}
+
 fn flip(file: &Path, bit: usize) {
     let mut bytes = fs::read(file).unwrap();
     bytes[bit / 8] ^= 1 << (bit % 8);
@@ -130,7 +136,7 @@ fn six_hundred_flipped_bits_of_the_log() {
     assert!(log.len() > 3, "{log:?}");
     let none = MemorySnapshots::new();
     let (mut dice, mut refused, mut cut) = (Dice(World::new(23)), 0, 0);
-    for _ in 0..600 {
+    for _ in 0..flips(600) {
         let (file, bit) = dice.bit(&log);
         flip(&file, bit);
         let place = format!("{} bit {bit}", file.display());
@@ -164,7 +170,7 @@ fn flipped_bits_behind_snapshots_cost_nothing() {
     story.go_on(3, 6);
     let snapshots = FileSnapshots::read_only(&story.dir.snap()).unwrap();
     let mut dice = Dice(World::new(25));
-    for _ in 0..100 {
+    for _ in 0..flips(100) {
         let (file, bit) = dice.bit(&covered[..covered.len() - 1]);
         flip(&file, bit);
         let found = recover_with(&story.dir, &snapshots).unwrap();
@@ -186,7 +192,7 @@ fn two_hundred_and_fifty_flipped_bits_of_the_snapshots() {
     assert!(snap.len() > 1, "{snap:?}");
     let mut dice = Dice(World::new(27));
     let mut detected = 0;
-    for _ in 0..250 {
+    for _ in 0..flips(250) {
         let (file, bit) = dice.bit(&snap);
         flip(&file, bit);
         let place = format!("{} bit {bit}", file.display());

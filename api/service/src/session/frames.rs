@@ -58,7 +58,7 @@ impl Frames {
 
     /// Whether the caller may be read on.
     pub fn may_read(&self) -> bool {
-        self.unanswered() < SESSION_WINDOW
+        self.unanswered() + SESSION_COMMANDS_MAX <= SESSION_WINDOW
     }
 
     /// What a message asks. Its malformed commands are answered already.

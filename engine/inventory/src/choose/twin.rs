@@ -234,6 +234,7 @@ fn occupied(plan: &Plan, taken: &[(u16, (u8, u8))]) -> Rows {
 
 /// So many cases, the same in every run unless `PROPTEST_RNG_SEED` says which.
 fn cases(cases: u32) -> ProptestConfig {
+    let cases = crate::tests::cases(cases);
     let mut config = ProptestConfig { cases, ..ProptestConfig::default() };
     if config.rng_seed == RngSeed::Random {
         config.rng_seed = RngSeed::Fixed(2_111);

@@ -273,7 +273,7 @@ fn essence(said: &Said) -> String {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: crate::tests::cases(96), ..ProptestConfig::default() })]
 
     /// After every step the invariants hold and berth-legs are conserved; every retry of a
     /// remembered request is told the first answer; refusals leave no trace; and in the end replay

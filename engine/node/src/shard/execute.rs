@@ -102,6 +102,9 @@ impl<T> Surroundings<T> {
                 (live.run.say(then), false)
             }
             Verdict::Take { events, then } => {
+                if live.unborn.is_some() {
+                    live.run.born(now);
+                }
                 let announce = live.unborn.take().map(|created| {
                     let hash = created.plan;
                     if self.known_plans.insert(hash) {

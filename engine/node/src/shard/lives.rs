@@ -204,6 +204,11 @@ impl<T> Shard<T> {
         }
     }
 
+    /// Stopping: deadlines are left to the next start, for an expiry would only dirty a run again.
+    pub fn leave_deadlines(&mut self) {
+        self.draining = true;
+    }
+
     /// Has every dirty run snapshotted, for a clean stop. Returns how many are still dirty.
     pub fn snapshot_all(&mut self) -> usize {
         let mut dirty = Vec::new();
@@ -220,6 +225,19 @@ impl<T> Shard<T> {
             self.lend(id, false);
         }
         dirty.len()
+    }
+
+    /// The journal failed: what waits for a run that is away would wait for ever.
+    pub fn fail_waiting(&mut self, fault: &Fault) {
+        let mut away = Vec::new();
+        for slot in self.slots.values_mut() {
+            if matches!(slot.place, Place::Away(_)) {
+                away.extend(slot.waiting.drain(..).map(|work| work.ticket));
+            }
+        }
+        for ticket in away {
+            self.around.tell(ticket, Err(fault.clone()));
+        }
     }
 
     /// Dirty runs, by name: what a stop that ran out of time did not snapshot.

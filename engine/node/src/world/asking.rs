@@ -124,6 +124,9 @@ pub(crate) fn block(id: u128, blocked: bool) -> Command {
 
 /// Property tests here are found again by their seed, not by files beside the code.
 pub(crate) fn cases(cases: u32) -> proptest::prelude::ProptestConfig {
+    // The night asks for more.
+    let more = std::env::var("BERTH_TEST_CASES").ok().and_then(|cases| cases.parse().ok());
+    let cases = more.unwrap_or(cases);
     proptest::prelude::ProptestConfig { cases, failure_persistence: None, ..Default::default() }
 }
 
