@@ -3,7 +3,7 @@
 //!
 //! What is cheap to read is read when somebody asks; only distributions are recorded on the way.
 
-use std::sync::OnceLock;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
@@ -26,18 +26,17 @@ const UPKEEP: Duration = Duration::from_secs(5);
 /// # Errors
 /// Another recorder has been installed in this process.
 pub(crate) fn recorder() -> Result<PrometheusHandle, BuildError> {
-    static RECORDER: OnceLock<PrometheusHandle> = OnceLock::new();
-    if let Some(handle) = RECORDER.get() {
+    static RECORDER: Mutex<Option<PrometheusHandle>> = Mutex::new(None);
+    // Held while installing: who comes second waits for the handle instead of finding neither.
+    let mut recorder = RECORDER.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(handle) = &*recorder {
         return Ok(handle.clone());
     }
-    let builder = PrometheusBuilder::new()
+    let handle = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Suffix("_seconds".into()), &SECONDS)?
-        .set_buckets_for_metric(Matcher::Suffix("_bytes".into()), &BYTES)?;
-    match builder.install_recorder() {
-        Ok(handle) => Ok(RECORDER.get_or_init(|| handle).clone()),
-        // Somebody was faster; that is the one that counts.
-        Err(fault) => RECORDER.get().cloned().ok_or(fault),
-    }
+        .set_buckets_for_metric(Matcher::Suffix("_bytes".into()), &BYTES)?
+        .install_recorder()?;
+    Ok(recorder.insert(handle).clone())
 }
 
 /// Keeps what is recorded from piling up while nobody asks.

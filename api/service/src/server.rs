@@ -135,6 +135,9 @@ impl Server {
         let recorder = metrics::recorder()?;
         let (stopping, stopped) = watch::channel(false);
         let (reporter, health_service) = health_reporter();
+        let health_service = health_service
+            .max_decoding_message_size(REQUEST_BYTES_MAX)
+            .max_encoding_message_size(RESPONSE_BYTES_MAX);
         // Before the first connection: nobody is told a state that was never true.
         for (service, status) in health::statuses(desk.engine.health()) {
             reporter.set_service_status(service, status).await;
@@ -234,8 +237,10 @@ fn reflected(routes: Routes, wanted: bool, public: bool) -> Result<Routes, Serve
         let named: &[&str] = if public { &PUBLIC_NAMES } else { &[] };
         named.iter().fold(all, |builder, name| builder.with_service_name(*name))
     };
-    let routes = routes.add_service(builder().build_v1()?);
-    Ok(routes.add_service(builder().build_v1alpha()?))
+    let v1 = builder().build_v1()?.max_decoding_message_size(REQUEST_BYTES_MAX);
+    let v1alpha = builder().build_v1alpha()?.max_decoding_message_size(REQUEST_BYTES_MAX);
+    let routes = routes.add_service(v1.max_encoding_message_size(RESPONSE_BYTES_MAX));
+    Ok(routes.add_service(v1alpha.max_encoding_message_size(RESPONSE_BYTES_MAX)))
 }
 
 fn with_metrics(routes: Routes, desk: &Arc<Desk>, recorder: PrometheusHandle) -> Routes {

@@ -210,13 +210,13 @@ pub enum Refusal {
         free: u16,
     },
     /// No such hold.
-    #[error("hold {hold} is not known here")]
+    #[error("hold {hold} is not known here: never made, or forgotten some time after it ended")]
     UnknownHold {
         /// The id.
         hold: HoldId,
     },
     /// The hold was given back.
-    #[error("hold {hold} was released at {at}")]
+    #[error("hold {hold} was released at {at}; reserve anew")]
     HoldReleased {
         /// The id.
         hold: HoldId,
@@ -224,7 +224,7 @@ pub enum Refusal {
         at: UnixMillis,
     },
     /// The hold's deadline has passed.
-    #[error("hold {hold} expired at {expires_at}, it is {now}")]
+    #[error("hold {hold} expired at {expires_at}, it is {now}; reserve anew")]
     HoldExpired {
         /// The id.
         hold: HoldId,

@@ -9,6 +9,6 @@ pub(crate) mod world;
 
 /// How many cases of a property: the night asks for more than `usual`.
 pub(crate) fn cases(usual: u32) -> u32 {
-    let more = std::env::var("BERTH_TEST_CASES").ok().and_then(|cases| cases.parse().ok());
+    let more = option_env!("BERTH_TEST_CASES").and_then(|cases| cases.parse().ok());
     more.unwrap_or(usual)
 }

@@ -91,7 +91,7 @@ impl Names {
             || origin.start == self.start && origin.counter < self.counter.load(Relaxed)
     }
 
-    /// The ten digits people read. `pnr` is below [`PNR_SPACE`].
+    /// The ten digits people read. `pnr` is one of 9,000,000,000.
     pub fn print_pnr(&self, pnr: Pnr) -> String {
         assert!(pnr.0 < PNR_SPACE, "pnr number {} of {PNR_SPACE}", pnr.0);
         let mut x = pnr.0;

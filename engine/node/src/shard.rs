@@ -138,6 +138,8 @@ pub(crate) struct Surroundings<T> {
     pub log_end: LogPoint,
     /// Answers that need not wait.
     pub answers: Vec<Done<T>>,
+    /// Answers that rest on a batch in sync, by its number: they need not wait for the next one.
+    pub late: std::collections::VecDeque<(u64, Done<T>)>,
     pub effects: Vec<Effect>,
     pub known_plans: hashbrown::HashSet<berth_inventory::PlanHash>,
     /// A block of PNR numbers for the next confirm that needs one.
@@ -189,6 +191,7 @@ impl<T> Shard<T> {
                 durable: 0,
                 log_end: LogPoint { lsn: 0, bytes: 0 },
                 answers: Vec::new(),
+                late: std::collections::VecDeque::new(),
                 effects: Vec::new(),
                 known_plans: hashbrown::HashSet::new(),
                 spare_block: None,
@@ -223,6 +226,7 @@ impl<T> Shard<T> {
     ) {
         self.around.durable = durable;
         self.around.log_end = log_end;
+        self.around.tell_late();
         self.lift_fences();
         self.expire(now, batch);
         self.work_off_backlog(now, batch);
@@ -296,9 +300,14 @@ impl<T> Shard<T> {
         !self.fenced.is_empty()
     }
 
-    /// Whether commands wait in a slot, for an errand or for room.
+    /// Whether answers wait for the batch in sync.
+    pub fn has_late(&self) -> bool {
+        !self.around.late.is_empty()
+    }
+
+    /// Whether commands wait in a slot, for an errand or for room, or answers for a batch.
     pub fn is_busy(&self) -> bool {
-        self.slots.values().any(|slot| !slot.waiting.is_empty())
+        self.has_late() || self.slots.values().any(|slot| !slot.waiting.is_empty())
     }
 
     /// Plans whose text the journal has: it is written once per hash.
@@ -404,6 +413,13 @@ impl<T> Slot<T> {
 }
 
 impl<T> Surroundings<T> {
+    /// Tells what rested on batches that are durable by now.
+    fn tell_late(&mut self) {
+        while self.late.front().is_some_and(|(batch, _)| *batch <= self.durable) {
+            self.answers.extend(self.late.pop_front().map(|(_, done)| done));
+        }
+    }
+
     /// Tells at once.
     fn tell(&mut self, ticket: Option<T>, outcome: Outcome) {
         if let Some(ticket) = ticket {

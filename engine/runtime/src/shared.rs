@@ -98,7 +98,7 @@ impl ShardShared {
     }
 
     pub fn durable(&self) -> u64 {
-        self.durable.load(Acquire)
+        self.durable.load(SeqCst)
     }
 
     pub fn told_lsn(&self) -> u64 {
@@ -107,7 +107,7 @@ impl ShardShared {
 
     pub fn set_durable(&self, number: u64, lsn: u64) {
         self.told_lsn.store(lsn, Release);
-        self.durable.store(number, Release);
+        self.durable.store(number, SeqCst);
         self.durable_watch.send_replace(number);
         if self.starved.swap(false, SeqCst) {
             self.wake();
@@ -121,9 +121,11 @@ impl ShardShared {
 
     /// After a drain that must wait for a group: whether it may go on at once, because the group
     /// ended meanwhile and its wake found the drain still scheduled.
-    pub fn wait_for_group(&self) -> bool {
+    /// `seen` is what the drain knew as durable: a group may have ended before it asked to be woken.
+    pub fn wait_for_group(&self, seen: u64) -> bool {
         self.scheduled.store(false, SeqCst);
-        !self.starved.load(SeqCst) && !self.scheduled.swap(true, SeqCst)
+        let ended = !self.starved.load(SeqCst) || self.durable() != seen;
+        ended && !self.scheduled.swap(true, SeqCst)
     }
 }
 

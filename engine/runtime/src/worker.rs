@@ -181,10 +181,11 @@ impl WorkerState {
         let log_end = Arc::clone(&self.place.log_end);
         let fault = self.place.vitals.journal_fault();
         let (mut done, mut finish) = (0, 0);
-        let (mut starved, mut waits) = (false, false);
+        let (mut starved, mut waits, mut seen) = (false, false, 0);
         self.in_batch(|shard, now, batch| {
             // Under the lock: a group that ended before is seen, one that ends later wakes us.
-            shard.begin(now, shared.durable(), log_end.get(), batch);
+            seen = shared.durable();
+            shard.begin(now, seen, log_end.get(), batch);
             if let Some(fault) = fault {
                 shard.fail_waiting(&fault);
             }
@@ -214,7 +215,7 @@ impl WorkerState {
                     finish += count;
                 }
             }
-            waits = starved || shard.has_backlog() || shard.has_fences();
+            waits = starved || shard.has_backlog() || shard.has_fences() || shard.has_late();
             if waits {
                 // Under the batch's lock: the group that takes this batch has not ended yet.
                 shared.starve();
@@ -223,7 +224,7 @@ impl WorkerState {
         if done >= DRAIN_BUDGET {
             return true;
         }
-        if waits { shared.wait_for_group() } else { !shared.may_rest() }
+        if waits { shared.wait_for_group(seen) } else { !shared.may_rest() }
     }
 
     /// Runs `work` with the batch locked and the clock read once, then hands everything on.

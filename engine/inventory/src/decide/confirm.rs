@@ -50,7 +50,8 @@ mod tests {
              release b H1 [1] => released 1
              confirm c H1 [2] keep => P256 2:B1-2:confirmed
              @300 confirm a H9 [8] => IDEMPOTENCY_MISMATCH
-             confirm d H9 [8] => UNKNOWN_HOLD hold 00000000000000000000000000000009 is not known here
+             confirm d H9 [8] => UNKNOWN_HOLD hold 00000000000000000000000000000009 is not known here: \
+                            never made, or forgotten some time after it ended
              confirm d H1 [1,2,3,4] => UNKNOWN_PASSENGER passenger 4 asked, the party has 3
              confirm d H1 [] => UNKNOWN_PASSENGER
              confirm d H1 [1,2,3] => HOLD_RELEASED
@@ -69,7 +70,7 @@ mod tests {
              reserve b H2 3A GN S1..S3 M30 ttl=60 => H2 B1-2:held until 60
              @59.999 confirm c H1 => P256 1:B1-1:confirmed
              @60 confirm d H2 => HOLD_EXPIRED hold 00000000000000000000000000000002 expired at \
-                                 2024-10-04T00:01:00.000Z, it is 2024-10-04T00:01:00.000Z
+                                 2024-10-04T00:01:00.000Z, it is 2024-10-04T00:01:00.000Z; reserve anew
              expire H2 => done
              @61 confirm d H2 => HOLD_EXPIRED",
         );

@@ -60,7 +60,7 @@ mod tests {
              release e H1 => known released 1,2,3
              @400 release e H1 [3] => known released 3
              confirm f H1 => HOLD_RELEASED hold 00000000000000000000000000000001 was released at \
-                             2024-10-04T00:00:00.000Z
+                             2024-10-04T00:00:00.000Z; reserve anew
              reserve g H2 3A GN S1..S3 M30 => H2 B1-1:held until 700",
         );
     }

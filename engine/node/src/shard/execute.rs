@@ -62,8 +62,10 @@ impl<T> Surroundings<T> {
         }
         let Some(ticket) = ticket else { return };
         let done = Done { ticket, outcome: Ok(answer) };
-        if slot.last_batch > self.durable {
+        if slot.last_batch == batch.number {
             batch.done.push(done);
+        } else if slot.last_batch > self.durable {
+            self.late.push_back((slot.last_batch, done));
         } else {
             self.answers.push(done);
         }

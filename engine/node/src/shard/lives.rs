@@ -235,6 +235,8 @@ impl<T> Shard<T> {
                 away.extend(slot.waiting.drain(..).map(|work| work.ticket));
             }
         }
+        let late = self.around.late.drain(..).map(|(_, done)| Some(done.ticket));
+        away.extend(late);
         for ticket in away {
             self.around.tell(ticket, Err(fault.clone()));
         }

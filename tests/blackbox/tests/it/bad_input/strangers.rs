@@ -19,7 +19,12 @@ async fn is_unknown(server: &Server, hold: &str) {
     ];
     for refusal in told {
         assert_eq!(refusal.reason(), Reason::UnknownHold);
-        assert_eq!(refusal.message, format!("hold {hold} is not known here"));
+        assert_eq!(
+            refusal.message,
+            format!(
+                "hold {hold} is not known here: never made, or forgotten some time after it ended"
+            )
+        );
         assert!(!refusal.retryable);
     }
 }
@@ -90,7 +95,10 @@ async fn a_pnr_that_never_was_is_not_known() {
         ];
         for refusal in told {
             assert_eq!(refusal.reason(), Reason::UnknownBooking);
-            assert_eq!(refusal.message, "this booking is not known here");
+            assert_eq!(
+                refusal.message,
+                "this booking is not known here: never made, or forgotten some time after it ended"
+            );
         }
     }
     victim.goes_unharmed().await;
