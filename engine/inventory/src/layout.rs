@@ -4,6 +4,8 @@
 //! names the vehicles that have no berth to sell. Berths of a layout are numbered 1, 2, 3 ... without
 //! a hole and its bays ascend with the numbers, so berth `n` is at `berths()[n - 1]`.
 
+#[cfg(test)]
+mod pinned;
 mod table;
 
 use std::sync::OnceLock;
