@@ -1,10 +1,11 @@
 //! What goes into a shard and what comes out of it.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use berth_inventory::{Answer, Command, Date, Millis, RunId, UnixMillis};
 
-use crate::directory::RunEntry;
+use crate::front::Permit;
 
 /// Two ways into a shard, so that overload never blocks what is already paid for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,17 +48,17 @@ pub enum When {
     Board(Date),
 }
 
-/// One command on its way to its run. `T` is the caller's ticket: where the answer goes.
+/// One command on its way to its run.
 #[derive(Debug)]
-pub struct Work<T> {
-    /// The run.
-    pub run: Arc<RunEntry>,
+pub struct Work {
+    /// The run, and the right to be under way there.
+    pub run: Permit,
     /// What is asked.
     pub command: Command,
-    /// Dropped unanswered-for if not begun by then; the end of time = no deadline.
+    /// Refused unless begun before it; the end of time = no deadline.
     pub deadline: UnixMillis,
-    /// Where the answer goes; `None` for the node's own commands.
-    pub ticket: Option<T>,
+    /// Comes back with the answer.
+    pub tag: u64,
 }
 
 /// Why a command was not decided at all. Nothing of it happened, unless said otherwise.
@@ -113,11 +114,69 @@ pub enum Fault {
 /// What a ticket gets.
 pub type Outcome = Result<Answer, Fault>;
 
-/// A ticket and what it gets.
+/// One command's answer on its way back.
 #[derive(Debug)]
-pub struct Done<T> {
-    /// Where it goes.
-    pub ticket: T,
-    /// What goes there.
+pub struct Told {
+    /// The run that was asked; its permit ends when this is dropped.
+    pub run: Permit,
+    /// The tag of the command.
+    pub tag: u64,
+    /// What came of it.
     pub outcome: Outcome,
+}
+
+impl Told {
+    pub(crate) fn fault(work: Work, fault: Fault) -> Self {
+        Self { run: work.run, tag: work.tag, outcome: Err(fault) }
+    }
+}
+
+/// Where the answers of a parcel go.
+pub trait Way {
+    /// The way of one command that leaves its parcel because it must wait; what is left of `self`
+    /// owes one answer less.
+    fn share(&mut self) -> Self;
+}
+
+/// Commands of one caller for one lane of one shard, and their answers. It travels whole: pushed
+/// once, answered once, and its memory is used again.
+#[derive(Debug)]
+pub struct Parcel<T> {
+    /// Where the answers go.
+    pub to: T,
+    /// Not executed yet, in order.
+    pub works: VecDeque<Work>,
+    /// Answered, in order of execution.
+    pub told: Vec<Told>,
+    /// The batch on which the answers rest; 0 = on none.
+    pub(crate) rests_on: u64,
+}
+
+impl<T> Parcel<T> {
+    /// Nothing in it yet.
+    pub fn new(to: T) -> Self {
+        Self { to, works: VecDeque::new(), told: Vec::new(), rests_on: 0 }
+    }
+
+    pub(crate) fn of_one(to: T, told: Told, rests_on: u64) -> Box<Self> {
+        Box::new(Self { to, works: VecDeque::new(), told: vec![told], rests_on })
+    }
+
+    /// For its next round; keeps its memory.
+    pub fn reuse(&mut self, to: T) {
+        self.works.clear();
+        self.told.clear();
+        (self.to, self.rests_on) = (to, 0);
+    }
+
+    /// Gives every command the same fault, executed or not.
+    pub fn fail(&mut self, fault: &Fault) {
+        for told in &mut self.told {
+            told.outcome = Err(fault.clone());
+        }
+        let rest = self.works.drain(..);
+        let failed =
+            rest.map(|Work { run, tag, .. }| Told { run, tag, outcome: Err(fault.clone()) });
+        self.told.extend(failed);
+    }
 }

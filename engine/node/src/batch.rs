@@ -1,29 +1,39 @@
 //! What one shard has ready for the next group: events, what they publish, and who is to be told.
 //!
 //! The journal thread swaps a batch for an empty one; the shard never waits for it. Everything of
-//! a batch becomes durable, public and answered together, in this order.
+//! a batch becomes durable, public and answered together, in this order. A run is published once
+//! for a batch, however many of its commands are in it: its rows stand in a list of their own.
 
 use core::sync::atomic::Ordering::Relaxed;
 use std::sync::Arc;
 
 use berth_persistence::{Mark, Section};
 
-use crate::ask::Done;
-use crate::ask::Lane;
+use crate::ask::{Lane, Parcel};
 use crate::directory::RunEntry;
 use crate::published::{Head, Published, RowChange};
 use crate::settings::{FINISH_RESERVE_PER_CENT, GROUP_BYTES_MAX};
 
-/// One command's public changes.
-pub struct Publication {
+/// End of a list of rows.
+const NONE: u32 = u32::MAX;
+
+/// One run's public changes.
+struct Publication {
     /// Where they go.
-    pub published: Arc<Published>,
-    /// The run's words after the command.
-    pub head: Head,
-    /// How many of the batch's row changes are its.
-    pub rows: u32,
+    published: Arc<Published>,
+    /// The run's words after its last command.
+    head: Head,
+    /// Its row changes, oldest first: places in the batch's rows.
+    first: u32,
+    last: u32,
     /// The run becomes visible to readers with this publication.
-    pub announce: Option<Arc<RunEntry>>,
+    announce: Option<Arc<RunEntry>>,
+}
+
+#[derive(Clone, Copy)]
+struct Row {
+    change: RowChange,
+    next: u32,
 }
 
 /// See the module.
@@ -33,9 +43,9 @@ pub struct Batch<T> {
     /// The events, encoded.
     pub section: Section,
     publications: Vec<Publication>,
-    rows: Vec<RowChange>,
+    rows: Vec<Row>,
     /// Answers that wait for this batch.
-    pub done: Vec<Done<T>>,
+    pub done: Vec<Box<Parcel<T>>>,
 }
 
 /// A point to go back to when a command meets a panic.
@@ -43,6 +53,8 @@ pub(crate) struct BatchMark {
     section: Mark,
     publications: usize,
     rows: usize,
+    /// The run's publication, if it has one in this batch.
+    own: Option<(u32, Head, u32)>,
 }
 
 impl<T> Batch<T> {
@@ -83,24 +95,34 @@ impl<T> Batch<T> {
 
     /// Makes everything public; after the group is durable, before anyone is told.
     pub fn publish(&mut self) {
-        let mut rows = self.rows.as_slice();
+        let rows = &self.rows;
         for publication in self.publications.drain(..) {
-            let (own, rest) = rows.split_at(publication.rows as usize);
+            let mut at = publication.first;
+            let own = core::iter::from_fn(|| {
+                let row = rows.get(at as usize)?;
+                at = row.next;
+                Some(row.change)
+            });
             publication.published.publish(publication.head, own);
             if let Some(entry) = publication.announce {
                 entry.published.store(Some(publication.published));
                 entry.journaled.store(true, Relaxed);
             }
-            rows = rest;
         }
         self.rows.clear();
     }
 
-    pub(crate) fn mark(&self) -> BatchMark {
+    /// Where the batch ends now; `own` is the place of the run's publication in it.
+    pub(crate) fn mark(&self, own: Option<u32>) -> BatchMark {
+        let own = own.map(|place| {
+            let publication = &self.publications[place as usize];
+            (place, publication.head, publication.last)
+        });
         BatchMark {
             section: self.section.mark(),
             publications: self.publications.len(),
             rows: self.rows.len(),
+            own,
         }
     }
 
@@ -108,18 +130,43 @@ impl<T> Batch<T> {
         self.section.truncate(mark.section);
         self.publications.truncate(mark.publications);
         self.rows.truncate(mark.rows);
+        let Some((place, head, last)) = mark.own else { return };
+        let publication = &mut self.publications[place as usize];
+        (publication.head, publication.last) = (head, last);
+        match self.rows.get_mut(last as usize) {
+            Some(row) => row.next = NONE,
+            None => publication.first = NONE,
+        }
     }
 
-    pub(crate) fn add_publication(
+    /// The first public change of a run in this batch; the place of its publication.
+    pub(crate) fn open_publication(
         &mut self,
         published: Arc<Published>,
         head: Head,
-        rows: impl Iterator<Item = RowChange>,
         announce: Option<Arc<RunEntry>>,
+    ) -> u32 {
+        self.publications.push(Publication { published, head, first: NONE, last: NONE, announce });
+        (self.publications.len() - 1) as u32
+    }
+
+    /// What one more command of a run made public.
+    pub(crate) fn publish_later(
+        &mut self,
+        place: u32,
+        head: Head,
+        rows: impl Iterator<Item = RowChange>,
     ) {
-        let before = self.rows.len();
-        self.rows.extend(rows);
-        let rows = (self.rows.len() - before) as u32;
-        self.publications.push(Publication { published, head, rows, announce });
+        let publication = &mut self.publications[place as usize];
+        publication.head = head;
+        for change in rows {
+            let at = self.rows.len() as u32;
+            self.rows.push(Row { change, next: NONE });
+            match self.rows.get_mut(publication.last as usize) {
+                Some(before) => before.next = at,
+                None => publication.first = at,
+            }
+            publication.last = at;
+        }
     }
 }

@@ -54,7 +54,7 @@ pub struct Train {
     /// Its number.
     pub number: TrainNumber,
     source: TrainSource,
-    runs: ArcSwap<Vec<Arc<RunEntry>>>,
+    runs: ArcSwap<Vec<(Date, Arc<RunEntry>)>>,
 }
 
 impl Train {
@@ -101,7 +101,7 @@ impl Train {
     }
 
     /// Its runs met so far, by start date.
-    pub fn runs(&self) -> arc_swap::Guard<Arc<Vec<Arc<RunEntry>>>> {
+    pub fn runs(&self) -> arc_swap::Guard<Arc<Vec<(Date, Arc<RunEntry>)>>> {
         self.runs.load()
     }
 }
@@ -114,6 +114,8 @@ pub struct RunEntry {
     pub train: Arc<Train>,
     /// The shard that owns its state; computed, the same for ever on this node.
     pub shard: u16,
+    /// Its slot in that shard, from 1; 0 = none. Only the shard reads and writes it.
+    pub(crate) slot: AtomicU32,
     /// Its number in the journal, once it has one.
     pub index: OnceLock<RunIndex>,
     /// The plan fixed by its first event; the catalogue's until then.
@@ -244,12 +246,12 @@ impl Directory {
             return entry;
         }
         let fresh = self.entry(train, start_date);
-        train.runs.rcu(|runs| match runs.binary_search_by_key(&start_date, |r| r.id.start_date) {
+        train.runs.rcu(|runs| match runs.binary_search_by_key(&start_date, |run| run.0) {
             Ok(_) => Arc::clone(runs),
             Err(at) => {
                 let mut grown = Vec::with_capacity(runs.len() + 1);
                 grown.extend_from_slice(&runs[..at]);
-                grown.push(Arc::clone(&fresh));
+                grown.push((start_date, Arc::clone(&fresh)));
                 grown.extend_from_slice(&runs[at..]);
                 Arc::new(grown)
             }
@@ -260,8 +262,8 @@ impl Directory {
     /// The run of `train` that starts on `start_date`, if it was ever met.
     pub fn known(train: &Train, start_date: Date) -> Option<Arc<RunEntry>> {
         let runs = train.runs.load();
-        let at = runs.binary_search_by_key(&start_date, |run| run.id.start_date).ok()?;
-        Some(Arc::clone(&runs[at]))
+        let at = runs.binary_search_by_key(&start_date, |run| run.0).ok()?;
+        Some(Arc::clone(&runs[at].1))
     }
 
     /// The run with this number in the journal.
@@ -321,6 +323,7 @@ impl Directory {
             id,
             train: Arc::clone(train),
             shard: shard_of(id, self.shards),
+            slot: AtomicU32::new(0),
             index: OnceLock::new(),
             plan: OnceLock::new(),
             published: ArcSwapOption::empty(),

@@ -22,6 +22,22 @@ use crate::vitals::Vitals;
 #[derive(Debug)]
 pub struct Permit(Arc<RunEntry>);
 
+impl Permit {
+    /// For the node's own commands, which no bound keeps out.
+    pub(crate) fn own(run: &Arc<RunEntry>) -> Self {
+        run.in_flight.fetch_add(1, Relaxed);
+        Self(Arc::clone(run))
+    }
+}
+
+impl core::ops::Deref for Permit {
+    type Target = Arc<RunEntry>;
+
+    fn deref(&self) -> &Arc<RunEntry> {
+        &self.0
+    }
+}
+
 impl Drop for Permit {
     fn drop(&mut self) {
         self.0.in_flight.fetch_sub(1, Relaxed);

@@ -22,7 +22,7 @@ mod wheel;
 #[cfg(test)]
 mod world;
 
-pub use ask::{Done, Fault, Lane, Outcome, When, Work};
+pub use ask::{Fault, Lane, Outcome, Parcel, Told, Way, When, Work};
 pub use batch::Batch;
 pub use calendar::{Calendar, UnknownZone};
 pub use directory::{Directory, Light, RunEntry, Train, TrainSource};
@@ -30,6 +30,8 @@ pub use front::{Front, Permit};
 pub use names::{HoldOrigin, Names};
 pub use published::{BerthState, Head, Published};
 pub use settings::*;
-pub use shard::{EXPIRY_LATE_BOUNDS_MS, Effect, Grace, Job, JobDone, LogPoint, Shard, ShardStats};
+pub use shard::{
+    EXPIRY_LATE_BOUNDS_MS, Effect, Grace, Job, JobDone, LogPoint, Seat, Shard, ShardStats,
+};
 pub use table::{PoolRow, RunTable, SaleStatus};
 pub use vitals::{Health, Vitals};

@@ -105,7 +105,7 @@ impl Published {
     }
 
     /// Applies one command's changes. Only the journal thread calls this.
-    pub fn publish(&self, head: Head, rows: &[RowChange]) {
+    pub fn publish(&self, head: Head, rows: impl Iterator<Item = RowChange>) {
         let seq = self.seq.load(Relaxed);
         self.seq.store(seq + 1, Relaxed);
         fence(Release);

@@ -8,22 +8,24 @@
 mod execute;
 mod lives;
 mod slot;
+mod slots;
 
 use std::sync::Arc;
 
-use berth_inventory::{Command, Run, RunCreated, RunId, UnixMillis, Version};
-use hashbrown::HashMap;
-
-use crate::ask::{Done, Fault, Lane, Outcome, Work};
+use crate::ask::{Fault, Lane, Parcel, Told, Way, Work};
 use crate::batch::Batch;
 use crate::directory::{Directory, RunEntry};
+use crate::front::Permit;
 use crate::names::Names;
 use crate::published::Published;
 use crate::settings::{RETRY_OVERLOADED_MS, RUN_GROUP_BYTES_MAX, RUN_PERMITS, RUN_WAITING_MAX};
 use crate::wheel::{Due, Wheel};
+use berth_inventory::{Changes, Command, Run, RunCreated, RunId, UnixMillis, Version};
 pub use lives::Grace;
 pub use slot::LogPoint;
-use slot::{Errand, Live, Place, Slot};
+use slot::{Errand, Live, Place, Slot, Waiting};
+pub use slots::Seat;
+use slots::Slots;
 
 /// Work for a run's actor, off the hot path.
 #[derive(Debug)]
@@ -137,9 +139,11 @@ pub(crate) struct Surroundings<T> {
     /// Where the log will go on, at the last look.
     pub log_end: LogPoint,
     /// Answers that need not wait.
-    pub answers: Vec<Done<T>>,
-    /// Answers that rest on a batch in sync, by its number: they need not wait for the next one.
-    pub late: std::collections::VecDeque<(u64, Done<T>)>,
+    pub answers: Vec<Box<Parcel<T>>>,
+    /// Answers that rest on a batch in sync: they need not wait for the next one.
+    pub late: std::collections::VecDeque<Box<Parcel<T>>>,
+    /// What the events of a command touch; its memory is kept.
+    pub changes: Changes,
     pub effects: Vec<Effect>,
     pub known_plans: hashbrown::HashSet<berth_inventory::PlanHash>,
     /// A block of PNR numbers for the next confirm that needs one.
@@ -153,7 +157,7 @@ pub(crate) struct Surroundings<T> {
 
 /// See the module.
 pub struct Shard<T> {
-    slots: HashMap<RunId, Slot<T>>,
+    slots: Slots<T>,
     around: Surroundings<T>,
     /// Runs with work waiting in their slot that may go on.
     backlog: std::collections::VecDeque<RunId>,
@@ -170,7 +174,7 @@ pub struct Shard<T> {
     draining: bool,
 }
 
-impl<T> Shard<T> {
+impl<T: Way> Shard<T> {
     /// Shard `number` of `shards`, empty.
     pub fn new(
         number: u16,
@@ -181,7 +185,7 @@ impl<T> Shard<T> {
         now: UnixMillis,
     ) -> Self {
         Self {
-            slots: HashMap::new(),
+            slots: Slots::new(),
             around: Surroundings {
                 number,
                 shards,
@@ -192,6 +196,7 @@ impl<T> Shard<T> {
                 log_end: LogPoint { lsn: 0, bytes: 0 },
                 answers: Vec::new(),
                 late: std::collections::VecDeque::new(),
+                changes: Changes::default(),
                 effects: Vec::new(),
                 known_plans: hashbrown::HashSet::new(),
                 spare_block: None,
@@ -233,55 +238,101 @@ impl<T> Shard<T> {
         self.sweep(now);
     }
 
-    /// One command. Its answer goes to the batch, to [`Shard::take_answers`], or waits in its slot.
-    pub fn execute(&mut self, work: Work<T>, now: UnixMillis, batch: &mut Batch<T>) {
-        let around = &mut self.around;
+    /// Executes commands of a parcel while there is room for them in the batch, at most `budget`;
+    /// how many, and the parcel if some are left. A parcel that is through goes to the batch or to
+    /// [`Shard::take_answers`]; commands that must wait in their slot leave it.
+    pub fn work_off(
+        &mut self,
+        mut parcel: Box<Parcel<T>>,
+        lane: Lane,
+        budget: usize,
+        now: UnixMillis,
+        batch: &mut Batch<T>,
+    ) -> (usize, Option<Box<Parcel<T>>>) {
+        let shards = self.shards();
+        let mut count = 0;
+        while count < budget && batch.has_room(lane, shards) {
+            let Some(work) = parcel.works.pop_front() else { break };
+            count += 1;
+            if let Some((told, rests_on)) = self.execute(work, Some(&mut parcel.to), now, batch) {
+                parcel.rests_on = parcel.rests_on.max(rests_on);
+                parcel.told.push(told);
+            }
+        }
+        if !parcel.works.is_empty() {
+            return (count, Some(parcel));
+        }
+        if !parcel.told.is_empty() {
+            self.around.hand_back(parcel, batch);
+        }
+        (count, None)
+    }
+
+    /// One command: its answer and the batch on which it rests, or nothing yet if it waits in its
+    /// slot. `to` is the parcel it came in; `None` for the node's own commands.
+    fn execute(
+        &mut self,
+        mut work: Work,
+        to: Option<&mut T>,
+        now: UnixMillis,
+        batch: &mut Batch<T>,
+    ) -> Option<(Told, u64)> {
         if work.deadline <= now {
             let late = now.since(work.deadline);
-            return around.tell(work.ticket, Err(Fault::DeadlineExceeded { late }));
+            return Some((Told::fault(work, Fault::DeadlineExceeded { late }), 0));
         }
-        let slot = match self.slots.entry(work.run.id) {
-            hashbrown::hash_map::Entry::Occupied(slot) => slot.into_mut(),
-            hashbrown::hash_map::Entry::Vacant(vacant) => {
-                if let Some(why) = work.run.refused.load_full() {
-                    let why = Arc::from(why.as_str());
-                    return around
-                        .tell(work.ticket, Err(Fault::Quarantined { run: work.run.id, why }));
-                }
-                let entry = Arc::clone(&work.run);
-                let slot = vacant.insert(Slot::new(entry, Place::Away(Errand::Load), now));
-                around.send(slot, Job::Load);
-                slot
+        if self.slots.of(&work.run).is_none() {
+            if let Some(why) = work.run.refused.load_full() {
+                let why = Arc::from(why.as_str());
+                let fault = Fault::Quarantined { run: work.run.id, why };
+                return Some((Told::fault(work, fault), 0));
             }
-        };
+            let away = Slot::new(Arc::clone(&work.run), Place::Away(Errand::Load), now);
+            self.around.send(self.slots.insert(away), Job::Load);
+        }
+        let slot = self.slots.of(&work.run).expect("just looked at or made");
         slot.touched = now;
         if slot.waiting.is_empty() && slot.may_go_on(batch.number) {
-            around.step(slot, work, now, batch);
+            let outcome = self.around.step(slot, &mut work, now, batch);
             if matches!(slot.place, Place::Away(Errand::Fence)) {
                 self.fenced.push(slot.entry.id);
             }
-            return;
+            let rests_on = if outcome.is_ok() { slot.last_batch } else { 0 };
+            return Some((Told { run: work.run, tag: work.tag, outcome }, rests_on));
         }
         let bound = match Lane::of(&work.command) {
             Lane::Finish => RUN_PERMITS as usize,
             Lane::Take => RUN_WAITING_MAX,
         };
         // The node's own commands are never dropped: a timer fires once.
-        if work.ticket.is_some() && slot.waiting.len() >= bound {
+        if to.is_some() && slot.waiting.len() >= bound {
             let fault = Fault::Overloaded {
                 what: "the waiting line of this run",
                 retry_after: berth_inventory::Millis(RETRY_OVERLOADED_MS),
             };
-            return around.tell(work.ticket, Err(fault));
+            return Some((Told::fault(work, fault), 0));
         }
         if slot.waiting.is_empty() && matches!(slot.place, Place::Here(_)) {
             self.backlog.push_back(slot.entry.id);
         }
-        slot.waiting.push_back(work);
+        slot.waiting.push_back(Waiting { work, to: to.map(Way::share) });
+        None
+    }
+
+    /// One of the node's own commands: nobody is told.
+    fn execute_own(
+        &mut self,
+        run: &Arc<RunEntry>,
+        command: Command,
+        now: UnixMillis,
+        batch: &mut Batch<T>,
+    ) {
+        let work = Work { run: Permit::own(run), command, deadline: UnixMillis::MAX, tag: 0 };
+        self.execute(work, None, now, batch);
     }
 
     /// Answers that rest on durable state and need not wait for a group.
-    pub fn take_answers(&mut self) -> std::vec::Drain<'_, Done<T>> {
+    pub fn take_answers(&mut self) -> std::vec::Drain<'_, Box<Parcel<T>>> {
         self.around.answers.drain(..)
     }
 
@@ -307,7 +358,7 @@ impl<T> Shard<T> {
 
     /// Whether commands wait in a slot, for an errand or for room, or answers for a batch.
     pub fn is_busy(&self) -> bool {
-        self.has_late() || self.slots.values().any(|slot| !slot.waiting.is_empty())
+        self.has_late() || self.slots.iter().any(|slot| !slot.waiting.is_empty())
     }
 
     /// Plans whose text the journal has: it is written once per hash.
@@ -329,8 +380,7 @@ impl<T> Shard<T> {
 
     /// The oldest log point that a restart would need for this shard's runs.
     pub fn floor(&self) -> Option<LogPoint> {
-        // A minimum does not depend on the order of the map.
-        let dirty = self.slots.values().filter_map(|slot| slot.dirty);
+        let dirty = self.slots.iter().filter_map(|slot| slot.dirty);
         dirty.chain(self.abandoned).min()
     }
 
@@ -342,7 +392,7 @@ impl<T> Shard<T> {
 
     /// Looks at the state of one live run: for tests and for comparing a live node with its log.
     pub fn peek(&self, run: RunId) -> Option<&Run> {
-        match &self.slots.get(&run)?.place {
+        match &self.slots.get(run)?.place {
             Place::Here(live) => Some(&live.run),
             Place::Away(_) => None,
         }
@@ -360,17 +410,11 @@ impl<T> Shard<T> {
                 break;
             }
             looked_at += 1;
-            let Some(slot) = self.slots.get(&due.run) else { continue };
-            let work = Work {
-                run: Arc::clone(&slot.entry),
-                command: Command::Expire(due.hold),
-                deadline: UnixMillis::MAX,
-                ticket: None,
-            };
-            let touched = slot.touched;
-            self.execute(work, now, batch);
+            let Some(slot) = self.slots.at(due.run) else { continue };
+            let (entry, touched) = (Arc::clone(&slot.entry), slot.touched);
+            self.execute_own(&entry, Command::Expire(due.hold), now, batch);
             // A timer is no sign of interest: it does not keep a run from going cold.
-            if let Some(slot) = self.slots.get_mut(&due.run) {
+            if let Some(slot) = self.slots.at(due.run) {
                 slot.touched = touched;
             }
         }
@@ -381,19 +425,24 @@ impl<T> Shard<T> {
     fn work_off_backlog(&mut self, now: UnixMillis, batch: &mut Batch<T>) {
         for _ in 0..self.backlog.len() {
             let Some(id) = self.backlog.pop_front() else { return };
-            let Some(slot) = self.slots.get_mut(&id) else { continue };
+            let Some(slot) = self.slots.get_mut(id) else { continue };
             while slot.may_go_on(batch.number) {
-                let Some(work) = slot.waiting.front() else { break };
+                let Some(Waiting { work, .. }) = slot.waiting.front() else { break };
                 if !batch.has_room(Lane::of(&work.command), usize::from(self.around.shards)) {
                     break;
                 }
-                let Some(work) = slot.waiting.pop_front() else { break };
-                if work.deadline <= now {
-                    let late = now.since(work.deadline);
-                    self.around.tell(work.ticket, Err(Fault::DeadlineExceeded { late }));
-                    continue;
+                let Some(Waiting { mut work, to }) = slot.waiting.pop_front() else { break };
+                let (outcome, rests_on) = if work.deadline <= now {
+                    (Err(Fault::DeadlineExceeded { late: now.since(work.deadline) }), 0)
+                } else {
+                    let outcome = self.around.step(slot, &mut work, now, batch);
+                    let rests_on = if outcome.is_ok() { slot.last_batch } else { 0 };
+                    (outcome, rests_on)
+                };
+                if let Some(to) = to {
+                    let told = Told { run: work.run, tag: work.tag, outcome };
+                    self.around.hand_back(Parcel::of_one(to, told, rests_on), batch);
                 }
-                self.around.step(slot, work, now, batch);
             }
             match slot.place {
                 Place::Here(_) if !slot.waiting.is_empty() => self.backlog.push_back(id),
@@ -413,17 +462,28 @@ impl<T> Slot<T> {
 }
 
 impl<T> Surroundings<T> {
-    /// Tells what rested on batches that are durable by now.
-    fn tell_late(&mut self) {
-        while self.late.front().is_some_and(|(batch, _)| *batch <= self.durable) {
-            self.answers.extend(self.late.pop_front().map(|(_, done)| done));
+    /// Answers leave as soon as what they rest on is durable, and no earlier.
+    fn hand_back(&mut self, parcel: Box<Parcel<T>>, batch: &mut Batch<T>) {
+        if parcel.rests_on == batch.number {
+            batch.done.push(parcel);
+        } else if parcel.rests_on > self.durable {
+            self.late.push_back(parcel);
+        } else {
+            self.answers.push(parcel);
         }
     }
 
-    /// Tells at once.
-    fn tell(&mut self, ticket: Option<T>, outcome: Outcome) {
-        if let Some(ticket) = ticket {
-            self.answers.push(Done { ticket, outcome });
+    /// Tells what rested on batches that are durable by now.
+    fn tell_late(&mut self) {
+        while self.late.front().is_some_and(|parcel| parcel.rests_on <= self.durable) {
+            self.answers.extend(self.late.pop_front());
+        }
+    }
+
+    /// A command that waited in its slot in vain.
+    fn give_up(&mut self, waiting: Waiting<T>, fault: Fault) {
+        if let Some(to) = waiting.to {
+            self.answers.push(Parcel::of_one(to, Told::fault(waiting.work, fault), 0));
         }
     }
 

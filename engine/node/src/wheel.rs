@@ -5,7 +5,9 @@
 //! Deadlines further away than the wheel is round stay in their slot for the next rounds.
 //! Source: Varghese and Lauck, "Hashed and hierarchical timing wheels" (scheme 5).
 
-use berth_inventory::{HoldId, RunId, UnixMillis};
+use berth_inventory::{HoldId, UnixMillis};
+
+use crate::shard::Seat;
 
 /// Width of a slot, milliseconds.
 pub const SLOT_MS: u64 = 16;
@@ -17,8 +19,8 @@ const SLOTS: u64 = 4_096;
 pub struct Due {
     /// When.
     pub at: UnixMillis,
-    /// Its run.
-    pub run: RunId,
+    /// Its run's place in the shard.
+    pub run: Seat,
     /// Which hold.
     pub hold: HoldId,
 }
@@ -84,10 +86,9 @@ impl Wheel {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use berth_inventory::Date;
 
     fn due(at: u64) -> Due {
-        let run = RunId { train: "1".parse().unwrap(), start_date: Date::from_days(0) };
+        let run = Seat { slot: 0, life: 1 };
         Due { at: UnixMillis(at), run, hold: HoldId(u128::from(at)) }
     }
 

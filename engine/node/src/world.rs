@@ -27,8 +27,8 @@ use berth_inventory::{Command, Date, Run, RunId, RunState, UnixMillis, Version};
 use berth_persistence::{Catalogue, CommitLog, Durability, MemoryLog, NodeRecord};
 
 use crate::{
-    Batch, Calendar, Directory, Effect, Front, Grace, Job, JobDone, LogPoint, Names, Outcome,
-    Published, RunEntry, Settings, Shard, Vitals, Work,
+    Batch, Calendar, Directory, Effect, Front, Grace, Job, JobDone, Lane, LogPoint, Names, Outcome,
+    Parcel, Published, RunEntry, Settings, Shard, Vitals, Way, Work,
 };
 use past::Past;
 
@@ -48,16 +48,20 @@ struct Keeping {
     lent: Option<Box<Run>>,
 }
 
+impl Way for () {
+    fn share(&mut self) -> Self {}
+}
+
 /// A group that the journal has taken from the shards and not made durable yet.
-pub(crate) struct Group(Vec<Batch<u64>>);
+pub(crate) struct Group(Vec<Batch<()>>);
 
 /// See the module.
 pub(crate) struct World {
     pub now: UnixMillis,
     pub log: MemoryLog,
     pub front: Front,
-    pub shards: Vec<Shard<u64>>,
-    pub batches: Vec<Batch<u64>>,
+    pub shards: Vec<Shard<()>>,
+    pub batches: Vec<Batch<()>>,
     /// Jobs that wait for the test; empty unless `jobs_wait`.
     pub jobs: VecDeque<Effect>,
     pub jobs_wait: bool,
@@ -174,8 +178,13 @@ impl World {
         let ticket = self.asked.len() as u64;
         self.asked.push(Arc::clone(run));
         let at = usize::from(run.shard);
-        let work = Work { run: Arc::clone(run), command, deadline, ticket: Some(ticket) };
-        self.shards[at].execute(work, self.now, &mut self.batches[at]);
+        let lane = Lane::of(&command);
+        let mut parcel = Box::new(Parcel::new(()));
+        let run = self.front.permit(run).expect("fewer than a run's permits are asked");
+        parcel.works.push_back(Work { run, command, deadline, tag: ticket });
+        let batch = &mut self.batches[at];
+        let (_, left) = self.shards[at].work_off(parcel, lane, 1, self.now, batch);
+        assert!(left.is_none(), "a group of this world has room");
         self.settle();
         ticket
     }
@@ -196,7 +205,7 @@ impl World {
 
     /// The journal takes what the shards have ready.
     pub fn take_group(&mut self) -> Group {
-        let swap = |batch: &mut Batch<u64>| {
+        let swap = |batch: &mut Batch<()>| {
             let next = if batch.is_empty() { batch.number } else { batch.number + 1 };
             core::mem::replace(batch, Batch::new(next))
         };
@@ -215,8 +224,8 @@ impl World {
         for (at, mut batch) in group.0.into_iter().enumerate().filter(|(_, b)| !b.is_empty()) {
             batch.publish();
             self.durable[at] = batch.number;
-            for done in batch.done.drain(..) {
-                self.tell(done.ticket, done.outcome);
+            for parcel in batch.done.drain(..) {
+                self.tell(*parcel);
             }
         }
         self.keep_snapshots();
@@ -260,8 +269,8 @@ impl World {
                 told.extend(shard.take_answers());
                 self.jobs.extend(shard.take_effects());
             }
-            for done in told {
-                self.tell(done.ticket, done.outcome);
+            for parcel in told {
+                self.tell(*parcel);
             }
             self.jobs.retain(|effect| match effect {
                 Effect::Start { .. } => true,
@@ -278,7 +287,13 @@ impl World {
         }
     }
 
-    fn tell(&mut self, ticket: u64, outcome: Outcome) {
+    fn tell(&mut self, parcel: Parcel<()>) {
+        for told in parcel.told {
+            self.tell_one(told.tag, told.outcome);
+        }
+    }
+
+    fn tell_one(&mut self, ticket: u64, outcome: Outcome) {
         if let Ok(answer) = &outcome {
             let run = &self.asked[ticket as usize];
             let public = run.published.load().as_ref().map_or(Version(0), |p| p.head().version);

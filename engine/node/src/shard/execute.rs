@@ -4,71 +4,66 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use berth_inventory::{
-    Answer, Changes, Command, Event, Millis, RunIndex, Said, UnixMillis, Verdict, Version,
+    Answer, BerthIndex, Command, Event, Millis, RunIndex, Said, UnixMillis, Verdict, Version,
 };
 
 use super::slot::{Errand, Live, Place, Slot};
 use super::{EXPIRY_LATE_BOUNDS_MS, ShardStats, Surroundings};
-use crate::ask::{Done, Fault, Lane, Work};
+use crate::ask::{Fault, Lane, Work};
 use crate::batch::Batch;
+use crate::directory::RunEntry;
 use crate::published::{Head, RowChange};
 use crate::settings::{RETRY_RECOVERING_MS, RUN_PERMITS};
 use crate::wheel::Due;
 
 impl<T> Surroundings<T> {
-    /// Executes one command of a run that is here.
+    /// Executes one command of a run that is here. `Err` gives the fault of one that met a panic.
     pub(super) fn step(
         &mut self,
         slot: &mut Slot<T>,
-        work: Work<T>,
+        work: &mut Work,
         now: UnixMillis,
         batch: &mut Batch<T>,
-    ) {
+    ) -> Result<Answer, Fault> {
         let Place::Here(live) = &mut slot.place else {
             unreachable!("only a run that is here executes");
         };
-        let Work { mut command, ticket, .. } = work;
         let index = *slot.entry.index.get().expect("a live run has its number");
         let before = batch.section.len_bytes();
-        let mark = batch.mark();
-        self.give_names(live, index, &mut command);
+        let own = (slot.last_batch == batch.number).then_some(slot.publication);
+        let mark = batch.mark(own);
+        self.give_names(live, index, &mut work.command);
+        let command = &work.command;
         #[cfg(test)]
         let trap = self.trap;
         let forgotten = live.run.forgotten();
         let outcome = catch_unwind(AssertUnwindSafe(|| {
-            let outcome = self.decide_and_apply(live, &slot.entry, index, &command, now, batch);
+            let outcome = self.decide_and_apply(live, &slot.entry, own, index, command, now, batch);
             // The trap of the tests springs when everything of the command is in the batch.
             #[cfg(test)]
-            assert!(!trap.is_some_and(|trap| trap(&command)), "the test's trap");
+            assert!(!trap.is_some_and(|trap| trap(command)), "the test's trap");
             outcome
         }));
         self.stats.executed += 1;
         // Only this lane brings ids that may be refused fast; it is first in, first out.
-        slot.executed += u32::from(Lane::of(&command) == Lane::Take);
+        slot.executed += u32::from(Lane::of(command) == Lane::Take);
         let Ok((answer, wrote)) = outcome else {
             batch.truncate(&mark);
-            return self.lost(slot, ticket, now);
+            return Err(self.lost(slot, now));
         };
         if slot.executed >= RUN_PERMITS {
             slot.executed = 0;
             slot.entry.filter.rotate(live.run.remembered());
         }
-        if wrote {
+        if let Some(publication) = wrote {
             self.stats.forgotten += live.run.forgotten() - forgotten;
             let holds = live.run.live_holds();
             self.stats.holds += slot.count_holds(holds);
             let bytes = batch.section.len_bytes() - before;
+            slot.publication = publication;
             slot.wrote(batch.number, bytes, self.log_end);
         }
-        let Some(ticket) = ticket else { return };
-        let done = Done { ticket, outcome: Ok(answer) };
-        if slot.last_batch == batch.number {
-            batch.done.push(done);
-        } else if slot.last_batch > self.durable {
-            self.late.push_back((slot.last_batch, done));
-        } else {
-            self.answers.push(done);
-        }
+        Ok(answer)
     }
 
     /// The ids that only the node can draw.
@@ -84,61 +79,78 @@ impl<T> Surroundings<T> {
         }
     }
 
+    /// The answer, and the run's publication in the batch if anything was written.
+    #[expect(clippy::too_many_arguments, reason = "parts of one slot that are borrowed apart")]
     fn decide_and_apply(
         &mut self,
         live: &mut Live,
-        entry: &Arc<crate::directory::RunEntry>,
+        entry: &Arc<RunEntry>,
+        own: Option<u32>,
         index: RunIndex,
         command: &Command,
         now: UnixMillis,
         batch: &mut Batch<T>,
-    ) -> (Answer, bool) {
-        let (said, wrote) = match live.run.decide(command, now) {
-            Verdict::Known(said) => (said, false),
+    ) -> (Answer, Option<u32>) {
+        let (events, then) = match live.run.decide(command, now) {
+            Verdict::Known(said) => return (Self::answer(live, now, said), None),
             Verdict::Refused(refusal) => {
                 self.stats.refused += 1;
-                (Said::Refused(Box::new(refusal)), false)
+                return (Self::answer(live, now, Said::Refused(Box::new(refusal))), None);
             }
-            // The run is there already: nothing to write, nothing to wait for.
-            Verdict::Take { events, then } if events.is_empty() && live.unborn.is_none() => {
-                (live.run.say(then), false)
-            }
-            Verdict::Take { events, then } => {
-                if live.unborn.is_some() {
-                    live.run.born(now);
-                }
-                let announce = live.unborn.take().map(|created| {
-                    let hash = created.plan;
-                    if self.known_plans.insert(hash) {
-                        batch.section.plan_text(hash, entry.plan_text());
-                    }
-                    let first = Event::RunCreated(created);
-                    batch.section.push(index, now, Version(1), &first);
-                    Arc::clone(entry)
-                });
-                let mut changes = Changes::default();
-                for event in &events {
-                    live.run.apply(event, now, &mut changes);
-                    batch.section.push(index, now, live.run.version(), event);
-                    self.note(live, index, event, now);
-                }
-                self.stats.events += events.len() as u64 + u64::from(announce.is_some());
-                let run = &live.run;
-                let rows = changes
-                    .berths
-                    .iter()
-                    .map(|berth| RowChange { berth: *berth, masks: run.masks(*berth) });
-                let published = Arc::clone(&live.published);
-                batch.add_publication(published, Head::of(run), rows, announce);
-                (live.run.say(then), true)
-            }
+            Verdict::Take { events, then } => (events, then),
         };
-        (Answer { version: Self::told(live), at: now, said }, wrote)
+        // The run is there already: nothing to write, nothing to wait for.
+        if events.is_empty() && live.unborn.is_none() {
+            let said = live.run.say(then);
+            return (Self::answer(live, now, said), None);
+        }
+        let announce = self.give_birth(live, entry, index, now, batch);
+        let mut changes = core::mem::take(&mut self.changes);
+        changes.clear();
+        for event in &events {
+            live.run.apply(event, now, &mut changes);
+            batch.section.push(index, now, live.run.version(), event);
+            self.note(live, index, event, now);
+        }
+        self.stats.events += events.len() as u64 + u64::from(announce.is_some());
+        let run = &live.run;
+        let head = Head::of(run);
+        let place = own
+            .unwrap_or_else(|| batch.open_publication(Arc::clone(&live.published), head, announce));
+        let row = |berth: &BerthIndex| RowChange { berth: *berth, masks: run.masks(*berth) };
+        batch.publish_later(place, head, changes.berths.iter().map(row));
+        self.changes = changes;
+        let said = live.run.say(then);
+        (Self::answer(live, now, said), Some(place))
+    }
+
+    fn answer(live: &Live, at: UnixMillis, said: Said) -> Answer {
+        Answer { version: Self::told(live), at, said }
+    }
+
+    /// Writes a run's first event before its next, if it is not journaled yet; the entry to
+    /// announce then.
+    fn give_birth(
+        &mut self,
+        live: &mut Live,
+        entry: &Arc<RunEntry>,
+        index: RunIndex,
+        now: UnixMillis,
+        batch: &mut Batch<T>,
+    ) -> Option<Arc<RunEntry>> {
+        let created = live.unborn.take()?;
+        live.run.born(now);
+        let hash = created.plan;
+        if self.known_plans.insert(hash) {
+            batch.section.plan_text(hash, entry.plan_text());
+        }
+        batch.section.push(index, now, Version(1), &Event::RunCreated(created));
+        Some(Arc::clone(entry))
     }
 
     /// What an event means for the shard: deadlines to watch, blocks to find runs by.
     fn note(&mut self, live: &Live, index: RunIndex, event: &Event, now: UnixMillis) {
-        let run = live.run.id();
+        let run = live.seat;
         match event {
             Event::Held { hold, expires_at, .. } | Event::Extended { hold, expires_at, .. } => {
                 self.wheel.add(Due { at: *expires_at, run, hold: *hold });
@@ -166,7 +178,7 @@ impl<T> Surroundings<T> {
     }
 
     /// A panic: the state is suspect and dropped; what came before the command stands.
-    fn lost(&mut self, slot: &mut Slot<T>, ticket: Option<T>, now: UnixMillis) {
+    fn lost(&mut self, slot: &mut Slot<T>, now: UnixMillis) -> Fault {
         self.stats.panics += 1;
         let run = slot.entry.id;
         if slot.panicked(now) {
@@ -185,8 +197,7 @@ impl<T> Surroundings<T> {
         self.spare_block = None;
         // A text may have gone with the truncated events; writing one twice does no harm.
         self.known_plans.clear();
-        let retry_after = Millis(RETRY_RECOVERING_MS);
-        self.tell(ticket, Err(Fault::Recovering { run, retry_after }));
+        Fault::Recovering { run, retry_after: Millis(RETRY_RECOVERING_MS) }
     }
 }
 

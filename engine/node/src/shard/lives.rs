@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
-use berth_inventory::{Command, Millis, Run, RunId, UnixMillis, Version};
+use berth_inventory::{Command, Millis, Run, RunCreated, RunId, UnixMillis, Version};
 
 use super::slot::{Errand, Live, LogPoint, Place, Slot};
 use super::{Effect, Job, JobDone, Shard, Surroundings};
-use crate::ask::{Fault, Work};
+use crate::ask::{Fault, Way};
 use crate::batch::Batch;
 use crate::directory::RunEntry;
 use crate::published::Published;
@@ -28,7 +28,7 @@ pub struct Grace {
     pub span: Millis,
 }
 
-impl<T> Shard<T> {
+impl<T: Way> Shard<T> {
     /// A run that recovery replayed: live before the listeners answer.
     pub fn install(
         &mut self,
@@ -43,16 +43,10 @@ impl<T> Shard<T> {
         entry.published.store(Some(Arc::clone(&published)));
         let mut slot = Slot::new(Arc::clone(entry), Place::Away(Errand::Load), now);
         slot.dirty = dirty;
-        self.around.come_home(&mut slot, Live { run, published, unborn: None });
-        self.slots.insert(entry.id, slot);
+        let slot = self.slots.insert(slot);
+        self.around.come_home(slot, run, published, None);
         if let Some(Grace { until, as_of, span }) = grace {
-            let command = Command::Grace { until, as_of, span };
-            let run = Arc::clone(entry);
-            self.execute(
-                Work { run, command, deadline: UnixMillis::MAX, ticket: None },
-                now,
-                batch,
-            );
+            self.execute_own(entry, Command::Grace { until, as_of, span }, now, batch);
         }
     }
 
@@ -65,14 +59,14 @@ impl<T> Shard<T> {
         now: UnixMillis,
         batch: &mut Batch<T>,
     ) {
-        let Some(slot) = self.slots.get_mut(&id).filter(|slot| slot.epoch == epoch) else {
+        let Some(slot) = self.slots.get_mut(id).filter(|slot| slot.epoch == epoch) else {
             return;
         };
         let Place::Away(errand) = slot.place else { return };
         match (errand, done) {
             (Errand::Load | Errand::Rebuild, JobDone::Loaded { run, published }) => {
                 slot.entry.published.store(Some(Arc::clone(&published)));
-                self.around.come_home(slot, Live { run, published, unborn: None });
+                self.around.come_home(slot, run, published, None);
             }
             (Errand::Load | Errand::Rebuild, JobDone::Fresh { run, published, created }) => {
                 if slot.entry.index.get().is_none() {
@@ -80,7 +74,7 @@ impl<T> Shard<T> {
                     // Numbered, but without an event until it sells something.
                     slot.entry.journaled.store(false, Relaxed);
                 }
-                self.around.come_home(slot, Live { run, published, unborn: Some(created) });
+                self.around.come_home(slot, run, published, Some(created));
             }
             (Errand::Encode, JobDone::Encoded(run)) => Surroundings::<T>::give_back(slot, run),
             (Errand::Passivate, JobDone::Passivated(run)) => {
@@ -107,14 +101,14 @@ impl<T> Shard<T> {
 
     /// A checkpoint snapshot of `version` is durable.
     pub fn snapshot_durable(&mut self, id: RunId, version: Version) {
-        if let Some(slot) = self.slots.get_mut(&id) {
+        if let Some(slot) = self.slots.get_mut(id) {
             slot.snapshotted(version);
         }
     }
 
     /// A checkpoint snapshot of `version` could not be kept: another is taken in time.
     pub fn snapshot_failed(&mut self, id: RunId, version: Version) {
-        if let Some(slot) = self.slots.get_mut(&id)
+        if let Some(slot) = self.slots.get_mut(id)
             && slot.snapshot_under_way == Some(version)
         {
             slot.snapshot_under_way = None;
@@ -123,7 +117,7 @@ impl<T> Shard<T> {
 
     /// The run's actor died with whatever it had: the state is rebuilt from the journal.
     pub fn died(&mut self, id: RunId, epoch: u32, now: UnixMillis) {
-        let Some(slot) = self.slots.get_mut(&id).filter(|slot| slot.epoch == epoch) else {
+        let Some(slot) = self.slots.get_mut(id).filter(|slot| slot.epoch == epoch) else {
             return;
         };
         // What it was to keep is not kept, even if it has given the state back.
@@ -145,7 +139,7 @@ impl<T> Shard<T> {
     /// Runs lost to a panic are rebuilt once everything they wrote before is durable.
     pub(super) fn lift_fences(&mut self) {
         for id in core::mem::take(&mut self.fenced) {
-            let Some(slot) = self.slots.get_mut(&id) else { continue };
+            let Some(slot) = self.slots.get_mut(id) else { continue };
             if slot.last_batch > self.around.durable {
                 self.fenced.push(id);
             } else if let Some(why) = slot.entry.refused.load_full() {
@@ -167,7 +161,7 @@ impl<T> Shard<T> {
         let end = self.around.log_end;
         let (mut idle, mut dirty, mut under_way) = (Vec::new(), Vec::new(), 0);
         // Both lists are sorted below; counting does not depend on the order of the map.
-        for slot in self.slots.values() {
+        for slot in self.slots.iter() {
             let busy = slot.snapshot_under_way.is_some();
             under_way += usize::from(busy);
             let Place::Here(live) = &slot.place else { continue };
@@ -194,7 +188,7 @@ impl<T> Shard<T> {
             room -= 1;
         }
         for (_, id) in idle {
-            let clean = self.slots.get(&id).is_some_and(|slot| slot.dirty.is_none());
+            let clean = self.slots.get(id).is_some_and(|slot| slot.dirty.is_none());
             if clean {
                 self.go_cold(id);
             } else if room > 0 {
@@ -213,7 +207,7 @@ impl<T> Shard<T> {
     pub fn snapshot_all(&mut self) -> usize {
         let mut dirty = Vec::new();
         // Sorted below.
-        for slot in self.slots.values() {
+        for slot in self.slots.iter() {
             if let Some(point) = slot.dirty {
                 dirty.push((point, slot.entry.id, slot.snapshot_under_way.is_none()));
             }
@@ -229,29 +223,29 @@ impl<T> Shard<T> {
 
     /// The journal failed: what waits for a run that is away would wait for ever.
     pub fn fail_waiting(&mut self, fault: &Fault) {
-        let mut away = Vec::new();
-        for slot in self.slots.values_mut() {
+        for slot in self.slots.iter_mut() {
             if matches!(slot.place, Place::Away(_)) {
-                away.extend(slot.waiting.drain(..).map(|work| work.ticket));
+                for waiting in slot.waiting.drain(..) {
+                    self.around.give_up(waiting, fault.clone());
+                }
             }
         }
-        let late = self.around.late.drain(..).map(|(_, done)| Some(done.ticket));
-        away.extend(late);
-        for ticket in away {
-            self.around.tell(ticket, Err(fault.clone()));
+        for mut parcel in core::mem::take(&mut self.around.late) {
+            parcel.fail(fault);
+            self.around.answers.push(parcel);
         }
     }
 
     /// Dirty runs, by name: what a stop that ran out of time did not snapshot.
     pub fn dirty_runs(&self) -> Vec<RunId> {
-        let dirty = self.slots.values().filter(|slot| slot.dirty.is_some());
+        let dirty = self.slots.iter().filter(|slot| slot.dirty.is_some());
         let mut dirty: Vec<_> = dirty.map(|slot| slot.entry.id).collect();
         dirty.sort_unstable();
         dirty
     }
 
     fn lend(&mut self, id: RunId, passivate: bool) {
-        let Some(slot) = self.slots.get_mut(&id) else { return };
+        let Some(slot) = self.slots.get_mut(id) else { return };
         let errand = if passivate { Errand::Passivate } else { Errand::Encode };
         let place = core::mem::replace(&mut slot.place, Place::Away(errand));
         let Place::Here(live) = place else {
@@ -268,7 +262,7 @@ impl<T> Shard<T> {
     }
 
     fn go_cold(&mut self, id: RunId) {
-        if let Some(slot) = self.slots.remove(&id) {
+        if let Some(slot) = self.slots.remove(id) {
             debug_assert!(slot.waiting.is_empty(), "a run with waiting work went cold");
             self.around.stats.passivations += 1;
             slot.entry.live.store(false, Relaxed);
@@ -279,14 +273,13 @@ impl<T> Shard<T> {
     /// Its waiting commands are refused by name; so is everything later, until a restart.
     fn take_out_of_service(&mut self, id: RunId, why: &str) {
         tracing::error!(run = %id, why, "run is out of service");
-        let Some(mut slot) = self.slots.remove(&id) else { return };
+        let Some(mut slot) = self.slots.remove(id) else { return };
         slot.entry.live.store(false, Relaxed);
         slot.entry.refused.store(Some(Arc::new(why.to_owned())));
         self.around.stats.holds -= slot.holds;
         self.abandoned = [self.abandoned, slot.dirty].into_iter().flatten().min();
-        for work in slot.waiting.drain(..) {
-            let fault = Fault::Quarantined { run: id, why: Arc::from(why) };
-            self.around.tell(work.ticket, Err(fault));
+        for waiting in slot.waiting.drain(..) {
+            self.around.give_up(waiting, Fault::Quarantined { run: id, why: Arc::from(why) });
         }
         self.around.effects.push(Effect::Stop(slot.entry));
     }
@@ -294,10 +287,16 @@ impl<T> Shard<T> {
 
 impl<T> Surroundings<T> {
     /// A run's state enters its slot for the first time, or anew after a panic.
-    fn come_home(&mut self, slot: &mut Slot<T>, live: Live) {
-        let run = live.run.id();
+    fn come_home(
+        &mut self,
+        slot: &mut Slot<T>,
+        run: Box<Run>,
+        published: Arc<Published>,
+        unborn: Option<Box<RunCreated>>,
+    ) {
+        let live = Live { run, published, seat: slot.seat, unborn };
         for (hold, at) in live.run.deadlines() {
-            self.wheel.add(Due { at, run, hold });
+            self.wheel.add(Due { at, run: slot.seat, hold });
         }
         self.stats.holds += slot.count_holds(live.run.live_holds());
         if live.unborn.is_none() {
@@ -312,6 +311,6 @@ impl<T> Surroundings<T> {
     /// A lent state comes back.
     fn give_back(slot: &mut Slot<T>, run: Box<Run>) {
         let published = slot.published.take().expect("lent with its published side");
-        slot.place = Place::Here(Live { run, published, unborn: None });
+        slot.place = Place::Here(Live { run, published, seat: slot.seat, unborn: None });
     }
 }

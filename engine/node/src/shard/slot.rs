@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use berth_inventory::{Run, RunCreated, UnixMillis, Version};
 
+use super::slots::Seat;
 use crate::ask::Work;
 use crate::directory::RunEntry;
 use crate::published::Published;
@@ -38,6 +39,8 @@ pub(crate) enum Errand {
 pub(crate) struct Live {
     pub run: Box<Run>,
     pub published: Arc<Published>,
+    /// The slot it is in, for its deadlines.
+    pub seat: Seat,
     /// Its first event, not journaled yet: a run that only refused leaves no trace.
     pub unborn: Option<Box<RunCreated>>,
 }
@@ -47,18 +50,28 @@ pub(crate) enum Place {
     Away(Errand),
 }
 
+/// A command that waits in its slot, and the way of its answer; `None` for the node's own.
+pub(crate) struct Waiting<T> {
+    pub work: Work,
+    pub to: Option<T>,
+}
+
 pub(crate) struct Slot<T> {
     pub entry: Arc<RunEntry>,
+    /// Which slot it is, in which life.
+    pub seat: Seat,
     /// Raised by every hand-over; an input with another epoch is dropped.
     pub epoch: u32,
     pub place: Place,
     /// Kept here while the state is lent.
     pub published: Option<Arc<Published>>,
-    pub waiting: VecDeque<Work<T>>,
+    pub waiting: VecDeque<Waiting<T>>,
     /// Batch of its last event; 0 = none in this life of the node.
     pub last_batch: u64,
     /// Bytes it wrote into `last_batch`.
     pub batch_bytes: usize,
+    /// Its publication in `last_batch`.
+    pub publication: u32,
     pub touched: UnixMillis,
     /// First event without a durable snapshot.
     pub dirty: Option<LogPoint>,
@@ -76,12 +89,14 @@ impl<T> Slot<T> {
     pub fn new(entry: Arc<RunEntry>, place: Place, now: UnixMillis) -> Self {
         Self {
             entry,
+            seat: Seat { slot: 0, life: 0 },
             epoch: 0,
             place,
             published: None,
             waiting: VecDeque::new(),
             last_batch: 0,
             batch_bytes: 0,
+            publication: 0,
             touched: now,
             dirty: None,
             dirty_next: None,

@@ -68,7 +68,7 @@ fn gap_counts_are_the_counts_of_free_berths() {
                 RowChange { berth: BerthIndex(berth as u16), masks: masks[berth] }
             })
             .collect();
-        published.publish(Head { version: Version(version), ..Head::of(&run) }, &rows);
+        published.publish(Head { version: Version(version), ..Head::of(&run) }, rows.into_iter());
         for pool in (0..plan.pools().len()).map(|pool| PoolIndex(pool as u8)) {
             for legs in journeys(&plan) {
                 let counts = (published.free(pool, legs), naive(&masks, &pools, pool, legs));
@@ -121,13 +121,13 @@ fn readers_see_only_states_that_existed() {
             closed: 0,
             retired: false,
         };
-        published.publish(head(0), &[]);
+        published.publish(head(0), core::iter::empty());
         scope.spawn(reader);
         scope.spawn(reader);
         for version in 1..=VERSIONS {
             let mut rows = small((version % 61).min(8));
             rows.extend(large(version % 61));
-            published.publish(head(version), &rows);
+            published.publish(head(version), rows.into_iter());
         }
         done.store(true, Relaxed);
     });
@@ -182,7 +182,7 @@ fn a_run_is_one_entry_however_many_meet_it_first() {
     }
     let runs = all[0][0].train.runs();
     assert_eq!(runs.len(), 300);
-    assert!(runs.is_sorted_by_key(|run| run.id.start_date));
+    assert!(runs.is_sorted_by_key(|run| run.0));
 }
 
 #[test]
