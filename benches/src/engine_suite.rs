@@ -65,18 +65,17 @@ async fn drive(
     window: usize,
 ) -> (u64, u64) {
     let mut session = engine.session();
-    let sink = Arc::clone(session.sink());
     let (mut next, mut answered, mut refused) = (first, 0, 0);
     let mut add = |session: &mut berth_engine::Session| {
         next += 1;
         let run = &runs[(next.wrapping_mul(2_654_435_761) >> 7) as usize % runs.len()];
-        session.add(next, run, wish(next), UnixMillis::MAX);
+        assert!(session.add(next, run, wish(next), UnixMillis::MAX).is_none(), "refused early");
     };
     (0..batch * window).for_each(|_| add(&mut session));
     session.flush();
     let begun = Instant::now();
     while session.unanswered() > 0 {
-        for (id, outcome) in std::future::poll_fn(|cx| sink.poll_take(cx)).await {
+        for berth_node::Told { tag: id, outcome, .. } in session.told().await.expect("the node is up") {
             answered += 1;
             let over = begun.elapsed() >= ROUND;
             match outcome.map(|answer| answer.said) {
@@ -86,7 +85,8 @@ async fn drive(
                         RequestMark { id: RequestId(u128::from(id) << 20 | 2), digest: 1 };
                     let command =
                         Command::Release(Release { request, hold: view.hold, passengers: None });
-                    session.add(id, &Arc::clone(run), command, UnixMillis::MAX);
+                    let early = session.add(id, &Arc::clone(run), command, UnixMillis::MAX);
+                    assert!(early.is_none(), "refused early");
                 }
                 Ok(Said::Released(..)) if !over => add(&mut session),
                 Ok(Said::Released(..)) => {}
@@ -114,6 +114,9 @@ pub fn run() {
         for (trains, days, what) in [(1, 1, "1 hot run"), (TRAINS, 50, "1,000 runs")] {
             for (sessions, batch, window) in [(1, 1, 64), (4, 16, 8), (8, 64, 8)] {
                 let name = format!("{what}, {sessions} x {batch} x {window}, {durability}");
+                if std::env::var("ONLY").is_ok_and(|only| !name.contains(&only)) {
+                    continue;
+                }
                 runtime.block_on(measure(
                     &name,
                     durability,

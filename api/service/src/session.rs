@@ -10,7 +10,8 @@ use core::pin::Pin;
 use core::task::{Context, Poll};
 use std::sync::Arc;
 
-use berth_engine::node::Health;
+use berth_engine::Lost;
+use berth_engine::node::{Health, Told};
 use berth_inventory::{Command, Millis, UnixMillis};
 use berth_proto::v1;
 use futures_util::{Stream, StreamExt as _};
@@ -63,9 +64,7 @@ impl Stream for Shell {
         let this = self.get_mut();
         this.watch_the_drain(cx);
         this.read(cx);
-        while let Poll::Ready(answers) = this.engine.sink().poll_take(cx) {
-            this.take_answers(answers);
-        }
+        this.take_answers(cx);
         if let Some(response) = this.frames.next() {
             return Poll::Ready(Some(Ok(response)));
         }
@@ -136,7 +135,12 @@ impl Shell {
         };
         let kind = Kind::of(&taken.ask.command);
         match self.desk.lead(taken.ask, now) {
-            Ok((run, command)) => self.engine.add(taken.slot, &run, command, deadline),
+            Ok((run, command)) => {
+                if let Some(outcome) = self.engine.add(taken.slot, &run, command, deadline) {
+                    self.desk.tally.count(kind, &outcome);
+                    self.frames.answered(taken.slot, outcome, &self.desk.teller());
+                }
+            }
             Err(why) => {
                 let outcome = Ok(self.desk.teller().refused(why));
                 self.desk.tally.count(kind, &outcome);
@@ -145,28 +149,33 @@ impl Shell {
         }
     }
 
-    fn take_answers(&mut self, answers: Vec<(u64, berth_engine::node::Outcome)>) {
-        let mut asked_again = false;
-        let desk = Arc::clone(&self.desk);
+    fn take_answers(&mut self, cx: &mut Context<'_>) {
+        let Self { desk, engine, frames, .. } = self;
         let teller = desk.teller();
-        for (slot, outcome) in answers {
-            if let Some(kind) = self.frames.kind(slot) {
-                desk.tally.count(kind, &outcome);
-            }
-            let Some(hold) = self.frames.answered(slot, outcome, &teller) else { continue };
-            // A part of the hold stays held: its answer says until when.
-            match desk.engine.front().by_hold(hold) {
-                Ok(run) => {
-                    self.engine.add(slot, run, Command::GetHold(hold), UnixMillis::MAX);
-                    asked_again = true;
+        let mut again = Vec::new();
+        loop {
+            let polled = engine.poll_told(cx, |_, Told { tag, outcome, .. }| {
+                if let Some(kind) = frames.kind(tag) {
+                    desk.tally.count(kind, &outcome);
                 }
-                Err(why) => {
-                    self.frames.answered(slot, Ok(teller.refused(why)), &teller);
+                again.extend(frames.answered(tag, outcome, &teller).map(|hold| (tag, hold)));
+            });
+            // A part of a hold stays held: its answer says until when.
+            for (slot, hold) in again.drain(..) {
+                let outcome = match desk.engine.front().by_hold(hold) {
+                    Ok(run) => engine.add(slot, run, Command::GetHold(hold), UnixMillis::MAX),
+                    Err(why) => Some(Ok(teller.refused(why))),
+                };
+                if let Some(outcome) = outcome {
+                    frames.answered(slot, outcome, &teller);
                 }
             }
-        }
-        if asked_again {
-            self.engine.flush();
+            engine.flush();
+            match polled {
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(Lost)) => return frames.give_up(),
+                Poll::Pending => return,
+            }
         }
     }
 }

@@ -56,7 +56,6 @@ async fn expire() -> (f64, f64) {
     // All are held before the first deadline, whatever the machine.
     let first = now.saturating_add(Millis(45_000));
     let mut session = engine.session();
-    let sink = Arc::clone(session.sink());
     let (mut asked, mut held) = (0u64, 0u64);
     while held < HOLDS {
         while asked < HOLDS && session.unanswered() < WINDOW {
@@ -64,12 +63,13 @@ async fn expire() -> (f64, f64) {
             let deadline = first.saturating_add(Millis(asked * 7_919 % SPREAD_MS));
             reserve.ttl = deadline.since(engine.now());
             let run = &runs[asked as usize % runs.len()];
-            session.add(asked, run, Command::Reserve(reserve), UnixMillis::MAX);
+            let early = session.add(asked, run, Command::Reserve(reserve), UnixMillis::MAX);
+            assert!(early.is_none(), "{early:?}");
             asked += 1;
         }
         session.flush();
-        for (_, outcome) in std::future::poll_fn(|cx| sink.poll_take(cx)).await {
-            let said = outcome.expect("no fault").said;
+        for told in session.told().await.expect("the node is up") {
+            let said = told.outcome.expect("no fault").said;
             assert!(matches!(said, Said::Hold(_)), "{said:?}");
             held += 1;
         }

@@ -54,6 +54,7 @@ pub struct Train {
     /// Its number.
     pub number: TrainNumber,
     source: TrainSource,
+    /// By start date, which stands beside the entry: a search touches no entry.
     runs: ArcSwap<Vec<(Date, Arc<RunEntry>)>>,
 }
 
@@ -101,8 +102,8 @@ impl Train {
     }
 
     /// Its runs met so far, by start date.
-    pub fn runs(&self) -> arc_swap::Guard<Arc<Vec<(Date, Arc<RunEntry>)>>> {
-        self.runs.load()
+    pub fn runs(&self) -> Vec<Arc<RunEntry>> {
+        self.runs.load().iter().map(|(_, run)| Arc::clone(run)).collect()
     }
 }
 

@@ -5,18 +5,18 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::task::{Context, Poll};
 
 use berth_inventory::{Answer, Command, Millis, Run, RunId, UnixMillis, Version};
 use berth_node::{
-    Fault, Front, Health, Lane, Outcome, Published, RETRY_OVERLOADED_MS, RunEntry, RunTable,
-    ShardStats, Work,
+    Fault, Front, Health, Lane, Outcome, Parcel, Published, RETRY_OVERLOADED_MS, RunEntry, RunTable,
+    ShardStats, Told, Work,
 };
 
 use berth_persistence::{LogReader, Lsn, ScanError};
 
 use crate::engine::House;
-use crate::reply::{Sink, Ticket};
-use crate::shared::Item;
+use crate::reply::{self, Back, Lost, Post, Sink};
 use crate::worker::WorkerMessage;
 
 /// See the module.
@@ -62,12 +62,11 @@ impl Engine {
         if let Some(answer) = self.refuse_early(run, &command)? {
             return Ok(answer);
         }
-        let permit = self.house.front.permit(run)?;
-        let (ticket, answer) = Ticket::one(permit);
-        let lane = Lane::of(&command);
-        let work = Work { run: Arc::clone(run), command, deadline, ticket: Some(ticket) };
-        self.push(usize::from(run.shard), lane, Item::One(work));
-        answer.await.unwrap_or(Err(Fault::Draining))
+        let run = self.house.front.permit(run)?;
+        let (shard, lane) = (usize::from(run.shard), Lane::of(&command));
+        let (post, answer) = Back::one(Work { run, command, deadline, tag: 0 });
+        self.push(shard, lane, post);
+        answer.await.map_or(Err(Fault::Draining), |told| told.outcome)
     }
 
     /// A session: commands in any number, answers as they become durable.
@@ -76,7 +75,10 @@ impl Engine {
         Session {
             engine: self.clone(),
             sink: Arc::new(Sink::default()),
-            heaps: (0..shards * 2).map(|_| Vec::new()).collect(),
+            heaps: (0..shards * 2).map(|_| None).collect(),
+            spare: Vec::new(),
+            taken: Vec::new(),
+            unanswered: 0,
         }
     }
 
@@ -167,82 +169,112 @@ impl Engine {
         }
     }
 
-    fn push(&self, shard: usize, lane: Lane, item: Item) {
+    fn push(&self, shard: usize, lane: Lane, post: Post) {
         let shared = &self.house.shards[shard];
-        if let Err(back) = shared.queue(lane).push(item) {
-            let full = || Fault::Overloaded {
-                what: "the queue of this shard",
-                retry_after: Millis(RETRY_OVERLOADED_MS),
-            };
-            let works = match back {
-                Item::One(work) => vec![work],
-                Item::Many(works) => works,
-            };
-            for ticket in works.into_iter().filter_map(|work| work.ticket) {
-                ticket.complete(Err(full()));
-            }
+        if let Err(back) = shared.queue(lane).push(post) {
+            let what = "the queue of this shard";
+            let retry_after = Millis(RETRY_OVERLOADED_MS);
+            reply::fail(back, &Fault::Overloaded { what, retry_after });
         }
         shared.wake();
     }
 }
+
+/// Parcels that a session keeps for their memory.
+const SPARE_PARCELS: usize = 64;
 
 /// A caller's stream of commands. Commands to one run keep their order within a lane.
 pub struct Session {
     engine: Engine,
     sink: Arc<Sink>,
     /// Commands not pushed yet: per shard, finish lane and take lane.
-    heaps: Vec<Vec<Work<Ticket>>>,
+    heaps: Vec<Option<Post>>,
+    /// Parcels answered and taken, for their memory.
+    spare: Vec<Post>,
+    taken: Vec<Post>,
+    unanswered: usize,
 }
 
 impl Session {
-    /// Adds a command; [`Session::flush`] pushes it. `correlation` comes back with the answer.
+    /// Adds a command; [`Session::flush`] pushes it. Gives the outcome if it needs no queue;
+    /// otherwise `tag` comes back with it.
     pub fn add(
         &mut self,
-        correlation: u64,
+        tag: u64,
         run: &Arc<RunEntry>,
         command: Command,
         deadline: UnixMillis,
-    ) {
-        let early = self.engine.refuse_early(run, &command);
-        let permit = match early {
-            Ok(None) => self.engine.front().permit(run),
-            Ok(Some(answer)) => return self.sink.put_now(correlation, Ok(answer)),
-            Err(fault) => Err(fault),
-        };
-        match permit {
-            Ok(permit) => {
-                let ticket = Ticket::of(&self.sink, correlation, permit);
-                let lane = Lane::of(&command);
-                let work = Work { run: Arc::clone(run), command, deadline, ticket: Some(ticket) };
-                self.heaps[usize::from(run.shard) * 2 + usize::from(lane == Lane::Take)].push(work);
-            }
-            Err(fault) => self.sink.put_now(correlation, Err(fault)),
+    ) -> Option<Outcome> {
+        match self.engine.refuse_early(run, &command) {
+            Ok(None) => {}
+            Ok(Some(answer)) => return Some(Ok(answer)),
+            Err(fault) => return Some(Err(fault)),
         }
+        let run = match self.engine.front().permit(run) {
+            Ok(permit) => permit,
+            Err(fault) => return Some(Err(fault)),
+        };
+        let heap = usize::from(run.shard) * 2 + usize::from(Lane::of(&command) == Lane::Take);
+        let post = self.heaps[heap].get_or_insert_with(|| match self.spare.pop() {
+            Some(mut post) => {
+                post.reuse(Back::to_sink(&self.sink));
+                post
+            }
+            None => Box::new(Parcel::new(Back::to_sink(&self.sink))),
+        });
+        post.works.push_back(Work { run, command, deadline, tag });
+        post.to.owed += 1;
+        self.unanswered += 1;
+        None
     }
 
-    /// Answers a command that never reached a run (a refusal before it, a fault of the message).
-    pub fn answer(&self, correlation: u64, outcome: Outcome) {
-        self.sink.put_now(correlation, outcome);
-    }
-
-    /// Pushes what was added: one item for each (shard, lane).
+    /// Pushes what was added: one parcel for each (shard, lane).
     pub fn flush(&mut self) {
         for at in 0..self.heaps.len() {
-            let works = core::mem::take(&mut self.heaps[at]);
-            if !works.is_empty() {
+            if let Some(post) = self.heaps[at].take() {
                 let lane = if at % 2 == 1 { Lane::Take } else { Lane::Finish };
-                self.engine.push(at / 2, lane, Item::Many(works));
+                self.engine.push(at / 2, lane, post);
             }
         }
     }
 
-    /// Where the answers arrive; to be polled by one task.
-    pub fn sink(&self) -> &Arc<Sink> {
-        &self.sink
+    /// Commands that were added and whose answer has not been taken.
+    pub fn unanswered(&self) -> usize {
+        self.unanswered
     }
 
-    /// Commands without an answer taken.
-    pub fn unanswered(&self) -> usize {
-        self.sink.unanswered()
+    /// The answers that have come, as soon as there is one; for callers that wait for them alone.
+    ///
+    /// # Errors
+    /// See [`Session::poll_told`].
+    pub async fn told(&mut self) -> Result<Vec<Told>, Lost> {
+        let mut all = Vec::new();
+        core::future::poll_fn(|cx| self.poll_told(cx, |_, told| all.push(told))).await?;
+        Ok(all)
+    }
+
+    /// Gives every answer that has come to `tell`; pending while there is none. To be polled by
+    /// one task.
+    ///
+    /// # Errors
+    /// What is not answered by now never will be: the node is going.
+    pub fn poll_told(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut tell: impl FnMut(&mut Self, Told),
+    ) -> Poll<Result<(), Lost>> {
+        let mut taken = core::mem::take(&mut self.taken);
+        let polled = self.sink.poll_take(cx, &mut taken);
+        for mut post in taken.drain(..) {
+            let mut told = core::mem::take(&mut post.told);
+            self.unanswered -= told.len();
+            told.drain(..).for_each(|told| tell(self, told));
+            post.told = told;
+            if self.spare.len() < SPARE_PARCELS {
+                self.spare.push(post);
+            }
+        }
+        self.taken = taken;
+        polled
     }
 }

@@ -9,11 +9,11 @@ use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::thread::{JoinHandle, Thread};
 use std::time::{Duration, Instant};
 
-use berth_node::{Batch, Fault, Front, Health, LogPoint, Outcome};
+use berth_node::{Batch, Front, Health, LogPoint};
 use berth_persistence::{CommitLog, Durability, LogError, NONE_WRITE_EVERY_MS, NodeRecord};
 use tokio::sync::watch;
 
-use crate::reply::Ticket;
+use crate::reply::{Back, fail, hand_over};
 use crate::shared::{LogEnd, ShardShared};
 
 const NONE_WRITE_EVERY: Duration = Duration::from_millis(NONE_WRITE_EVERY_MS);
@@ -134,7 +134,7 @@ impl Journal {
     }
 
     /// One group; whether there was anything to do.
-    fn commit(&mut self, group: &mut [Batch<Ticket>]) -> bool {
+    fn commit(&mut self, group: &mut [Batch<Back>]) -> bool {
         let mut worked = false;
         for (shard, spare) in self.shards.iter().zip(&mut *group) {
             let mut batch = shard.batch();
@@ -154,6 +154,7 @@ impl Journal {
         }
         let fault = self.front.vitals.journal_fault();
         let lsn = self.log.end().lsn.0;
+        let mut woken = Vec::new();
         for (shard, batch) in self.shards.iter().zip(group) {
             if batch.is_empty() {
                 continue;
@@ -162,15 +163,18 @@ impl Journal {
                 None => {
                     batch.publish();
                     shard.set_durable(batch.number, lsn);
-                    batch.done.drain(..).for_each(|done| done.ticket.complete(done.outcome));
+                    batch.done.drain(..).for_each(|post| hand_over(post, &mut woken));
                 }
-                Some(fault) => tell_failed(batch, fault),
+                // Whether a parked command took effect is unknown until the disk is read again:
+                // that is said to everybody, answers that rest on the lost group included.
+                Some(fault) => batch.done.drain(..).for_each(|post| fail(post, fault)),
             }
         }
+        woken.iter().for_each(|sink| sink.wake());
         true
     }
 
-    fn write(&mut self, group: &[Batch<Ticket>]) -> Result<(), LogError> {
+    fn write(&mut self, group: &[Batch<Back>]) -> Result<(), LogError> {
         let sections: Vec<_> = group
             .iter()
             .enumerate()
@@ -215,14 +219,5 @@ impl Journal {
         let lsn = log.append(&[record], &[])?;
         log.sync(Durability::Power)?;
         Ok(lsn.0)
-    }
-}
-
-/// Whether a parked command took effect is unknown until the disk is read again: that is said to
-/// everybody, answers that rest on the lost group included.
-fn tell_failed(batch: &mut Batch<Ticket>, fault: &Fault) {
-    for done in batch.done.drain(..) {
-        let outcome: Outcome = Err(fault.clone());
-        done.ticket.complete(outcome);
     }
 }

@@ -26,7 +26,7 @@ mod tests;
 pub use engine::{EngineInfo, Figures};
 pub use handle::{Engine, Session};
 pub use options::{CLOCK_BEHIND_MAX_MS, StartError, StartOptions};
-pub use reply::Sink;
+pub use reply::Lost;
 
 // The handle speaks in these: whoever holds an engine needs no edge of its own to them.
 pub use berth_node as node;

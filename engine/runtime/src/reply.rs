@@ -1,120 +1,164 @@
 //! Where answers go: one waiting call, or a session that takes them as they come.
+//!
+//! Always true: every command that was pushed is answered once, or its caller learns that nobody
+//! will answer any more.
 
 use std::sync::atomic::{
-    AtomicBool, AtomicUsize,
-    Ordering::{AcqRel, Acquire, Relaxed},
+    AtomicBool,
+    Ordering::{AcqRel, Acquire, Release, SeqCst},
 };
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
-use berth_node::{Done, Fault, Outcome, Permit};
+use berth_node::{Fault, Parcel, Told, Way, Work};
 use futures_util::task::AtomicWaker;
 use tokio::sync::oneshot;
 
-/// A command's way back, with its run's permit. Every ticket is answered: dropped unanswered, it
-/// tells that the node is going.
-pub struct Ticket {
-    to: Option<Address>,
-    _permit: Option<Permit>,
+/// A parcel on its way between a caller and a shard.
+pub(crate) type Post = Box<Parcel<Back>>;
+
+/// A parcel's way back. Dropped with answers owed, it tells that the node is going.
+#[derive(Debug)]
+pub struct Back {
+    to: Address,
+    /// Answers that are still to come this way.
+    pub(crate) owed: usize,
 }
 
+#[derive(Debug)]
 enum Address {
-    One(oneshot::Sender<Outcome>),
-    Sink(Arc<Sink>, u64),
+    One(Option<oneshot::Sender<Told>>),
+    Sink(Arc<Sink>),
 }
 
-impl Ticket {
-    /// For one waiting call.
-    pub(crate) fn one(permit: Permit) -> (Self, oneshot::Receiver<Outcome>) {
+impl Back {
+    /// A call's one command, with the receiver of its answer.
+    pub(crate) fn one(work: Work) -> (Post, oneshot::Receiver<Told>) {
         let (sender, receiver) = oneshot::channel();
-        (Self { to: Some(Address::One(sender)), _permit: Some(permit) }, receiver)
+        let mut post = Box::new(Parcel::new(Self { to: Address::One(Some(sender)), owed: 1 }));
+        post.works.push_back(work);
+        (post, receiver)
     }
 
-    /// For a session.
-    pub(crate) fn of(sink: &Arc<Sink>, correlation: u64, permit: Permit) -> Self {
-        sink.unanswered.fetch_add(1, Relaxed);
-        Self { to: Some(Address::Sink(Arc::clone(sink), correlation)), _permit: Some(permit) }
+    /// For the commands of a session, each of which is an answer owed.
+    pub(crate) fn to_sink(sink: &Arc<Sink>) -> Self {
+        Self { to: Address::Sink(Arc::clone(sink)), owed: 0 }
     }
 
-    /// Answers it.
-    pub(crate) fn complete(mut self, outcome: Outcome) {
-        self.send(outcome);
+    /// For a parcel without commands.
+    fn nowhere() -> Self {
+        Self { to: Address::One(None), owed: 0 }
     }
+}
 
-    fn send(&mut self, outcome: Outcome) {
-        match self.to.take() {
-            // The caller may have gone; what happened stays and a retry finds it.
-            Some(Address::One(sender)) => drop(sender.send(outcome)),
-            Some(Address::Sink(sink, correlation)) => sink.put(correlation, outcome),
-            None => {}
+impl Way for Back {
+    fn share(&mut self) -> Self {
+        let to = match &mut self.to {
+            Address::One(sender) => Address::One(sender.take()),
+            Address::Sink(sink) => Address::Sink(Arc::clone(sink)),
+        };
+        self.owed -= 1;
+        Self { to, owed: 1 }
+    }
+}
+
+impl Drop for Back {
+    fn drop(&mut self) {
+        // A call learns it from its dropped sender.
+        if let Address::Sink(sink) = &self.to
+            && self.owed > 0
+        {
+            sink.lose();
         }
     }
 }
 
-impl Drop for Ticket {
-    fn drop(&mut self) {
-        self.send(Err(Fault::Draining));
+/// Hands a parcel whose commands are all answered to its caller. The streams to wake are gathered
+/// in `woken`: one wake for each.
+pub(crate) fn hand_over(mut post: Post, woken: &mut Vec<Arc<Sink>>) {
+    post.to.owed = 0;
+    if let Address::One(sender) = &mut post.to.to {
+        // The caller may have gone; what happened stays and a retry finds it.
+        if let (Some(sender), Some(told)) = (sender.take(), post.told.pop()) {
+            let _ = sender.send(told);
+        }
+        return;
     }
-}
-
-impl core::fmt::Debug for Ticket {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.write_str("Ticket")
+    let back = core::mem::replace(&mut post.to, Back::nowhere());
+    let Address::Sink(sink) = &back.to else { return };
+    if sink.put(post) {
+        woken.push(Arc::clone(sink));
     }
 }
 
 /// Answers a list; one wake for each session in it.
-pub(crate) fn complete_all(done: impl Iterator<Item = Done<Ticket>>) {
-    for Done { ticket, outcome } in done {
-        ticket.complete(outcome);
-    }
+pub(crate) fn hand_over_all(posts: impl Iterator<Item = Post>) {
+    let mut woken = Vec::new();
+    posts.for_each(|post| hand_over(post, &mut woken));
+    woken.iter().for_each(|sink| sink.wake());
+}
+
+/// Tells every command of a parcel the same fault.
+pub(crate) fn fail(mut post: Post, fault: &Fault) {
+    post.fail(fault);
+    hand_over_all(core::iter::once(post));
 }
 
 /// The answers of one session that its stream has not taken yet.
 #[derive(Default)]
 pub struct Sink {
-    answers: Mutex<Vec<(u64, Outcome)>>,
+    posts: Mutex<Vec<Post>>,
+    /// Somebody has seen to it that the stream looks.
     woken: AtomicBool,
-    unanswered: AtomicUsize,
+    /// Answers were lost with the node.
+    lost: AtomicBool,
     waker: AtomicWaker,
 }
 
-impl Sink {
-    /// Commands pushed and not taken as answered.
-    pub fn unanswered(&self) -> usize {
-        self.unanswered.load(Relaxed)
-    }
-
-    /// An answer that needs no queue.
-    pub(crate) fn put_now(&self, correlation: u64, outcome: Outcome) {
-        self.unanswered.fetch_add(1, Relaxed);
-        self.put(correlation, outcome);
-    }
-
-    fn put(&self, correlation: u64, outcome: Outcome) {
-        let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
-        answers.push((correlation, outcome));
-        drop(answers);
-        if !self.woken.swap(true, AcqRel) {
-            self.waker.wake();
-        }
-    }
-
-    /// Takes what is there, all of it; pending while there is nothing.
-    pub fn poll_take(&self, cx: &mut Context<'_>) -> Poll<Vec<(u64, Outcome)>> {
-        self.waker.register(cx.waker());
-        self.woken.store(false, std::sync::atomic::Ordering::SeqCst);
-        let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
-        if answers.is_empty() {
-            return Poll::Pending;
-        }
-        let taken = core::mem::take(&mut *answers);
-        self.unanswered.fetch_sub(taken.len(), Relaxed);
-        Poll::Ready(taken)
-    }
-
-    /// Whether an answer waits.
-    pub fn is_ready(&self) -> bool {
-        self.woken.load(Acquire)
+impl core::fmt::Debug for Sink {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Sink")
     }
 }
+
+impl Sink {
+    /// Whether the stream must be woken for it.
+    fn put(&self, post: Post) -> bool {
+        let mut posts = self.posts.lock().unwrap_or_else(PoisonError::into_inner);
+        posts.push(post);
+        drop(posts);
+        !self.woken.swap(true, AcqRel)
+    }
+
+    /// Has the stream look.
+    pub(crate) fn wake(&self) {
+        self.waker.wake();
+    }
+
+    fn lose(&self) {
+        self.lost.store(true, Release);
+        self.waker.wake();
+    }
+
+    /// Takes what is there, all of it, into `taken`; pending while there is nothing. `Err` when
+    /// what is not answered by now never will be.
+    pub(crate) fn poll_take(
+        &self,
+        cx: &mut Context<'_>,
+        taken: &mut Vec<Post>,
+    ) -> Poll<Result<(), Lost>> {
+        self.waker.register(cx.waker());
+        self.woken.store(false, SeqCst);
+        let mut posts = self.posts.lock().unwrap_or_else(PoisonError::into_inner);
+        if !posts.is_empty() {
+            core::mem::swap(&mut *posts, taken);
+            return Poll::Ready(Ok(()));
+        }
+        drop(posts);
+        if self.lost.load(Acquire) { Poll::Ready(Err(Lost)) } else { Poll::Pending }
+    }
+}
+
+/// What is not answered by now never will be: the node is going.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lost;

@@ -6,31 +6,25 @@ use std::sync::atomic::{
 };
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
-use berth_node::{Batch, Lane, LogPoint, Work};
+use berth_node::{Batch, Fault, Lane, LogPoint};
 use crossbeam::queue::ArrayQueue;
 use ractor::ActorRef;
 use tokio::sync::watch;
 
-use crate::reply::Ticket;
+use crate::reply::{Back, Post, fail};
 use crate::worker::WorkerMessage;
 
-/// Items of each lane's queue: about 60 ms of one shard's work.
+/// Parcels of each lane's queue: about 60 ms of one shard's work.
 const QUEUE_ITEMS: usize = 8_192;
 
-/// What one push carries: a call's one command, or a session message's commands for this shard.
-pub(crate) enum Item {
-    One(Work<Ticket>),
-    Many(Vec<Work<Ticket>>),
-}
-
 pub(crate) struct ShardShared {
-    finish: ArrayQueue<Item>,
-    take: ArrayQueue<Item>,
+    finish: ArrayQueue<Post>,
+    take: ArrayQueue<Post>,
     /// A drain is on its way or at work.
     scheduled: AtomicBool,
     /// The shard stopped for want of room in its batch.
     starved: AtomicBool,
-    batch: Mutex<Batch<Ticket>>,
+    batch: Mutex<Batch<Back>>,
     durable: AtomicU64,
     /// The frame in which the last durable batch is.
     told_lsn: AtomicU64,
@@ -57,14 +51,14 @@ impl ShardShared {
         let _ = self.worker.set(worker);
     }
 
-    pub fn queue(&self, lane: Lane) -> &ArrayQueue<Item> {
+    pub fn queue(&self, lane: Lane) -> &ArrayQueue<Post> {
         match lane {
             Lane::Finish => &self.finish,
             Lane::Take => &self.take,
         }
     }
 
-    /// Items waiting in both lanes.
+    /// Parcels waiting in both lanes.
     pub fn depth(&self) -> usize {
         self.finish.len() + self.take.len()
     }
@@ -92,7 +86,7 @@ impl ShardShared {
         }
     }
 
-    pub fn batch(&self) -> MutexGuard<'_, Batch<Ticket>> {
+    pub fn batch(&self) -> MutexGuard<'_, Batch<Back>> {
         // A panic inside a run's step is caught under the lock and leaves the batch whole.
         self.batch.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -153,8 +147,8 @@ impl ShardShared {
     /// Nobody writes any more: whoever still waits is told that the node is going.
     pub fn abandon(&self) {
         let done = core::mem::take(&mut self.batch().done);
-        drop(done);
-        while self.finish.pop().is_some() || self.take.pop().is_some() {}
+        let queued = core::iter::from_fn(|| self.finish.pop().or_else(|| self.take.pop()));
+        done.into_iter().chain(queued).for_each(|post| fail(post, &Fault::Draining));
     }
 
     /// A control question to the worker; `None` when it is gone.

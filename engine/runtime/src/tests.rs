@@ -9,7 +9,7 @@ use berth_inventory::{
     UnixMillis,
 };
 use berth_inventory::{CoachEntry, Date, Entry, StopEntry};
-use berth_node::{Health, RunEntry, SaleStatus, Settings, When};
+use berth_node::{Health, RunEntry, SaleStatus, Settings, Told, When};
 use berth_persistence::{Catalogue, Durability};
 
 use crate::{Engine, StartError, StartOptions};
@@ -223,14 +223,14 @@ async fn a_session_is_answered_command_by_command() {
     let runs = [run_of(&engine, "10001", 1), run_of(&engine, "10001", 2)];
     for id in 0..200_u64 {
         let command = reserve(u128::from(id) + 1, TravelClass::Sleeper);
-        session.add(id, &runs[id as usize % 2], command, NEVER);
+        let early = session.add(id, &runs[id as usize % 2], command, NEVER);
+        assert!(early.is_none(), "a run that is not live refuses nothing early");
     }
     session.flush();
-    let sink = Arc::clone(session.sink());
     let mut granted = 0;
     let mut seen = [false; 200];
     while session.unanswered() > 0 {
-        for (id, outcome) in std::future::poll_fn(|cx| sink.poll_take(cx)).await {
+        for Told { tag: id, outcome, .. } in session.told().await.unwrap() {
             assert!(!core::mem::replace(&mut seen[id as usize], true), "{id} answered twice");
             match outcome.unwrap().said {
                 Said::Hold(_) => granted += 1,
@@ -308,13 +308,13 @@ async fn a_hold_that_was_told_is_known_at_once() {
     let engine = Engine::start(options(dir.path())).await.unwrap();
     let run = run_of(&engine, "10001", 1);
     let mut session = engine.session();
-    let sink = Arc::clone(session.sink());
     for id in 0..64 {
-        session.add(id, &run, reserve(u128::from(id) + 1, TravelClass::Sleeper), NEVER);
+        let early = session.add(id, &run, reserve(u128::from(id) + 1, TravelClass::Sleeper), NEVER);
+        assert!(early.is_none(), "a run that is not live refuses nothing early");
     }
     session.flush();
     while session.unanswered() > 0 {
-        for (_, outcome) in std::future::poll_fn(|cx| sink.poll_take(cx)).await {
+        for Told { outcome, .. } in session.told().await.unwrap() {
             let Said::Hold(view) = outcome.unwrap().said else { panic!("64 berths") };
             let origin = engine.front().names.hold_origin(view.hold);
             let entry = engine.front().directory.by_index(origin.run);

@@ -18,9 +18,9 @@ use ractor::{
 
 use crate::clock::Clock;
 use crate::journal::JournalHandle;
-use crate::reply::{Ticket, complete_all};
+use crate::reply::{Back, Post, hand_over_all};
 use crate::run_actor::{RunActor, RunJob, RunStores};
-use crate::shared::{Item, LogEnd, ShardShared};
+use crate::shared::{LogEnd, ShardShared};
 
 /// A run that recovery hands to its shard.
 pub(crate) struct Recovered {
@@ -72,24 +72,41 @@ pub(crate) struct Workplace {
 pub(crate) struct ShardWorker;
 
 pub(crate) struct WorkerState {
-    shard: Shard<Ticket>,
+    shard: Shard<Back>,
     place: Workplace,
     /// The actors of this shard's runs, and which run and epoch each is at work for.
     actors: HashMap<RunId, ActorRef<RunJob>>,
     by_actor: HashMap<ActorId, (RunId, u32)>,
+    /// A parcel of each lane that was begun and had no room or no budget left.
+    begun: Begun,
+}
+
+#[derive(Default)]
+struct Begun {
+    finish: Option<Post>,
+    take: Option<Post>,
+}
+
+impl Begun {
+    fn of(&mut self, lane: Lane) -> &mut Option<Post> {
+        match lane {
+            Lane::Finish => &mut self.finish,
+            Lane::Take => &mut self.take,
+        }
+    }
 }
 
 impl Actor for ShardWorker {
     type Msg = WorkerMessage;
     type State = WorkerState;
-    type Arguments = (Shard<Ticket>, Workplace);
+    type Arguments = (Shard<Back>, Workplace);
 
     async fn pre_start(
         &self,
         _: ActorRef<WorkerMessage>,
         (shard, place): Self::Arguments,
     ) -> Result<WorkerState, ActorProcessingErr> {
-        Ok(WorkerState { shard, place, actors: HashMap::new(), by_actor: HashMap::new() })
+        Ok(WorkerState { shard, place, actors: HashMap::new(), by_actor: HashMap::new(), begun: Begun::default() })
     }
 
     async fn handle(
@@ -135,7 +152,8 @@ impl Actor for ShardWorker {
                 let _ = reply.send(state.shard.floor());
             }
             WorkerMessage::Busy(reply) => {
-                let _ = reply.send(state.shard.is_busy());
+                let begun = state.begun.finish.is_some() || state.begun.take.is_some();
+                let _ = reply.send(begun || state.shard.is_busy());
             }
             WorkerMessage::Stats(reply) => {
                 let _ = reply.send(state.shard.stats());
@@ -182,6 +200,7 @@ impl WorkerState {
         let fault = self.place.vitals.journal_fault();
         let (mut done, mut finish) = (0, 0);
         let (mut starved, mut waits, mut seen) = (false, false, 0);
+        let mut begun = core::mem::take(&mut self.begun);
         self.in_batch(|shard, now, batch| {
             // Under the lock: a group that ended before is seen, one that ends later wakes us.
             seen = shared.durable();
@@ -191,25 +210,34 @@ impl WorkerState {
             }
             let shards = shard.shards();
             while done < DRAIN_BUDGET {
-                let finish_first = finish < DRAIN_FINISH_MAX || shared.queue(Lane::Take).is_empty();
-                let lanes = if finish_first {
+                let takes = begun.take.is_some() || !shared.queue(Lane::Take).is_empty();
+                let share = if takes { DRAIN_FINISH_MAX } else { DRAIN_BUDGET };
+                let lanes = if finish < share {
                     [Lane::Finish, Lane::Take]
                 } else {
                     [Lane::Take, Lane::Finish]
                 };
-                let mut popped = None;
+                let mut next = None;
                 for lane in lanes {
+                    let waits = begun.of(lane).is_some() || !shared.queue(lane).is_empty();
                     if !batch.has_room(lane, shards) {
-                        starved |= !shared.queue(lane).is_empty();
+                        starved |= waits;
                         continue;
                     }
-                    if let Some(item) = shared.queue(lane).pop() {
-                        popped = Some((lane, item));
+                    if let Some(post) = begun.of(lane).take().or_else(|| shared.queue(lane).pop()) {
+                        next = Some((lane, post));
                         break;
                     }
                 }
-                let Some((lane, item)) = popped else { break };
-                let count = execute(shard, item, now, batch);
+                let Some((lane, post)) = next else { break };
+                let budget = if lane == Lane::Finish && finish < share {
+                    share - finish
+                } else {
+                    DRAIN_BUDGET
+                };
+                let budget = budget.min(DRAIN_BUDGET - done);
+                let (count, left) = shard.work_off(post, lane, budget, now, batch);
+                *begun.of(lane) = left;
                 done += count;
                 if lane == Lane::Finish {
                     finish += count;
@@ -221,6 +249,7 @@ impl WorkerState {
                 shared.starve();
             }
         });
+        self.begun = begun;
         if done >= DRAIN_BUDGET {
             return true;
         }
@@ -230,7 +259,7 @@ impl WorkerState {
     /// Runs `work` with the batch locked and the clock read once, then hands everything on.
     fn in_batch(
         &mut self,
-        work: impl FnOnce(&mut Shard<Ticket>, UnixMillis, &mut berth_node::Batch<Ticket>),
+        work: impl FnOnce(&mut Shard<Back>, UnixMillis, &mut berth_node::Batch<Back>),
     ) {
         let shared = Arc::clone(&self.place.shared);
         let now = self.place.clock.now();
@@ -241,7 +270,7 @@ impl WorkerState {
         if filled {
             self.place.journal.kick();
         }
-        complete_all(self.shard.take_answers());
+        hand_over_all(self.shard.take_answers());
     }
 
     async fn carry_out(&mut self, myself: &ActorRef<WorkerMessage>) {
@@ -293,26 +322,5 @@ impl WorkerState {
             self.actors.remove(&run);
         }
         Some((run, epoch))
-    }
-}
-
-fn execute(
-    shard: &mut Shard<Ticket>,
-    item: Item,
-    now: UnixMillis,
-    batch: &mut berth_node::Batch<Ticket>,
-) -> usize {
-    match item {
-        Item::One(work) => {
-            shard.execute(work, now, batch);
-            1
-        }
-        Item::Many(works) => {
-            let count = works.len();
-            for work in works {
-                shard.execute(work, now, batch);
-            }
-            count
-        }
     }
 }

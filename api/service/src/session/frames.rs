@@ -7,7 +7,7 @@
 
 use std::collections::VecDeque;
 
-use berth_engine::node::Outcome;
+use berth_engine::node::{Fault, Outcome};
 use berth_inventory::{HoldId, Millis};
 use berth_proto::v1::session_answer::Answer as Wire;
 use berth_proto::v1::session_command::Command as Asked;
@@ -120,6 +120,17 @@ impl Frames {
         None
     }
 
+    /// Nobody will answer any more: the node is going.
+    pub fn give_up(&mut self) {
+        for (number, slot) in self.slots.iter_mut().enumerate() {
+            let Some(slot) = slot.take() else { continue };
+            self.free.push(number);
+            self.under_way -= 1;
+            let answer = Some(fault(Fault::Draining.into()));
+            self.ready.push_back(v1::SessionAnswer { correlation_id: slot.correlation, answer });
+        }
+    }
+
     /// The next message to the caller, if an answer waits.
     pub fn next(&mut self) -> Option<v1::SessionResponse> {
         if self.ready.is_empty() {
@@ -188,7 +199,7 @@ fn fault(trouble: Trouble) -> Wire {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use berth_engine::node::{Fault, Names};
+    use berth_engine::node::Names;
     use berth_inventory::UnixMillis;
     use std::sync::Arc;
 

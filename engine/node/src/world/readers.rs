@@ -182,7 +182,7 @@ fn a_run_is_one_entry_however_many_meet_it_first() {
     }
     let runs = all[0][0].train.runs();
     assert_eq!(runs.len(), 300);
-    assert!(runs.is_sorted_by_key(|run| run.0));
+    assert!(runs.is_sorted_by_key(|run| run.id.start_date));
 }
 
 #[test]
