@@ -31,25 +31,23 @@ impl Generation {
         Self { bits: (0..bits / 64).map(|_| AtomicU64::new(0)).collect(), fed: AtomicU32::new(0) }
     }
 
-    fn places(&self, id: RequestId) -> [(usize, u64); 2] {
+    /// Two bits of one word: one cache line for each id.
+    fn place(&self, id: RequestId) -> (&AtomicU64, u64) {
         // UUIDs carry their entropy in both halves, but version and variant bits are fixed: mix.
         let mixed = (id.0 as u64 ^ (id.0 >> 64) as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        let bits = self.bits.len() * 64;
-        [mixed >> 40, mixed & 0xff_ffff].map(|hash| {
-            let bit = hash as usize & (bits - 1);
-            (bit / 64, 1 << (bit % 64))
-        })
+        let word = (mixed >> 40) as usize & (self.bits.len() - 1);
+        (&self.bits[word], 1 << (mixed >> 34 & 63) | 1 << (mixed >> 28 & 63))
     }
 
     fn feed(&self, id: RequestId) {
-        for (word, bit) in self.places(id) {
-            self.bits[word].fetch_or(bit, Relaxed);
-        }
+        let (word, bits) = self.place(id);
+        word.fetch_or(bits, Relaxed);
         self.fed.fetch_add(1, Relaxed);
     }
 
     fn may_hold(&self, id: RequestId) -> bool {
-        self.places(id).iter().all(|(word, bit)| self.bits[*word].load(Relaxed) & bit != 0)
+        let (word, bits) = self.place(id);
+        word.load(Relaxed) & bits == bits
     }
 }
 

@@ -165,11 +165,11 @@ impl Front {
         reserve: &Reserve,
         now: UnixMillis,
     ) -> Option<Answer> {
-        let known = run.filter.may_know(reserve.request.id);
-        let answer = if known { None } else { sold_out(run, reserve, now) };
+        let id = reserve.request.id;
+        let answer = sold_out(run, reserve, now).filter(|_| !run.filter.may_know(id));
         // One that was found in vain is fed too: what it was taken for may leave the filter first.
         if answer.is_none() {
-            run.filter.feed(reserve.request.id);
+            run.filter.feed(id);
         }
         answer
     }
@@ -182,6 +182,9 @@ fn sold_out(run: &RunEntry, reserve: &Reserve, now: UnixMillis) -> Option<Answer
     let (from, to) = (plan.resolve(reserve.from)?, plan.resolve(reserve.to)?);
     let legs = LegRange::new(from, to)?;
     let pool = plan.pool_for(reserve.class, reserve.quota, legs)?;
+    if published.is_ample(pool) {
+        return None;
+    }
     let asked = reserve.party.iter().filter(|passenger| passenger.berth_required).count() as u8;
     let (head, free) = published.read(|p| (p.head(), p.free(pool, legs)));
     let open = !head.retired

@@ -14,7 +14,7 @@ use core::sync::atomic::{
 use std::sync::Arc;
 
 use berth_inventory::{
-    BerthIndex, LegMask, LegRange, Masks, Plan, PoolIndex, Run, UnixMillis, Version,
+    BerthIndex, LegMask, LegRange, Masks, PARTY_MAX, Plan, PoolIndex, Run, UnixMillis, Version,
 };
 
 /// The few words of a run that are not per berth.
@@ -65,6 +65,9 @@ pub struct Published {
     next_expiry: AtomicU64,
     closed: AtomicU64,
     retired: AtomicU64,
+    /// Bit `i`: pool `i` has a whole party's berths free on the whole route, so it refuses nobody
+    /// for want of berths. Spares most requests the sum over the cells.
+    ample: AtomicU64,
     /// Per pool: `legs * (legs + 1) / 2` cells, rows by gap start.
     cells: Box<[AtomicU32]>,
     /// Per berth: held, sold, blocked, each `words` words.
@@ -86,6 +89,7 @@ impl Published {
             next_expiry: AtomicU64::new(u64::MAX),
             closed: AtomicU64::new(0),
             retired: AtomicU64::new(0),
+            ample: AtomicU64::new(0),
             cells: (0..plan.pools().len() * triangle(legs)).map(|_| AtomicU32::new(0)).collect(),
             rows: (0..plan.berths().len() * 3 * words).map(|_| AtomicU64::new(0)).collect(),
             words,
@@ -100,6 +104,7 @@ impl Published {
             published.store_row(berth, masks);
             published.count_gaps(berth, taken(masks), 1);
         }
+        published.look_for_ample(u64::MAX);
         published.store_head(Head::of(run));
         published
     }
@@ -109,6 +114,7 @@ impl Published {
         let seq = self.seq.load(Relaxed);
         self.seq.store(seq + 1, Relaxed);
         fence(Release);
+        let mut pools = 0;
         for change in rows {
             let before = taken(self.load_row(change.berth));
             let after = taken(change.masks);
@@ -116,8 +122,10 @@ impl Published {
             if before != after {
                 self.count_gaps(change.berth, before, u32::MAX);
                 self.count_gaps(change.berth, after, 1);
+                pools |= 1 << self.plan.berth(change.berth).pool.0;
             }
         }
+        self.look_for_ample(pools);
         self.store_head(head);
         self.seq.store(seq + 2, Release);
     }
@@ -161,6 +169,12 @@ impl Published {
             closed: self.closed.load(Relaxed),
             retired: self.retired.load(Relaxed) != 0,
         }
+    }
+
+    /// Whether `pool` has more berths free on the whole route than any party asks for. What is seen
+    /// between two publications may be either's: good for letting a request through, no more.
+    pub fn is_ample(&self, pool: PoolIndex) -> bool {
+        self.ample.load(Relaxed) >> pool.0 & 1 == 1
     }
 
     /// Berths of `pool` free on every leg of `legs`.
@@ -218,6 +232,20 @@ impl Published {
                 self.rows[at].store((mask.0 >> (64 * word)) as u64, Relaxed);
             }
         }
+    }
+
+    /// Looks again which of these pools are ample.
+    fn look_for_ample(&self, mut pools: u64) {
+        let mut ample = self.ample.load(Relaxed);
+        pools &= u64::MAX >> (64 - self.plan.pools().len().clamp(1, 64));
+        while pools != 0 {
+            let pool = pools.trailing_zeros() as usize;
+            pools &= pools - 1;
+            let whole = &self.cells[pool * triangle(self.legs) + self.legs - 1];
+            let is_ample = whole.load(Relaxed) >= PARTY_MAX as u32;
+            ample = ample & !(1 << pool) | u64::from(is_ample) << pool;
+        }
+        self.ample.store(ample, Relaxed);
     }
 
     /// Adds `by` (1, or -1 as `u32::MAX`) to the cell of every maximal free gap of one berth.

@@ -9,8 +9,8 @@ use std::task::{Context, Poll};
 
 use berth_inventory::{Answer, Command, Millis, Run, RunId, UnixMillis, Version};
 use berth_node::{
-    Fault, Front, Health, Lane, Outcome, Parcel, Published, RETRY_OVERLOADED_MS, RunEntry, RunTable,
-    ShardStats, Told, Work,
+    Fault, Front, Health, Lane, Outcome, Parcel, Published, RETRY_OVERLOADED_MS, RunEntry,
+    RunTable, ShardStats, Told, Work,
 };
 
 use berth_persistence::{LogReader, Lsn, ScanError};

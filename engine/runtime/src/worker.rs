@@ -106,7 +106,13 @@ impl Actor for ShardWorker {
         _: ActorRef<WorkerMessage>,
         (shard, place): Self::Arguments,
     ) -> Result<WorkerState, ActorProcessingErr> {
-        Ok(WorkerState { shard, place, actors: HashMap::new(), by_actor: HashMap::new(), begun: Begun::default() })
+        Ok(WorkerState {
+            shard,
+            place,
+            actors: HashMap::new(),
+            by_actor: HashMap::new(),
+            begun: Begun::default(),
+        })
     }
 
     async fn handle(
