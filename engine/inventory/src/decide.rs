@@ -23,7 +23,7 @@ mod standing;
 use arrayvec::ArrayVec;
 
 use crate::answer::Said;
-use crate::record::Record;
+use crate::card::Card;
 use crate::register::RequestKind;
 use crate::{
     BerthIndex, Command, Event, HoldId, PassengerSet, Pnr, Refusal, RequestId, RequestMark, Run,
@@ -100,7 +100,7 @@ impl Run {
                 .map(|record| Verdict::Known(Said::Hold(Box::new(self.show_hold(record, now))))),
             Command::GetBooking(pnr) => match self.register.booked(*pnr) {
                 Some((record, booking)) => {
-                    let view = self.show_booking(record, booking, now);
+                    let view = self.show_booking(record, &booking, now);
                     Ok(Verdict::Known(Said::Booking(Box::new(view))))
                 }
                 None => Err(Refusal::UnknownBooking { pnr: *pnr }),
@@ -114,7 +114,7 @@ impl Run {
         decision.unwrap_or_else(Verdict::Refused)
     }
 
-    fn find_hold(&self, hold: HoldId) -> Result<&Record, Refusal> {
+    fn find_hold(&self, hold: HoldId) -> Result<&Card, Refusal> {
         self.register.get(hold).ok_or(Refusal::UnknownHold { hold })
     }
 
@@ -124,11 +124,11 @@ impl Run {
         &self,
         request: RequestMark,
         kind: RequestKind,
-    ) -> Result<Option<&Record>, Refusal> {
-        match self.register.by_request.get(&request.id) {
+    ) -> Result<Option<&Card>, Refusal> {
+        match self.register.request(request.id) {
             None => Ok(None),
-            Some(known) if known.kind == kind && known.digest == request.digest => {
-                Ok(self.register.get(known.hold))
+            Some((known, digest, card)) if known == kind && digest == request.digest => {
+                Ok(Some(self.register.card(card)))
             }
             Some(_) => Err(Refusal::IdempotencyMismatch { id: request.id }),
         }
@@ -137,7 +137,7 @@ impl Run {
     /// For requests that are answered from the state itself: their id must not have taken effect
     /// as one of the others.
     fn refuse_reused_id(&self, id: RequestId) -> Result<(), Refusal> {
-        if self.register.by_request.contains_key(&id) {
+        if self.register.find_request(id).is_some() {
             return Err(Refusal::IdempotencyMismatch { id });
         }
         Ok(())

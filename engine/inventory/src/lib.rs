@@ -10,6 +10,7 @@
 
 mod answer;
 mod apply;
+mod card;
 mod choose;
 mod class;
 mod command;

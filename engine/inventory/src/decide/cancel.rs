@@ -20,7 +20,7 @@ pub(super) fn decide(run: &Run, ask: Cancel, now: UnixMillis) -> Decision {
     }
     let passengers = asked.and(record.in_state(SeatState::Confirmed));
     if passengers.is_empty() {
-        return Ok(Verdict::Known(run.say_cancelled(record, booking, ask.passengers, now)));
+        return Ok(Verdict::Known(run.say_cancelled(record, &booking, ask.passengers, now)));
     }
     // From here on the cancel must succeed.
     let cancelled = Event::Cancelled { pnr: ask.pnr, passengers };

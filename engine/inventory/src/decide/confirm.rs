@@ -10,9 +10,9 @@ use crate::{Confirm, Event, PNR_BLOCK, Pnr, Run, UnixMillis};
 
 pub(super) fn decide(run: &Run, ask: &Confirm, now: UnixMillis) -> Decision {
     if let Some(record) = run.first_effect(ask.request, RequestKind::Confirm)? {
-        let booking = record.bookings.iter().find(|b| b.request.id == ask.request.id);
+        let booking = run.register.bookings_of(record).find(|b| b.request.id == ask.request.id);
         let booking = booking.expect("a remembered confirm stands in its record (INV-6)");
-        let view = run.show_booking(record, booking, now);
+        let view = run.show_booking(record, &booking, now);
         return Ok(Verdict::Known(Said::Booking(Box::new(view))));
     }
     let record = run.find_hold(ask.hold)?;
@@ -21,7 +21,7 @@ pub(super) fn decide(run: &Run, ask: &Confirm, now: UnixMillis) -> Decision {
     // From here on the confirm must succeed.
     assert!(!passengers.is_empty(), "a live hold holds somebody (INV-10)");
     let mut events = ArrayVec::new();
-    let pnr = run.next_pnr().unwrap_or_else(|| {
+    let pnr = run.register.bookings.next().unwrap_or_else(|| {
         let block = ask.pnr_block.expect(
             "the run has no PNR number left: a confirm must bring a block (needs_pnr_block)",
         );

@@ -6,7 +6,7 @@ use crate::apply::grace;
 use crate::{Event, Millis, Run, UnixMillis};
 
 pub(super) fn decide(run: &Run, until: UnixMillis, as_of: UnixMillis, span: Millis) -> Verdict {
-    let mut records = run.register.records.values();
+    let mut records = run.register.records();
     if records.any(|record| grace(record, until, as_of, span).is_some()) {
         Verdict::take(Event::HoldsExtended { until, as_of, span }, Then::Done)
     } else {

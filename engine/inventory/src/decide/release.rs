@@ -2,7 +2,8 @@
 
 use super::standing::{check_party, still_held};
 use super::{Decision, Then, Verdict};
-use crate::record::{Record, SeatState};
+use crate::card::Card;
+use crate::record::SeatState;
 use crate::{Event, PassengerSet, Refusal, Release, Run, UnixMillis};
 
 pub(super) fn decide(run: &Run, ask: Release, now: UnixMillis) -> Decision {
@@ -22,7 +23,7 @@ pub(super) fn decide(run: &Run, ask: Release, now: UnixMillis) -> Decision {
 }
 
 /// Those named who are not given back yet; if that is nobody, those named.
-fn to_release(record: &Record, asked: Option<PassengerSet>) -> Option<PassengerSet> {
+fn to_release(record: &Card, asked: Option<PassengerSet>) -> Option<PassengerSet> {
     let asked = asked?;
     let open = asked.without(record.in_state(SeatState::Released));
     Some(if open.is_empty() { asked } else { open })

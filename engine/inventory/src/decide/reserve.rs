@@ -43,7 +43,6 @@ pub(super) fn decide(run: &mut Run, ask: &Reserve, now: UnixMillis) -> Decision 
     };
     // From here on the hold must succeed.
     debug_assert_eq!(berths.len(), wish.party.len(), "one berth for each who needs one");
-    assert!(run.register.get(ask.hold).is_none(), "hold id {} was drawn twice", ask.hold);
     let mut berths = berths.into_iter();
     let party: ArrayVec<HeldPassenger, _> = (ask.party.iter())
         .map(|&passenger| HeldPassenger {
