@@ -74,7 +74,6 @@ pub fn choose(
     wish: &Wish,
 ) -> Result<ArrayVec<BerthIndex, PARTY_MAX>, NoBerth> {
     debug_assert!(index.is_none_or(|index| index.pool() == pool), "index of another pool");
-    let berths = plan.pool(pool).berths.as_slice();
     if let [passenger] = wish.party.as_slice()
         && wish.conditions.min_lower == 0
         && !(wish.conditions.preferences_are_hard && passenger.preference.is_some())
@@ -82,11 +81,12 @@ pub fn choose(
         let wanted = passenger.wish();
         let found = match index {
             Some(index) => index.find(plan, rows, wish.legs, wanted),
-            None => scan(plan, berths, rows, wish.legs, wanted),
+            None => scan(plan, &plan.pool(pool).berths, rows, wish.legs, wanted),
         };
         let berth = found.ok_or(NoBerth::SoldOut { free: 0 })?;
         return Ok(core::iter::once(berth).collect());
     }
+    let berths = plan.pool(pool).berths.as_slice();
     // No free berth has a shorter gap than this.
     let mut least = wish.legs.len() as u8;
     if let Some(index) = index {

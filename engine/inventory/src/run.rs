@@ -54,16 +54,21 @@ pub struct Masks {
 #[derive(Debug)]
 pub struct Run {
     pub(crate) plan: Arc<Plan>,
-    pub(crate) created: RunCreated,
     pub(crate) version: Version,
     pub(crate) last_at: UnixMillis,
+    /// When the last of its pools opens.
+    pub(crate) all_open_at: UnixMillis,
+    /// When it leaves its first stop: until then no boarding stop is behind it.
+    pub(crate) leaves_at: UnixMillis,
     pub(crate) rows: Rows,
     /// One for each pool that is large enough and was asked for; the rest are scanned.
-    pub(crate) indexes: Vec<Option<GapIndex>>,
+    pub(crate) indexes: Box<[Option<GapIndex>]>,
     pub(crate) register: Register,
     /// Bit `i` = sale of pool `i` was closed by an operator.
     pub(crate) closed: u64,
     pub(crate) retired: bool,
+    /// Its first event; boxed because commands do not look at it.
+    pub(crate) created: Box<RunCreated>,
 }
 
 impl Run {
@@ -74,8 +79,10 @@ impl Run {
         Self {
             indexes: plan.pools().iter().map(|_| None).collect(),
             rows: Rows::of(&plan),
+            all_open_at: created.opens.iter().copied().max().unwrap_or_default(),
+            leaves_at: plan.departure(created.midnight, 0),
             plan,
-            created: created.clone(),
+            created: Box::new(created.clone()),
             version: Version(1),
             last_at: at,
             register: Register::default(),

@@ -95,7 +95,7 @@ impl RunState {
             .filter(|(_, mask)| *mask != LegMask::EMPTY)
             .collect();
         Self {
-            created: run.created.clone(),
+            created: (*run.created).clone(),
             version: run.version,
             last_at: run.last_at,
             closed: run.closed,

@@ -2,7 +2,7 @@
 
 use arrayvec::ArrayVec;
 
-use super::{Decision, Then, Verdict, named, route};
+use super::{Decision, Events, Ruling, Then, named, route, take};
 use crate::answer::Said;
 use crate::choose::{NoBerth, Wish, choose};
 use crate::register::RequestKind;
@@ -11,20 +11,25 @@ use crate::{
     Reserve, Run, UnixMillis,
 };
 
-pub(super) fn decide(run: &mut Run, ask: &Reserve, now: UnixMillis) -> Decision {
+pub(super) fn decide(
+    run: &mut Run,
+    ask: &Reserve,
+    now: UnixMillis,
+    events: &mut Events,
+) -> Decision {
     if let Some(record) = run.first_effect(ask.request, RequestKind::Reserve)? {
-        return Ok(Verdict::Known(Said::Hold(Box::new(run.show_hold(record, now)))));
+        return Ok(Ruling::Known(Said::Hold(Box::new(run.show_hold(record, now)))));
     }
     let legs = route::journey(&run.plan, ask.from, ask.to)?;
-    let index = pool_for(&run.plan, ask, legs)?;
-    let pool = run.plan.pool(index);
-    if ask.party.len() > pool.party_max as usize {
-        let (asked, max, quota) = (ask.party.len() as u8, pool.party_max, pool.quota);
+    let (index, party_max) = pool_for(&run.plan, ask, legs)?;
+    if ask.party.len() > party_max as usize {
+        let (asked, max, quota) = (ask.party.len() as u8, party_max, ask.quota);
         return Err(Refusal::TooManyPassengers { asked, max, quota });
     }
-    let opens_at = run.opens(index);
-    if now < opens_at {
-        return Err(Refusal::NotOpen { class: pool.class, quota: pool.quota, opens_at });
+    // Asked once for all pools: most reserves come when all of them are open.
+    if now < run.all_open_at && now < run.opens(index) {
+        let (class, quota, opens_at) = (ask.class, ask.quota, run.opens(index));
+        return Err(Refusal::NotOpen { class, quota, opens_at });
     }
     check_sale(run, index, legs, now)?;
     let wish = Wish {
@@ -59,13 +64,13 @@ pub(super) fn decide(run: &mut Run, ask: &Reserve, now: UnixMillis) -> Decision 
         expires_at: now.saturating_add(ask.ttl.min(Millis(HOLD_LIFE_MAX_MS))),
         reference: ask.reference.clone(),
     };
-    Ok(Verdict::take(held, Then::Hold(ask.hold)))
+    Ok(take(events, held, Then::Hold(ask.hold)))
 }
 
-/// The pool of the class and quota that sells this journey.
-fn pool_for(plan: &Plan, ask: &Reserve, legs: LegRange) -> Result<PoolIndex, Refusal> {
-    if let Some(pool) = plan.pool_for(ask.class, ask.quota, legs) {
-        return Ok(pool);
+/// The pool of the class and quota that sells this journey, and its largest party.
+fn pool_for(plan: &Plan, ask: &Reserve, legs: LegRange) -> Result<(PoolIndex, u8), Refusal> {
+    if let Some((pool, door)) = plan.door_for(ask.class, ask.quota, legs) {
+        return Ok((pool, door.party_max));
     }
     if !plan.classes().contains(&ask.class) {
         let (train, has) = (plan.number(), plan.classes().into());
@@ -78,8 +83,13 @@ fn pool_for(plan: &Plan, ask: &Reserve, legs: LegRange) -> Result<PoolIndex, Ref
 
 /// Sale is not over: the train has not left the boarding stop, and nobody has ended it.
 fn check_sale(run: &Run, pool: PoolIndex, legs: LegRange, now: UnixMillis) -> Result<(), Refusal> {
-    let departure = run.plan.departure(run.midnight(), legs.from);
-    let closed_at = (departure <= now).then_some(departure);
+    // No stop is left before the first one is.
+    let closed_at = if now < run.leaves_at {
+        None
+    } else {
+        let departure = run.plan.departure(run.midnight(), legs.from);
+        (departure <= now).then_some(departure)
+    };
     if closed_at.is_none() && !run.retired && run.closed >> pool.0 & 1 == 0 {
         return Ok(());
     }
