@@ -104,6 +104,7 @@ impl Run {
         changes.berths.push(berth);
     }
 
+    #[inline]
     fn open(&mut self, record: Card, changes: &mut Changes) {
         let (pool, mask) = (record.pool, record.legs.mask());
         for berth in record.party().iter().filter_map(|seat| seat.berth) {

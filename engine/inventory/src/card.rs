@@ -65,6 +65,7 @@ const NOBODY: Seat = Seat {
 
 impl Card {
     /// A hold as it is made.
+    #[inline]
     pub(crate) fn new(
         hold: HoldId,
         request: RequestMark,
@@ -235,8 +236,6 @@ impl Card {
 
 /// Who of a party is in a state.
 pub(crate) fn in_state(party: &[Seat], state: SeatState) -> PassengerSet {
-    let of = |set: PassengerSet, (i, seat): (usize, &Seat)| {
-        if seat.state == state { set.with(i) } else { set }
-    };
-    party.iter().enumerate().fold(PassengerSet::NONE, of)
+    let of = |set, (i, seat): (usize, &Seat)| set | u8::from(seat.state == state) << i;
+    PassengerSet(party.iter().enumerate().fold(0, of))
 }

@@ -73,6 +73,25 @@ impl<W: Word> Gaps<W> {
         // the change up to the first leg taken above it.
         let (lowest, highest) = (changed.trailing_zeros(), W::BITS - changed.leading_zeros());
         let (start, end) = old.gap_around(lowest, highest, self.legs);
+        let taken = changed & old;
+        if changed == W::first(highest).without(W::first(lowest))
+            && (taken.is_empty() || taken == changed)
+        {
+            // One stretch of legs was taken or freed as a whole: one gap, and what it leaves.
+            if taken.is_empty() {
+                self.remove(berth, start, end);
+            } else {
+                self.add(berth, start, end);
+            }
+            for (start, end) in [(start, lowest), (highest, end)] {
+                match (start < end, taken.is_empty()) {
+                    (true, true) => self.add(berth, start, end),
+                    (true, false) => self.remove(berth, start, end),
+                    (false, _) => {}
+                }
+            }
+            return;
+        }
         let region = W::first(end).without(W::first(start));
         old.each_gap(region, |start, end| self.remove(berth, start, end));
         new.each_gap(region, |start, end| self.add(berth, start, end));
@@ -93,13 +112,15 @@ impl<W: Word> Gaps<W> {
 
     fn tightest(&self, (from, to): (u32, u32)) -> Option<u32> {
         let mut best = u32::MAX;
-        for start in (0..=from).rev() {
-            if to - start >= best {
+        let too_short = W::first(to - 1);
+        // From the journey's own start back: what begins `back` legs before it.
+        for (ends, back) in self.ends[..=from as usize].iter().rev().zip(0..) {
+            if to - from + back >= best {
                 break;
             }
-            let ends = self.ends_from(start, to);
+            let ends = ends.without(too_short);
             if !ends.is_empty() {
-                best = best.min(ends.trailing_zeros() + 1 - start);
+                best = best.min(ends.trailing_zeros() + 1 + back - from);
             }
         }
         (best != u32::MAX).then_some(best)
@@ -130,6 +151,7 @@ impl<W: Word> Gaps<W> {
         }
     }
 
+    #[inline]
     fn cell(&self, start: u32, end: u32) -> usize {
         // Rows of legs, legs - 1, ... cells; `2 * legs + 1 >= start` keeps the product positive.
         (start * (2 * self.legs + 1 - start) / 2 + end - start - 1) as usize
@@ -242,7 +264,7 @@ impl GapIndex {
         each!(&self.width, gaps => {
             let len = gaps.tightest((from, to))?;
             let last = from.min(u32::from(self.legs) - len);
-            for start in to.saturating_sub(len)..=last {
+            for start in to.saturating_sub(len)..last + 1 {
                 if gaps.has(start, start + len) {
                     let cell = &gaps.cells[gaps.cell(start, start + len)];
                     let gap = LegRange { from: start as u8, to: (start + len) as u8 };

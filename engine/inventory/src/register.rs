@@ -127,10 +127,8 @@ impl Register {
     pub(crate) fn bookings_of<'a>(
         &'a self,
         card: &Card,
-    ) -> impl DoubleEndedIterator<Item = Booked<'a>> + use<'a> {
-        let places: arrayvec::ArrayVec<u32, { crate::PARTY_MAX }> =
-            self.bookings.chain(card.booking).collect();
-        places.into_iter().map(|place| self.bookings.at(place))
+    ) -> impl Iterator<Item = Booked<'a>> + use<'a> {
+        self.bookings.chain(card.booking).map(|place| self.bookings.at(place))
     }
 
     /// A record as snapshots and digests see it.
@@ -192,6 +190,7 @@ impl Register {
     }
 
     /// Takes a record in, live or ended, with its ids. The ring and the bookings are the caller's.
+    #[inline]
     pub(crate) fn insert(&mut self, record: Card) -> u32 {
         let hold = record.hold;
         let hash = self.names.hash(hold.0);
@@ -214,6 +213,7 @@ impl Register {
     }
 
     /// Puts a record on a free card.
+    #[inline]
     fn put(&mut self, record: Card) -> u32 {
         if self.free == NONE {
             self.cards.push(record);
@@ -263,6 +263,7 @@ impl Register {
     }
 
     /// Takes in a record that an event makes.
+    #[inline]
     pub(crate) fn open(&mut self, record: Card) {
         self.assert_new(record.request().id);
         self.insert(record);

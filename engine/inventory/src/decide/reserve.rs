@@ -4,11 +4,11 @@ use arrayvec::ArrayVec;
 
 use super::{Decision, Events, Ruling, Then, named, route, take};
 use crate::answer::Said;
-use crate::choose::{NoBerth, Wish, choose};
+use crate::choose::{NoBerth, Wish, choose, choose_one, is_soft};
 use crate::register::RequestKind;
 use crate::{
-    Event, HOLD_LIFE_MAX_MS, HeldPassenger, LegRange, Millis, Plan, Pool, PoolIndex, Refusal,
-    Reserve, Run, UnixMillis,
+    Event, HOLD_LIFE_MAX_MS, HeldPassenger, LegRange, Millis, PARTY_MAX, Plan, Pool, PoolIndex,
+    Refusal, Reserve, Run, UnixMillis,
 };
 
 pub(super) fn decide(
@@ -32,29 +32,9 @@ pub(super) fn decide(
         return Err(Refusal::NotOpen { class, quota, opens_at });
     }
     check_sale(run, index, legs, now)?;
-    let wish = Wish {
-        legs,
-        party: ask.party.iter().copied().filter(|passenger| passenger.berth_required).collect(),
-        conditions: ask.conditions,
-    };
-    assert!(!wish.party.is_empty(), "the edge refuses a party in which nobody needs a berth");
     run.prepare_index(index);
-    let berths = if ask.berths.is_empty() {
-        let gaps = run.indexes[index.0 as usize].as_ref();
-        choose(&run.plan, index, &run.rows, gaps, &wish)
-            .map_err(|no| refuse(&no, &wish, ask, legs))?
-    } else {
-        named::berths(run, index, &ask.berths, &wish, ask)?
-    };
+    let party = seats(run, ask, index, legs)?;
     // From here on the hold must succeed.
-    debug_assert_eq!(berths.len(), wish.party.len(), "one berth for each who needs one");
-    let mut berths = berths.into_iter();
-    let party: ArrayVec<HeldPassenger, _> = (ask.party.iter())
-        .map(|&passenger| HeldPassenger {
-            passenger,
-            berth: if passenger.berth_required { berths.next() } else { None },
-        })
-        .collect();
     let held = Event::Held {
         hold: ask.hold,
         request: ask.request,
@@ -65,6 +45,46 @@ pub(super) fn decide(
         reference: ask.reference.clone(),
     };
     Ok(take(events, held, Then::Hold(ask.hold)))
+}
+
+/// Who of the party gets which berth of the pool.
+fn seats(
+    run: &Run,
+    ask: &Reserve,
+    pool: PoolIndex,
+    legs: LegRange,
+) -> Result<ArrayVec<HeldPassenger, PARTY_MAX>, Refusal> {
+    let gaps = run.indexes[pool.0 as usize].as_ref();
+    let mut party = ArrayVec::new();
+    if let [passenger] = ask.party.as_slice()
+        && passenger.berth_required
+        && ask.berths.is_empty()
+        && is_soft(passenger, ask.conditions)
+    {
+        let berth = choose_one(&run.plan, pool, &run.rows, gaps, legs, passenger)
+            .map_err(|no| refuse(&no, 1, ask, legs))?;
+        party.push(HeldPassenger { passenger: *passenger, berth: Some(berth) });
+        return Ok(party);
+    }
+    let wish = Wish {
+        legs,
+        party: ask.party.iter().copied().filter(|passenger| passenger.berth_required).collect(),
+        conditions: ask.conditions,
+    };
+    assert!(!wish.party.is_empty(), "the edge refuses a party in which nobody needs a berth");
+    let berths = if ask.berths.is_empty() {
+        choose(&run.plan, pool, &run.rows, gaps, &wish)
+            .map_err(|no| refuse(&no, wish.party.len() as u8, ask, legs))?
+    } else {
+        named::berths(run, pool, &ask.berths, &wish, ask)?
+    };
+    debug_assert_eq!(berths.len(), wish.party.len(), "one berth for each who needs one");
+    let mut berths = berths.into_iter();
+    party.extend(ask.party.iter().map(|&passenger| HeldPassenger {
+        passenger,
+        berth: if passenger.berth_required { berths.next() } else { None },
+    }));
+    Ok(party)
 }
 
 /// The pool of the class and quota that sells this journey, and its largest party.
@@ -97,12 +117,10 @@ fn check_sale(run: &Run, pool: PoolIndex, legs: LegRange, now: UnixMillis) -> Re
     Err(Refusal::Closed { class, quota, closed_at })
 }
 
-fn refuse(no: &NoBerth, wish: &Wish, ask: &Reserve, legs: LegRange) -> Refusal {
+fn refuse(no: &NoBerth, asked: u8, ask: &Reserve, legs: LegRange) -> Refusal {
     let (class, quota) = (ask.class, ask.quota);
     match *no {
-        NoBerth::SoldOut { free } => {
-            Refusal::SoldOut { asked: wish.party.len() as u8, free, class, quota, legs }
-        }
+        NoBerth::SoldOut { free } => Refusal::SoldOut { asked, free, class, quota, legs },
         NoBerth::Unmet { condition, asked, free } => {
             Refusal::PreferenceUnmet { condition, asked, free }
         }

@@ -25,6 +25,11 @@ pub(super) fn still_held(
     now: UnixMillis,
 ) -> Result<PassengerSet, Refusal> {
     let held = record.in_state(SeatState::Held);
+    // Nearly always: everybody meant is held, and the deadline is to come.
+    let meant = asked.unwrap_or(held);
+    if !meant.is_empty() && meant.without(held).is_empty() && now < record.expires_at {
+        return Ok(meant);
+    }
     let named = match (asked, record.ended) {
         (Some(named), _) => named,
         (None, None) => held,
@@ -33,7 +38,7 @@ pub(super) fn still_held(
             SeatState::Released => record.in_state(SeatState::Released),
             SeatState::Expired => record.in_state(SeatState::Expired),
             _ => {
-                let last = run.register.bookings_of(record).next_back();
+                let last = run.register.bookings_of(record).last();
                 last.map_or(PassengerSet::NONE, |last| last.passengers)
             }
         },
@@ -62,14 +67,15 @@ fn booked(run: &Run, record: &Card, named: PassengerSet, now: UnixMillis) -> Opt
         return None;
     }
     let of_named = || {
-        let latest_first = run.register.bookings_of(record).rev();
-        latest_first.filter(|b| !b.passengers.and(named).is_empty())
+        let all = run.register.bookings_of(record);
+        all.filter(|b| !b.passengers.and(named).is_empty())
     };
-    if let Some(booking) = of_named().find(|b| !b.passengers.and(confirmed).is_empty()) {
+    // The latest counts.
+    if let Some(booking) = of_named().filter(|b| !b.passengers.and(confirmed).is_empty()).last() {
         let booking = Box::new(run.show_booking(record, &booking, now));
         return Some(Refusal::AlreadyConfirmed { hold: record.hold, booking });
     }
-    of_named().next().map(|booking| Refusal::BookingCancelled {
+    of_named().last().map(|booking| Refusal::BookingCancelled {
         pnr: booking.pnr,
         at: booking.cancelled_at.expect("nobody of it is confirmed any more"),
     })
