@@ -4,12 +4,14 @@
 //! that the journal was not written by this machine or is damaged in a way its checks missed; the
 //! caller catches the panic and refuses the run by name.
 
+use crate::card::Card;
 use crate::event::Event;
-use crate::record::{Booking, Record, Seat, SeatState};
+use crate::record::{Seat, SeatState};
+use crate::register::Booked;
 use crate::rows::Rows;
 use crate::run::{Changes, Run};
 use crate::{
-    BerthIndex, HOLD_LIFE_MAX_MS, HoldId, LegMask, LegRange, Millis, PNR_BLOCK, PassengerSet, Pnr,
+    BerthIndex, HOLD_LIFE_MAX_MS, HoldId, LegMask, LegRange, Millis, PassengerSet, Pnr, PoolIndex,
     Rest, UnixMillis,
 };
 
@@ -28,44 +30,35 @@ impl Run {
                     berth: p.berth,
                     state: SeatState::Held,
                 };
-                let record = Record {
-                    hold: *hold,
-                    request: *request,
-                    extend: None,
-                    pool: *pool,
-                    legs: *legs,
-                    created_at: at,
-                    expires_at: *expires_at,
-                    reference: reference.clone(),
-                    party: party.iter().map(seat).collect(),
-                    bookings: Vec::new(),
-                    released_at: None,
-                    ended: None,
-                };
+                let (place, times) = ((*pool, *legs), (at, *expires_at));
+                let party = party.iter().map(seat);
+                let record = Card::new(*hold, *request, place, party, times, reference.clone());
                 self.open(record, changes);
             }
             Event::Confirmed { hold, request, pnr, passengers, rest, payment } => {
-                let booking = Booking {
+                let booking = Booked {
                     pnr: *pnr,
                     request: *request,
                     passengers: *passengers,
-                    payment: payment.clone(),
+                    payment,
                     confirmed_at: at,
                     cancelled_at: None,
                 };
-                self.confirm(*hold, booking, *rest, changes);
-                self.register.end_if_empty(*hold, at, SeatState::Confirmed);
+                let card = self.register.named(*hold);
+                self.confirm(card, &booking, *rest, changes);
+                self.register.end_if_empty(card, at, SeatState::Confirmed);
             }
             Event::Extended { hold, request, expires_at } => {
-                self.register.extend(*hold, *request, *expires_at);
+                self.register.extend(self.register.named(*hold), *request, *expires_at);
                 changes.holds = true;
             }
             Event::Released { hold, passengers } => {
-                self.give_back(*hold, *passengers, SeatState::Released, changes);
-                self.register.named(*hold).released_at = Some(at);
-                self.register.end_if_empty(*hold, at, SeatState::Released);
+                let card = self.register.named(*hold);
+                self.give_back(card, *passengers, SeatState::Released, changes);
+                self.register.card_mut(card).release(at);
+                self.register.end_if_empty(card, at, SeatState::Released);
             }
-            Event::Expired { hold } => self.expire(*hold, at, changes),
+            Event::Expired { hold } => self.expire(self.register.named(*hold), at, changes),
             Event::HoldsExtended { until, as_of, span } => {
                 self.grant_grace(*until, *as_of, *span);
                 changes.holds = true;
@@ -74,9 +67,7 @@ impl Run {
                 self.cancel(*pnr, *passengers, at, changes);
             }
             Event::PnrBlockLeased { block } => {
-                assert!(!self.pnr_blocks.contains(block), "PNR block {block} is leased already");
-                self.pnr_blocks.push(*block);
-                self.pnr_next = 0;
+                self.register.bookings.lease(*block);
             }
             Event::SaleSet { pools, open } => {
                 self.closed = if *open { self.closed & !pools } else { self.closed | pools };
@@ -98,13 +89,13 @@ impl Run {
     fn change(
         &mut self,
         berth: BerthIndex,
+        pool: PoolIndex,
         changes: &mut Changes,
         write: impl FnOnce(&mut Rows, BerthIndex),
     ) {
         let before = self.rows.taken(berth);
         write(&mut self.rows, berth);
         let after = self.rows.taken(berth);
-        let pool = self.plan.berth(berth).pool;
         if before != after
             && let Some(index) = &mut self.indexes[pool.0 as usize]
         {
@@ -113,90 +104,66 @@ impl Run {
         changes.berths.push(berth);
     }
 
-    fn open(&mut self, record: Record, changes: &mut Changes) {
-        let mask = record.legs.mask();
-        for berth in record.party.iter().filter_map(|seat| seat.berth) {
-            self.change(berth, changes, |rows, berth| rows.hold(berth, mask));
+    #[inline]
+    fn open(&mut self, record: Card, changes: &mut Changes) {
+        let (pool, mask) = (record.pool, record.legs.mask());
+        for berth in record.party().iter().filter_map(|seat| seat.berth) {
+            self.change(berth, pool, changes, |rows, berth| rows.hold(berth, mask));
         }
-        self.register.insert(record);
+        self.register.open(record);
         changes.holds = true;
-    }
-
-    /// Moves held passengers to `state` and returns the legs and berths they had.
-    fn mark(
-        &mut self,
-        hold: HoldId,
-        passengers: PassengerSet,
-        from: SeatState,
-        to: SeatState,
-    ) -> (LegMask, arrayvec::ArrayVec<BerthIndex, { crate::PARTY_MAX }>) {
-        let record = self.register.named(hold);
-        let mut berths = arrayvec::ArrayVec::new();
-        for index in passengers.iter() {
-            let seat = &mut record.party[index];
-            assert_eq!(seat.state, from, "passenger {} of hold {hold}", index + 1);
-            seat.state = to;
-            berths.extend(seat.berth);
-        }
-        (record.legs.mask(), berths)
     }
 
     /// Held passengers lose their berths.
     fn give_back(
         &mut self,
-        hold: HoldId,
+        card: u32,
         passengers: PassengerSet,
         state: SeatState,
         changes: &mut Changes,
     ) {
-        let (mask, berths) = self.mark(hold, passengers, SeatState::Held, state);
-        for berth in berths {
-            self.change(berth, changes, |rows, berth| rows.free(berth, mask));
+        let record = self.register.card_mut(card);
+        let (pool, mask) = (record.pool, record.legs.mask());
+        for berth in record.mark(passengers, SeatState::Held, state) {
+            self.change(berth, pool, changes, |rows, berth| rows.free(berth, mask));
         }
         changes.holds = true;
     }
 
-    fn confirm(&mut self, hold: HoldId, booking: Booking, rest: Rest, changes: &mut Changes) {
-        assert!(!self.needs_pnr_block(), "hold {hold} is confirmed with no PNR number left");
-        assert_eq!(Some(booking.pnr), self.next_pnr(), "PNR numbers are given in order");
-        self.pnr_next += 1;
-        let (mask, berths) =
-            self.mark(hold, booking.passengers, SeatState::Held, SeatState::Confirmed);
-        for berth in berths {
-            self.change(berth, changes, |rows, berth| rows.sell(berth, mask));
+    fn confirm(&mut self, card: u32, booking: &Booked<'_>, rest: Rest, changes: &mut Changes) {
+        let next = self.register.bookings.next();
+        assert_eq!(Some(booking.pnr), next, "PNR numbers are given in order");
+        let record = self.register.card_mut(card);
+        let (pool, mask) = (record.pool, record.legs.mask());
+        for berth in record.mark(booking.passengers, SeatState::Held, SeatState::Confirmed) {
+            self.change(berth, pool, changes, |rows, berth| rows.sell(berth, mask));
         }
-        let at = booking.confirmed_at;
-        self.register.book(hold, booking);
+        self.register.book(card, booking);
         if rest == Rest::Released {
-            let others = self.register.named(hold).in_state(SeatState::Held);
+            let others = self.register.card(card).in_state(SeatState::Held);
             if !others.is_empty() {
-                self.give_back(hold, others, SeatState::Released, changes);
-                self.register.named(hold).released_at = Some(at);
+                self.give_back(card, others, SeatState::Released, changes);
+                self.register.card_mut(card).release(booking.confirmed_at);
             }
         }
         changes.holds = true;
     }
 
-    /// The number the next booking gets, if one is left.
-    pub(crate) fn next_pnr(&self) -> Option<Pnr> {
-        let block = self.pnr_blocks.last().filter(|_| self.pnr_next < PNR_BLOCK)?;
-        Some(Pnr(u64::from(*block) * PNR_BLOCK + self.pnr_next))
-    }
-
-    fn expire(&mut self, hold: HoldId, at: UnixMillis, changes: &mut Changes) {
-        let held = self.register.named(hold).in_state(SeatState::Held);
-        assert!(!held.is_empty(), "hold {hold} keeps nobody and cannot expire");
-        self.give_back(hold, held, SeatState::Expired, changes);
-        self.register.end_if_empty(hold, at, SeatState::Expired);
+    fn expire(&mut self, card: u32, at: UnixMillis, changes: &mut Changes) {
+        let record = self.register.card(card);
+        let held = record.in_state(SeatState::Held);
+        assert!(!held.is_empty(), "hold {} keeps nobody and cannot expire", record.hold);
+        self.give_back(card, held, SeatState::Expired, changes);
+        self.register.end_if_empty(card, at, SeatState::Expired);
     }
 
     fn grant_grace(&mut self, until: UnixMillis, as_of: UnixMillis, span: Millis) {
-        // Each hold for itself, so the order of the map is not seen.
-        let granted: Vec<(HoldId, UnixMillis)> = (self.register.records.values())
+        // Each hold for itself, so the order of the cards is not seen.
+        let granted: Vec<(HoldId, UnixMillis)> = (self.register.records())
             .filter_map(|record| Some((record.hold, grace(record, until, as_of, span)?)))
             .collect();
         for (hold, deadline) in granted {
-            self.register.postpone(hold, deadline);
+            self.register.postpone(self.register.named(hold), deadline);
         }
     }
 
@@ -207,30 +174,30 @@ impl Run {
         at: UnixMillis,
         changes: &mut Changes,
     ) {
-        let hold = self.register.booked(pnr).map(|(record, _)| record.hold);
-        let hold = hold.unwrap_or_else(|| panic!("an event names booking {pnr:?}: unknown"));
-        let (mask, berths) =
-            self.mark(hold, passengers, SeatState::Confirmed, SeatState::Cancelled);
-        for berth in berths {
-            self.change(berth, changes, |rows, berth| rows.free(berth, mask));
+        let place = self.register.bookings.place(pnr);
+        let place = place.unwrap_or_else(|| panic!("an event names booking {pnr:?}: unknown"));
+        let booked = self.register.bookings.at(place).passengers;
+        assert!(passengers.without(booked).is_empty(), "others than booked cancelled");
+        let record = self.register.card_mut(self.register.bookings.card(place));
+        let (pool, mask) = (record.pool, record.legs.mask());
+        for berth in record.mark(passengers, SeatState::Confirmed, SeatState::Cancelled) {
+            self.change(berth, pool, changes, |rows, berth| rows.free(berth, mask));
         }
-        let record = self.register.named(hold);
-        let booking = record.bookings.iter_mut().find(|booking| booking.pnr == pnr);
-        let booking = booking.expect("found above");
-        assert!(passengers.without(booking.passengers).is_empty(), "others than booked cancelled");
-        booking.cancelled_at = Some(at);
+        self.register.bookings.cancel(place, at);
     }
 
     fn block(&mut self, berths: &[BerthIndex], legs: LegRange, changes: &mut Changes) {
         for berth in berths {
-            self.change(*berth, changes, |rows, berth| rows.block(berth, legs.mask()));
+            let pool = self.plan.berth(*berth).pool;
+            self.change(*berth, pool, changes, |rows, berth| rows.block(berth, legs.mask()));
         }
     }
 
     fn unblock(&mut self, berths: &[BerthIndex], legs: LegRange, changes: &mut Changes) {
         for berth in berths {
             let freed = LegMask(legs.mask().0 & self.operator_blocked(*berth).0);
-            self.change(*berth, changes, |rows, berth| rows.unblock(berth, freed));
+            let pool = self.plan.berth(*berth).pool;
+            self.change(*berth, pool, changes, |rows, berth| rows.unblock(berth, freed));
         }
     }
 
@@ -246,9 +213,10 @@ impl Run {
         // The ring of ended holds keeps this order.
         live.sort_unstable();
         for hold in live {
-            let record = self.register.named(hold);
+            let card = self.register.named(hold);
+            let record = self.register.card_mut(card);
             record.expires_at = record.expires_at.min(at);
-            self.expire(hold, at, changes);
+            self.expire(card, at, changes);
         }
     }
 }
@@ -256,7 +224,7 @@ impl Run {
 /// The deadline that a restart gives to a hold, if it gives it a later one: the hold was live at
 /// the last stamp before the restart and would end before `until`.
 pub(crate) fn grace(
-    record: &Record,
+    record: &Card,
     until: UnixMillis,
     as_of: UnixMillis,
     span: Millis,

@@ -74,19 +74,13 @@ pub fn choose(
     wish: &Wish,
 ) -> Result<ArrayVec<BerthIndex, PARTY_MAX>, NoBerth> {
     debug_assert!(index.is_none_or(|index| index.pool() == pool), "index of another pool");
-    let berths = plan.pool(pool).berths.as_slice();
     if let [passenger] = wish.party.as_slice()
-        && wish.conditions.min_lower == 0
-        && !(wish.conditions.preferences_are_hard && passenger.preference.is_some())
+        && is_soft(passenger, wish.conditions)
     {
-        let wanted = passenger.wish();
-        let found = match index {
-            Some(index) => index.find(plan, rows, wish.legs, wanted),
-            None => scan(plan, berths, rows, wish.legs, wanted),
-        };
-        let berth = found.ok_or(NoBerth::SoldOut { free: 0 })?;
+        let berth = choose_one(plan, pool, rows, index, wish.legs, passenger)?;
         return Ok(core::iter::once(berth).collect());
     }
+    let berths = plan.pool(pool).berths.as_slice();
     // No free berth has a shorter gap than this.
     let mut least = wish.legs.len() as u8;
     if let Some(index) = index {
@@ -102,6 +96,29 @@ pub fn choose(
         Some(set) => Ok(demand::assign(plan, wish, &set)),
         None => Err(unmet::explain(plan, berths, rows, wish, demand)),
     }
+}
+
+/// Whether nothing that a single passenger asks can refuse a free berth.
+pub(crate) const fn is_soft(passenger: &Passenger, conditions: Conditions) -> bool {
+    conditions.min_lower == 0
+        && !(conditions.preferences_are_hard && passenger.preference.is_some())
+}
+
+/// The berth of a single passenger that [`is_soft`].
+pub(crate) fn choose_one(
+    plan: &Plan,
+    pool: PoolIndex,
+    rows: &Rows,
+    index: Option<&GapIndex>,
+    legs: LegRange,
+    passenger: &Passenger,
+) -> Result<BerthIndex, NoBerth> {
+    let wanted = passenger.wish();
+    let found = match index {
+        Some(index) => index.find(plan, rows, legs, wanted),
+        None => scan(plan, &plan.pool(pool).berths, rows, legs, wanted),
+    };
+    found.ok_or(NoBerth::SoldOut { free: 0 })
 }
 
 /// The single passenger's berth without an index.

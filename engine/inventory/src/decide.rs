@@ -23,7 +23,7 @@ mod standing;
 use arrayvec::ArrayVec;
 
 use crate::answer::Said;
-use crate::record::Record;
+use crate::card::Card;
 use crate::register::RequestKind;
 use crate::{
     BerthIndex, Command, Event, HoldId, PassengerSet, Pnr, Refusal, RequestId, RequestMark, Run,
@@ -31,18 +31,32 @@ use crate::{
 };
 
 /// Most events of one command.
-pub const EVENTS_MAX: usize = 3;
+pub const EVENTS_MAX: usize = 2;
+
+/// The events of one command, in order.
+pub type Events = ArrayVec<Event, EVENTS_MAX>;
 
 /// What a command comes to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// It takes effect: apply these events in order, then `say(then)`.
     Take {
-        /// One to three events.
-        events: ArrayVec<Event, EVENTS_MAX>,
+        /// One or two events; none where the caller has written it already.
+        events: Events,
         /// What to say afterwards.
         then: Then,
     },
+    /// Nothing changes; this is the answer.
+    Known(Said),
+    /// Refused; nothing changes.
+    Refused(Refusal),
+}
+
+/// What a command comes to, where its events go into the caller's list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ruling {
+    /// It takes effect: apply the events in order, then say this.
+    Take(Then),
     /// Nothing changes; this is the answer.
     Known(Said),
     /// Refused; nothing changes.
@@ -70,51 +84,64 @@ pub enum Then {
     Done,
 }
 
-type Decision = Result<Verdict, Refusal>;
+type Decision = Result<Ruling, Refusal>;
 
-impl Verdict {
-    fn take(event: Event, then: Then) -> Self {
-        Self::Take { events: core::iter::once(event).collect(), then }
-    }
+fn take(events: &mut Events, event: Event, then: Then) -> Ruling {
+    events.push(event);
+    Ruling::Take(then)
 }
 
 impl Run {
     /// Decides one command at `now`. Time does not run backward here: a `now` before the last
     /// event counts as the time of that event.
     pub fn decide(&mut self, command: &Command, now: UnixMillis) -> Verdict {
+        let mut events = Events::new();
+        match self.rule(command, now, &mut events) {
+            Ruling::Take(then) => Verdict::Take { events, then },
+            Ruling::Known(said) => Verdict::Known(said),
+            Ruling::Refused(refusal) => Verdict::Refused(refusal),
+        }
+    }
+
+    /// [`Run::decide`] into a list of the caller, which must be empty: an event is large, and this
+    /// writes it once.
+    pub fn rule(&mut self, command: &Command, now: UnixMillis, events: &mut Events) -> Ruling {
+        debug_assert!(events.is_empty(), "the events of the command before were not taken");
         let now = now.max(self.last_at);
         let decision = match command {
-            Command::Reserve(ask) => reserve::decide(self, ask, now),
-            Command::Confirm(ask) => confirm::decide(self, ask, now),
-            Command::Release(ask) => release::decide(self, *ask, now),
-            Command::Extend(ask) => extend::decide(self, *ask, now),
-            Command::Cancel(ask) => cancel::decide(self, *ask, now),
-            Command::Expire(hold) => Ok(expire::decide(self, *hold, now)),
-            Command::Grace { until, as_of, span } => Ok(grace::decide(self, *until, *as_of, *span)),
-            Command::SetSale(ask) => sale::decide(self, *ask),
-            Command::Block(ask) => block::block(self, ask),
-            Command::Unblock(ask) => block::unblock(self, ask),
-            Command::Retire(request) => retire::decide(self, *request),
+            Command::Reserve(ask) => reserve::decide(self, ask, now, events),
+            Command::Confirm(ask) => confirm::decide(self, ask, now, events),
+            Command::Release(ask) => release::decide(self, *ask, now, events),
+            Command::Extend(ask) => extend::decide(self, *ask, now, events),
+            Command::Cancel(ask) => cancel::decide(self, *ask, now, events),
+            Command::Expire(hold) => Ok(expire::decide(self, *hold, now, events)),
+            Command::Grace { until, as_of, span } => {
+                Ok(grace::decide(self, *until, *as_of, *span, events))
+            }
+            Command::SetSale(ask) => sale::decide(self, *ask, events),
+            Command::Block(ask) => block::block(self, ask, events),
+            Command::Unblock(ask) => block::unblock(self, ask, events),
+            Command::Retire(request) => retire::decide(self, *request, events),
             Command::GetHold(hold) => self
                 .find_hold(*hold)
-                .map(|record| Verdict::Known(Said::Hold(Box::new(self.show_hold(record, now))))),
+                .map(|record| Ruling::Known(Said::Hold(Box::new(self.show_hold(record, now))))),
             Command::GetBooking(pnr) => match self.register.booked(*pnr) {
                 Some((record, booking)) => {
-                    let view = self.show_booking(record, booking, now);
-                    Ok(Verdict::Known(Said::Booking(Box::new(view))))
+                    let view = self.show_booking(record, &booking, now);
+                    Ok(Ruling::Known(Said::Booking(Box::new(view))))
                 }
                 None => Err(Refusal::UnknownBooking { pnr: *pnr }),
             },
             // The first event is the caller's to write: it made this run.
-            Command::Create(request) => self
-                .refuse_reused_id(request.id)
-                .map(|()| Verdict::Take { events: ArrayVec::new(), then: Then::Run }),
-            Command::GetRun => Ok(Verdict::Known(Said::Run(Box::new(self.summary())))),
+            Command::Create(request) => {
+                self.refuse_reused_id(request.id).map(|()| Ruling::Take(Then::Run))
+            }
+            Command::GetRun => Ok(Ruling::Known(Said::Run(Box::new(self.summary())))),
         };
-        decision.unwrap_or_else(Verdict::Refused)
+        decision.unwrap_or_else(Ruling::Refused)
     }
 
-    fn find_hold(&self, hold: HoldId) -> Result<&Record, Refusal> {
+    fn find_hold(&self, hold: HoldId) -> Result<&Card, Refusal> {
         self.register.get(hold).ok_or(Refusal::UnknownHold { hold })
     }
 
@@ -124,11 +151,11 @@ impl Run {
         &self,
         request: RequestMark,
         kind: RequestKind,
-    ) -> Result<Option<&Record>, Refusal> {
-        match self.register.by_request.get(&request.id) {
+    ) -> Result<Option<&Card>, Refusal> {
+        match self.register.request(request.id) {
             None => Ok(None),
-            Some(known) if known.kind == kind && known.digest == request.digest => {
-                Ok(self.register.get(known.hold))
+            Some((known, digest, card)) if known == kind && digest == request.digest => {
+                Ok(Some(self.register.card(card)))
             }
             Some(_) => Err(Refusal::IdempotencyMismatch { id: request.id }),
         }
@@ -137,7 +164,7 @@ impl Run {
     /// For requests that are answered from the state itself: their id must not have taken effect
     /// as one of the others.
     fn refuse_reused_id(&self, id: RequestId) -> Result<(), Refusal> {
-        if self.register.by_request.contains_key(&id) {
+        if self.register.find_request(id).is_some() {
             return Err(Refusal::IdempotencyMismatch { id });
         }
         Ok(())

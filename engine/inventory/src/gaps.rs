@@ -13,6 +13,7 @@
 
 use core::sync::atomic::{AtomicU16, Ordering::Relaxed};
 
+use crate::word::Word;
 use crate::{BerthIndex, BerthType, INDEX_MIN_BERTHS, LegMask, LegRange, Plan, PoolIndex, Rows};
 
 /// The maximal free gap around a journey, as `(first leg, one after the last)`; `None` when a leg of
@@ -30,20 +31,6 @@ pub const fn gap_of(taken: LegMask, legs: LegRange, legs_count: u8) -> Option<(u
     Some((start as u8, end))
 }
 
-/// The gaps of a row inside `region`, ascending.
-fn gaps(taken: LegMask, region: LegMask) -> impl Iterator<Item = (u8, u8)> {
-    let mut free = !taken.0 & region.0;
-    core::iter::from_fn(move || {
-        if free == 0 {
-            return None;
-        }
-        let start = free.trailing_zeros();
-        let end = start + (!(free >> start)).trailing_zeros();
-        free &= !LegMask::first(end as usize).0;
-        Some((start as u8, end as u8))
-    })
-}
-
 #[derive(Debug, Default)]
 struct Cell {
     /// Berths with this gap.
@@ -52,15 +39,161 @@ struct Cell {
     hint: AtomicU16,
 }
 
+/// Counts in the width of the route.
+#[derive(Debug)]
+struct Gaps<W> {
+    legs: u32,
+    /// Per start, bit `e - 1` = some berth has the gap `[s, e)`.
+    ends: Box<[W]>,
+    /// Row by row of starts, ends ascending: cell `(s, e)` for `s < e`.
+    cells: Box<[Cell]>,
+}
+
+impl<W: Word> Gaps<W> {
+    fn new(legs: u8) -> Self {
+        let legs = usize::from(legs);
+        Self {
+            legs: legs as u32,
+            ends: vec![W::default(); legs].into(),
+            cells: (0..legs * (legs + 1) / 2).map(|_| Cell::default()).collect(),
+        }
+    }
+
+    fn count(&mut self, berth: BerthIndex, taken: LegMask) {
+        W::narrow(taken).each_gap(W::first(self.legs), |start, end| self.add(berth, start, end));
+    }
+
+    fn update(&mut self, berth: BerthIndex, old: LegMask, new: LegMask) {
+        let (old, new) = (W::narrow(old), W::narrow(new));
+        let changed = old ^ new;
+        if changed.is_empty() {
+            return;
+        }
+        // Only gaps that touch a changed leg differ: from after the last leg taken (in both) below
+        // the change up to the first leg taken above it.
+        let (lowest, highest) = (changed.trailing_zeros(), W::BITS - changed.leading_zeros());
+        let (start, end) = old.gap_around(lowest, highest, self.legs);
+        let taken = changed & old;
+        if changed == W::first(highest).without(W::first(lowest))
+            && (taken.is_empty() || taken == changed)
+        {
+            // One stretch of legs was taken or freed as a whole: one gap, and what it leaves.
+            if taken.is_empty() {
+                self.remove(berth, start, end);
+            } else {
+                self.add(berth, start, end);
+            }
+            for (start, end) in [(start, lowest), (highest, end)] {
+                match (start < end, taken.is_empty()) {
+                    (true, true) => self.add(berth, start, end),
+                    (true, false) => self.remove(berth, start, end),
+                    (false, _) => {}
+                }
+            }
+            return;
+        }
+        let region = W::first(end).without(W::first(start));
+        old.each_gap(region, |start, end| self.remove(berth, start, end));
+        new.each_gap(region, |start, end| self.add(berth, start, end));
+    }
+
+    fn free(&self, (from, to): (u32, u32)) -> u16 {
+        let mut free = 0;
+        for start in 0..=from {
+            let mut ends = self.ends_from(start, to);
+            while !ends.is_empty() {
+                let end = ends.trailing_zeros() + 1;
+                free += self.cells[self.cell(start, end)].count;
+                ends = ends.without(W::first(end));
+            }
+        }
+        free
+    }
+
+    fn tightest(&self, (from, to): (u32, u32)) -> Option<u32> {
+        let mut best = u32::MAX;
+        let too_short = W::first(to - 1);
+        // From the journey's own start back: what begins `back` legs before it.
+        for (ends, back) in self.ends[..=from as usize].iter().rev().zip(0..) {
+            if to - from + back >= best {
+                break;
+            }
+            let ends = ends.without(too_short);
+            if !ends.is_empty() {
+                best = best.min(ends.trailing_zeros() + 1 + back - from);
+            }
+        }
+        (best != u32::MAX).then_some(best)
+    }
+
+    fn has(&self, start: u32, end: u32) -> bool {
+        self.ends[start as usize].intersects(bit(end))
+    }
+
+    fn add(&mut self, berth: BerthIndex, start: u32, end: u32) {
+        let index = self.cell(start, end);
+        let cell = &mut self.cells[index];
+        let hint = cell.hint.get_mut();
+        *hint = if cell.count == 0 { berth.0 } else { berth.0.min(*hint) };
+        cell.count += 1;
+        let ends = &mut self.ends[start as usize];
+        *ends = *ends | bit(end);
+    }
+
+    fn remove(&mut self, berth: BerthIndex, start: u32, end: u32) {
+        let index = self.cell(start, end);
+        let cell = &mut self.cells[index];
+        assert!(cell.count > 0, "berth {berth} leaves gap {start}..{end}, which no berth has");
+        cell.count -= 1;
+        if cell.count == 0 {
+            let ends = &mut self.ends[start as usize];
+            *ends = ends.without(bit(end));
+        }
+    }
+
+    #[inline]
+    fn cell(&self, start: u32, end: u32) -> usize {
+        // Rows of legs, legs - 1, ... cells; `2 * legs + 1 >= start` keeps the product positive.
+        (start * (2 * self.legs + 1 - start) / 2 + end - start - 1) as usize
+    }
+
+    /// The ends of gaps from `start` that reach `to`.
+    fn ends_from(&self, start: u32, to: u32) -> W {
+        self.ends[start as usize].without(W::first(to - 1))
+    }
+}
+
+/// The bit of an end.
+fn bit<W: Word>(end: u32) -> W {
+    W::first(end).without(W::first(end - 1))
+}
+
+#[derive(Debug)]
+enum Width {
+    W32(Gaps<u32>),
+    W64(Gaps<u64>),
+    W128(Gaps<u128>),
+}
+
+/// Runs one expression for whichever width the index has.
+macro_rules! each {
+    ($width:expr, $gaps:ident => $body:expr) => {
+        match $width {
+            Width::W32($gaps) => $body,
+            Width::W64($gaps) => $body,
+            Width::W128($gaps) => $body,
+        }
+    };
+}
+
 /// The gap-class index of one pool.
 #[derive(Debug)]
 pub struct GapIndex {
     pool: PoolIndex,
     legs: u8,
-    /// Row by row of starts, ends ascending: cell `(s, e)` for `s < e`.
-    cells: Box<[Cell]>,
-    /// Per start, bit `e` = some berth has the gap `[s, e)`.
-    ends: Box<[u128]>,
+    /// The pool's berths when they are one run of numbers: first and one after the last.
+    run: Option<(u16, u16)>,
+    width: Width,
 }
 
 impl GapIndex {
@@ -72,20 +205,22 @@ impl GapIndex {
     /// Counts the gaps of a pool as its rows are now.
     pub fn build(pool: PoolIndex, rows: &Rows, plan: &Plan) -> Self {
         let legs = rows.legs();
-        let cells = usize::from(legs) * (usize::from(legs) + 1) / 2;
-        let mut index = Self {
-            pool,
-            legs,
-            cells: (0..cells).map(|_| Cell::default()).collect(),
-            ends: vec![0; usize::from(legs)].into(),
+        let mut width = match legs {
+            ..=32 => Width::W32(Gaps::new(legs)),
+            33..=64 => Width::W64(Gaps::new(legs)),
+            _ => Width::W128(Gaps::new(legs)),
         };
-        let route = LegMask::first(usize::from(legs));
-        for berth in &plan.pool(pool).berths {
-            for (start, end) in gaps(rows.taken(*berth), route) {
-                index.add(*berth, start, end);
-            }
+        let berths = &plan.pool(pool).berths;
+        for berth in berths {
+            each!(&mut width, gaps => gaps.count(*berth, rows.taken(*berth)));
         }
-        index
+        let run = match berths.as_slice() {
+            [first, .., last] if usize::from(last.0 - first.0) + 1 == berths.len() => {
+                Some((first.0, last.0 + 1))
+            }
+            _ => None,
+        };
+        Self { pool, legs, run, width }
     }
 
     /// The pool it is of.
@@ -95,60 +230,24 @@ impl GapIndex {
 
     /// A berth of the pool changed from `old` to `new` taken legs.
     pub fn update(&mut self, berth: BerthIndex, old: LegMask, new: LegMask) {
-        let changed = old.0 ^ new.0;
-        if changed == 0 {
-            return;
-        }
-        // Only gaps that touch a changed leg differ: from after the last leg taken (in both) below
-        // the change up to the first leg taken above it.
-        let lowest = changed.trailing_zeros() as usize;
-        let highest = 127 - changed.leading_zeros() as usize;
-        let below = old.0 & LegMask::first(lowest).0;
-        let above = old.0 & !LegMask::first(highest + 1).0;
-        let start = 128 - below.leading_zeros() as usize;
-        let end = (above.trailing_zeros() as usize).min(usize::from(self.legs));
-        let region = LegMask(LegMask::first(end).0 & !LegMask::first(start).0);
-        for (start, end) in gaps(old, region) {
-            self.remove(berth, start, end);
-        }
-        for (start, end) in gaps(new, region) {
-            self.add(berth, start, end);
-        }
+        each!(&mut self.width, gaps => gaps.update(berth, old, new));
     }
 
     /// How many berths of the pool are free on all these legs.
     pub fn free(&self, legs: LegRange) -> u16 {
-        if legs.to > self.legs || legs.is_empty() {
-            return 0;
-        }
-        let mut free = 0;
-        for start in 0..=legs.from {
-            let mut ends = self.ends_from(start, legs.to);
-            while ends != 0 {
-                free += self.cells[self.cell(start, ends.trailing_zeros() as u8)].count;
-                ends &= ends - 1;
-            }
-        }
-        free
+        let Some(legs) = self.inside(legs) else { return 0 };
+        each!(&self.width, gaps => gaps.free(legs))
     }
 
     /// Length of the shortest gap that holds the journey.
     pub fn tightest(&self, legs: LegRange) -> Option<u8> {
-        if legs.to > self.legs || legs.is_empty() {
-            return None;
-        }
-        let mut best = None;
-        for start in (0..=legs.from).rev() {
-            if best.is_some_and(|best| legs.to - start >= best) {
-                break;
-            }
-            let ends = self.ends_from(start, legs.to);
-            if ends != 0 {
-                let len = ends.trailing_zeros() as u8 - start;
-                best = Some(best.map_or(len, |best: u8| best.min(len)));
-            }
-        }
-        best
+        let legs = self.inside(legs)?;
+        each!(&self.width, gaps => gaps.tightest(legs)).map(|len| len as u8)
+    }
+
+    fn inside(&self, legs: LegRange) -> Option<(u32, u32)> {
+        let fits = legs.to <= self.legs && !legs.is_empty();
+        fits.then_some((legs.from.into(), legs.to.into()))
     }
 
     /// Among the berths whose gap around the journey is as short as any: the lowest of the wanted
@@ -160,16 +259,21 @@ impl GapIndex {
         legs: LegRange,
         wanted: Option<BerthType>,
     ) -> Option<BerthIndex> {
-        let len = self.tightest(legs)?;
+        let (from, to) = self.inside(legs)?;
         let (mut any, mut match_) = (None, None);
-        for start in (legs.to.saturating_sub(len)..=legs.from).take_while(|s| s + len <= self.legs)
-        {
-            if self.ends[usize::from(start)] >> (start + len) & 1 == 1 {
-                let found = self.lowest(plan, rows, (start, start + len), wanted);
-                any = lower(any, found.0);
-                match_ = lower(match_, found.1);
+        each!(&self.width, gaps => {
+            let len = gaps.tightest((from, to))?;
+            let last = from.min(u32::from(self.legs) - len);
+            for start in to.saturating_sub(len)..last + 1 {
+                if gaps.has(start, start + len) {
+                    let cell = &gaps.cells[gaps.cell(start, start + len)];
+                    let gap = LegRange { from: start as u8, to: (start + len) as u8 };
+                    let found = self.lowest(plan, rows, cell, gap, wanted);
+                    any = lower(any, found.0);
+                    match_ = lower(match_, found.1);
+                }
             }
-        }
+        });
         match_.or(any)
     }
 
@@ -178,22 +282,25 @@ impl GapIndex {
         &self,
         plan: &Plan,
         rows: &Rows,
-        (start, end): (u8, u8),
+        cell: &Cell,
+        gap: LegRange,
         wanted: Option<BerthType>,
     ) -> (Option<BerthIndex>, Option<BerthIndex>) {
-        let cell = &self.cells[self.cell(start, end)];
-        let route = LegMask::first(usize::from(self.legs)).0;
         // The gap with the leg before and the leg behind it, if the route has them: those two are
         // taken, the gap is free.
-        let window = LegMask::first(usize::from(end) + 1).0
-            & !LegMask::first(usize::from(start).saturating_sub(1)).0
-            & route;
-        let gap = LegRange { from: start, to: end }.mask().0;
-        let border = LegMask(window & !gap);
-        let berths = from_hint(&plan.pool(self.pool).berths, cell.hint.load(Relaxed));
+        let around = LegRange { from: gap.from.saturating_sub(1), to: self.legs.min(gap.to + 1) };
+        let window = around.mask();
+        let border = LegMask(window.0 & !gap.mask().0);
+        let hint = cell.hint.load(Relaxed);
+        let (first, end) = self.run.unwrap_or((0, rows.berths() as u16));
         let (mut any, mut match_) = (None, None);
         let mut left = cell.count;
-        rows.each_like(berths, LegMask(window), border, |berth| {
+        rows.each_like(usize::from(hint.max(first))..usize::from(end), window, border, |berth| {
+            let berth = BerthIndex(berth as u16);
+            // Between the runs of a pool stand berths of others.
+            if self.run.is_none() && plan.berth(berth).pool != self.pool {
+                return true;
+            }
             any = any.or(Some(berth));
             left -= 1;
             if wanted.is_some_and(|wanted| plan.berth(berth).berth_type == wanted) {
@@ -201,49 +308,22 @@ impl GapIndex {
             }
             wanted.is_some() && match_.is_none() && left > 0
         });
-        if let Some(berth) = any {
+        if let Some(berth) = any
+            && berth.0 != hint
+        {
             cell.hint.store(berth.0, Relaxed);
         }
         (any, match_)
-    }
-
-    fn add(&mut self, berth: BerthIndex, start: u8, end: u8) {
-        let index = self.cell(start, end);
-        let cell = &mut self.cells[index];
-        let hint = cell.hint.get_mut();
-        *hint = if cell.count == 0 { berth.0 } else { berth.0.min(*hint) };
-        cell.count += 1;
-        self.ends[usize::from(start)] |= 1 << end;
-    }
-
-    fn remove(&mut self, berth: BerthIndex, start: u8, end: u8) {
-        let index = self.cell(start, end);
-        let cell = &mut self.cells[index];
-        assert!(cell.count > 0, "berth {berth} leaves gap {start}..{end}, which no berth has");
-        cell.count -= 1;
-        if cell.count == 0 {
-            self.ends[usize::from(start)] &= !(1 << end);
-        }
-    }
-
-    fn cell(&self, start: u8, end: u8) -> usize {
-        let (start, end, legs) = (usize::from(start), usize::from(end), usize::from(self.legs));
-        // Rows of legs, legs - 1, ... cells; `2 * legs + 1 >= start` keeps the product positive.
-        start * (2 * legs + 1 - start) / 2 + end - start - 1
-    }
-
-    /// The ends of gaps from `start` that reach `to`; `to` <= 127.
-    fn ends_from(&self, start: u8, to: u8) -> u128 {
-        self.ends[usize::from(start)] & !LegMask::first(usize::from(to)).0
     }
 }
 
 /// Equal when they say the same; hints are a cache.
 impl PartialEq for GapIndex {
     fn eq(&self, other: &Self) -> bool {
-        let counts = |index: &Self| index.cells.iter().map(|c| c.count).collect::<Vec<_>>();
-        (self.pool, self.legs, &self.ends) == (other.pool, other.legs, &other.ends)
-            && counts(self) == counts(other)
+        fn counts(index: &GapIndex) -> Vec<u16> {
+            each!(&index.width, gaps => gaps.cells.iter().map(|cell| cell.count).collect())
+        }
+        (self.pool, self.legs) == (other.pool, other.legs) && counts(self) == counts(other)
     }
 }
 impl Eq for GapIndex {}
@@ -253,17 +333,6 @@ fn lower(a: Option<BerthIndex>, b: Option<BerthIndex>) -> Option<BerthIndex> {
         (Some(a), Some(b)) => Some(a.min(b)),
         (a, b) => a.or(b),
     }
-}
-
-/// The berths from `hint` on. Most pools are one run of numbers, so the place is a subtraction.
-fn from_hint(berths: &[BerthIndex], hint: u16) -> &[BerthIndex] {
-    let first = berths.first().map_or(0, |b| b.0);
-    let guess = usize::from(hint.saturating_sub(first));
-    let place = match berths.get(guess) {
-        Some(berth) if berth.0 == hint => guess,
-        _ => berths.partition_point(|b| b.0 < hint),
-    };
-    &berths[place..]
 }
 
 #[cfg(test)]
@@ -289,15 +358,6 @@ mod tests {
                 }
             }
         }
-    }
-
-    #[test]
-    fn gaps_of_a_row() {
-        let all = |taken, legs| gaps(LegMask(taken), LegMask::first(legs)).collect::<Vec<_>>();
-        assert_eq!(all(0b0110_0100, 8), [(0, 2), (3, 5), (7, 8)]);
-        assert_eq!(all(0, 127), [(0, 127)]);
-        assert_eq!(all(u128::MAX, 127), []);
-        assert_eq!(all(0, 128), [(0, 128)]);
     }
 
     #[test]

@@ -7,11 +7,12 @@
 
 use core::fmt;
 
-use hashbrown::HashMap;
+use hashbrown::HashSet;
 
+use crate::card::Card;
 use crate::gaps::GapIndex;
-use crate::record::{Record, SeatState};
-use crate::register::{Remembered, RequestKind};
+use crate::record::SeatState;
+use crate::register::RequestKind;
 use crate::run::Run;
 use crate::{BerthIndex, LegMask, LegRange, PNR_BLOCK, PoolIndex, RequestId};
 
@@ -61,10 +62,10 @@ fn berths(run: &Run) -> impl Iterator<Item = BerthIndex> {
 }
 
 /// Every passenger with a berth who is held or confirmed.
-fn allocations(run: &Run) -> impl Iterator<Item = (&Record, BerthIndex, SeatState)> {
+fn allocations(run: &Run) -> impl Iterator<Item = (&Card, BerthIndex, SeatState)> {
     let live = |state| matches!(state, SeatState::Held | SeatState::Confirmed);
     run.register.sorted().into_iter().flat_map(move |record| {
-        let seats = record.party.iter().filter(move |seat| live(seat.state));
+        let seats = record.party().iter().filter(move |seat| live(seat.state));
         seats.filter_map(move |seat| Some((record, seat.berth?, seat.state)))
     })
 }
@@ -143,18 +144,19 @@ fn rows_are_the_records(run: &Run) -> Found {
 /// INV-5: every booking number is unique and was given from a leased block, in order.
 fn booking_numbers(run: &Run) -> Found {
     let mut numbers: Vec<u64> = (run.register.sorted().into_iter())
-        .flat_map(|record| record.bookings.iter().map(|booking| booking.pnr.0))
+        .flat_map(|record| run.register.bookings_of(record).map(|booking| booking.pnr.0))
         .collect();
     numbers.sort_unstable();
     let mut leased: Vec<u64> = Vec::new();
-    for (place, block) in run.pnr_blocks.iter().enumerate() {
-        let last = place + 1 == run.pnr_blocks.len();
-        let given = if last { run.pnr_next } else { PNR_BLOCK };
+    let bookings = &run.register.bookings;
+    for (place, block) in bookings.blocks.iter().enumerate() {
+        let last = place + 1 == bookings.blocks.len();
+        let given = if last { bookings.given() } else { PNR_BLOCK };
         let first = u64::from(*block) * PNR_BLOCK;
         leased.extend(first..first + given);
     }
     leased.sort_unstable();
-    let mapped = run.register.by_pnr.len();
+    let mapped = bookings.len();
     if numbers == leased && mapped == numbers.len() {
         return Found::new();
     }
@@ -166,23 +168,27 @@ fn booking_numbers(run: &Run) -> Found {
 
 /// INV-6: the request map knows exactly the ids that the records carry.
 fn request_ids(run: &Run) -> Found {
-    let mut carried: HashMap<RequestId, Remembered> = HashMap::new();
+    let mut carried: HashSet<RequestId> = HashSet::new();
     let mut found = Found::new();
     for record in run.register.sorted() {
-        let reserve = [(record.request, RequestKind::Reserve)].into_iter();
-        let extend = record.extend.iter().map(|mark| (**mark, RequestKind::Extend));
-        let confirm = record.bookings.iter().map(|b| (b.request, RequestKind::Confirm));
+        let reserve = [(record.request(), RequestKind::Reserve)].into_iter();
+        let extend = record.extend().map(|mark| (mark, RequestKind::Extend));
+        let booked = run.register.bookings_of(record);
+        let confirm = booked.map(|b| (b.request, RequestKind::Confirm));
         for (mark, kind) in reserve.chain(extend).chain(confirm) {
-            let entry = Remembered { hold: record.hold, kind, digest: mark.digest };
-            if carried.insert(mark.id, entry).is_some() {
+            if !carried.insert(mark.id) {
                 found.push(format!("request {} took effect twice", mark.id));
             }
-            if run.register.by_request.get(&mark.id) != Some(&entry) {
+            let known = run.register.request(mark.id);
+            let known =
+                known.map(|(kind, digest, card)| (kind, digest, run.register.card(card).hold));
+            if known != Some((kind, mark.digest, record.hold)) {
                 found.push(format!("request {} of hold {} is not mapped", mark.id, record.hold));
             }
         }
     }
-    let mapped = run.register.by_request.len();
+    let holds = run.register.records().count();
+    let mapped = run.register.ids().saturating_sub(holds);
     if mapped != carried.len() {
         found.push(format!("{mapped} requests mapped, {} carried by records", carried.len()));
     }
@@ -234,13 +240,14 @@ fn ends(run: &Run) -> Found {
             ));
         }
         live += usize::from(record.is_live());
-        unbooked += usize::from(!record.is_live() && record.bookings.is_empty());
+        unbooked += usize::from(!record.is_live() && !record.is_booked());
     }
     if live != run.register.live {
         found.push(format!("{live} live records, {} counted", run.register.live));
     }
     let ring: Vec<_> = (run.register.ended.iter())
-        .map(|hold| run.register.get(*hold).and_then(|r| r.ended).map(|ended| ended.at))
+        .map(|(at, card)| run.register.card(*card).ended.filter(|ended| ended.at == *at))
+        .map(|ended| ended.map(|ended| ended.at))
         .collect();
     if ring.len() != unbooked || ring.contains(&None) || !ring.is_sorted() {
         found.push(format!("{unbooked} holds ended without a booking, the ring has {ring:?}"));
@@ -260,9 +267,10 @@ fn deadlines(run: &Run) -> Found {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::HoldId;
+    use crate::register::NONE;
     use crate::tests::table::check_on;
     use crate::tests::world::World;
+    use crate::{HoldId, RequestMark, UnixMillis};
 
     type Break = fn(&mut Run);
 
@@ -272,29 +280,31 @@ mod tests {
     /// Ways to break a run, and the laws that must notice.
     const BREAKS: &[(&[u8], Break)] = &[
         (&[1, 4], |run| {
-            let taken = run.register.records[&H2].party[0].berth;
-            run.register.named(H1).party[0].berth = taken;
+            let taken = card(run, H2).party()[0].berth;
+            card(run, H1).party_mut()[0].berth = taken;
         }),
-        (&[2, 3, 4], |run| run.register.named(H1).legs.to = 9),
+        (&[2, 3, 4], |run| card(run, H1).legs.to = 9),
         (&[2, 4], |run| run.rows.hold(BerthIndex(40), LegMask(1))),
         (&[4], |run| run.rows.sell(BerthIndex(0), LegMask(3))),
-        (&[5], |run| run.pnr_next += 1),
-        (&[5], |run| run.register.by_pnr.clear()),
-        (&[5], |run| run.pnr_blocks.push(9)),
+        (&[5], |run| run.register.bookings.blocks.push(9)),
+        (&[5, 6], |run| card(run, H2).booking = NONE),
+        (&[6], |run| run.register.lose_request(H1)),
         (&[6], |run| {
-            let id = run.register.records[&H1].request.id;
-            run.register.by_request.remove(&id);
+            let other = RequestMark { id: RequestId(9), digest: 9 };
+            card(run, H2).set_extend(other);
         }),
-        (&[6], |run| run.register.named(H2).extend = None),
-        (&[6], |run| run.register.named(H2).request.digest += 1),
         (&[2, 4, 7], |run| run.rows.hold(BerthIndex(100), LegMask(2))),
         (&[7, 8], |run| run.rows.unblock(BerthIndex(100), LegMask(1))),
-        (&[2, 4, 10], |run| run.register.named(H1).party[0].state = SeatState::Released),
+        (&[2, 4, 10], |run| card(run, H1).party_mut()[0].state = SeatState::Released),
         (&[10], |run| run.register.live += 1),
         (&[10], |run| run.register.ended.clear()),
-        (&[10], |run| run.register.ended.push_back(H1)),
-        (&[11], |run| run.register.named(H1).expires_at.0 -= 1),
+        (&[10], |run| run.register.ended.push_back((UnixMillis(0), run.register.named(H1)))),
+        (&[11], |run| card(run, H1).expires_at.0 -= 1),
     ];
+
+    fn card(run: &mut Run, hold: HoldId) -> &mut Card {
+        run.register.card_mut(run.register.named(hold))
+    }
 
     fn sound() -> World {
         let mut world = World::new();
@@ -329,8 +339,8 @@ mod tests {
     #[test]
     fn a_violation_says_its_number_and_what_was_found() {
         let mut world = sound();
-        world.run.pnr_next += 1;
+        card(&mut world.run, H2).booking = NONE;
         let said = world.run.check()[0].to_string();
-        assert_eq!(said, "INV-5: 1 bookings, 2 numbers given, 1 mapped; they are not the same");
+        assert_eq!(said, "INV-5: 0 bookings, 1 numbers given, 1 mapped; they are not the same");
     }
 }

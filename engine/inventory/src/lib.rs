@@ -10,6 +10,7 @@
 
 mod answer;
 mod apply;
+mod card;
 mod choose;
 mod class;
 mod command;
@@ -36,6 +37,7 @@ mod summary;
 #[cfg(test)]
 mod tests;
 mod time;
+mod word;
 
 pub use answer::{Answer, BookingView, Freed, HoldView, Said, SeatView};
 pub use choose::{NoBerth, Wish, choose};
@@ -45,7 +47,7 @@ pub use command::{
     SaleChange, StopRef,
 };
 pub use date::{Date, DateError, RunningDays};
-pub use decide::{EVENTS_MAX, Then, Verdict};
+pub use decide::{EVENTS_MAX, Events, Ruling, Then, Verdict};
 pub use digest::Digest;
 pub use event::{Event, HeldPassenger, RunCreated};
 pub use gaps::{GapIndex, gap_of};

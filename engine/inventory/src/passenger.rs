@@ -137,6 +137,11 @@ impl PassengerSet {
 
     /// Their places (0-based), ascending.
     pub fn iter(self) -> impl Iterator<Item = usize> {
-        (0..8).filter(move |index| self.contains(*index))
+        let mut left = self.0;
+        core::iter::from_fn(move || {
+            let index = left.trailing_zeros() as usize;
+            left &= left.wrapping_sub(1);
+            (index < 8).then_some(index)
+        })
     }
 }

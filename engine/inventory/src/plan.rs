@@ -176,6 +176,31 @@ pub struct Pool {
     pub party_max: u8,
 }
 
+/// Which journeys a pool sells to whom: the pool as one reserve sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Door {
+    class: TravelClass,
+    quota: QuotaCode,
+    board: (u8, u8),
+    alight: (u8, u8),
+    /// Most passengers of one reserve.
+    pub(crate) party_max: u8,
+}
+
+impl Door {
+    const fn of(pool: &Pool) -> Self {
+        let Pool { class, quota, board, alight, party_max, .. } = *pool;
+        Self { class, quota, board, alight, party_max }
+    }
+
+    const fn sells(&self, legs: LegRange) -> bool {
+        self.board.0 <= legs.from
+            && legs.from <= self.board.1
+            && self.alight.0 <= legs.to
+            && legs.to <= self.alight.1
+    }
+}
+
 /// A checked train. Immutable; shared by `Arc`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
@@ -187,6 +212,8 @@ pub struct Plan {
     coaches: Vec<Coach>,
     berths: Vec<Berth>,
     pools: Vec<Pool>,
+    /// What a reserve asks of each pool, side by side.
+    doors: Box<[Door]>,
     classes: Vec<TravelClass>,
     /// Every coach runs the whole route, so a pool's capacity is its size on every journey.
     all_coaches_whole: bool,
@@ -304,8 +331,19 @@ impl Plan {
         quota: QuotaCode,
         legs: LegRange,
     ) -> Option<PoolIndex> {
-        let sells = |p: &Pool| p.class == class && p.quota == quota && p.sells(legs);
-        self.pools.iter().position(sells).map(|index| PoolIndex(index as u8))
+        self.door_for(class, quota, legs).map(|(pool, _)| pool)
+    }
+
+    /// The pool that sells this journey, and what it asks.
+    pub(crate) fn door_for(
+        &self,
+        class: TravelClass,
+        quota: QuotaCode,
+        legs: LegRange,
+    ) -> Option<(PoolIndex, &Door)> {
+        let sells = |d: &&Door| d.class == class && d.quota == quota && d.sells(legs);
+        let mut doors = self.doors.iter().zip(0..);
+        doors.find(|(door, _)| sells(door)).map(|(door, pool)| (PoolIndex(pool), door))
     }
 
     /// The instant at which the run leaves a 0-based stop (at the terminus: arrives), when
@@ -333,9 +371,6 @@ impl Plan {
 impl Pool {
     /// Whether a journey begins and ends inside the pool's windows.
     pub const fn sells(&self, legs: LegRange) -> bool {
-        self.board.0 <= legs.from
-            && legs.from <= self.board.1
-            && self.alight.0 <= legs.to
-            && legs.to <= self.alight.1
+        Door::of(self).sells(legs)
     }
 }

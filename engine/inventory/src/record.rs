@@ -1,5 +1,6 @@
 //! What a run remembers of one hold: who sits where, what was booked, and which requests did it.
 //!
+//! This is the record as snapshots and digests see it; the run keeps it as a `card`.
 //! A record is born with a hold and carries everything that later answers need, so that a retry is
 //! answered from here and nothing else. A record without a booking is dropped some time after its
 //! hold has ended (see `register`); one with a booking lives as long as the run.
@@ -11,7 +12,6 @@ use core::str::FromStr;
 
 use arrayvec::ArrayVec;
 
-use crate::answer::SeatView;
 use crate::class::codes;
 use crate::{
     BerthIndex, CodeError, HoldId, LegRange, PARTY_MAX, Passenger, PassengerSet, Pnr, PoolIndex,
@@ -108,27 +108,6 @@ impl Record {
 
     /// Who is in this state.
     pub fn in_state(&self, state: SeatState) -> PassengerSet {
-        let of = |set: PassengerSet, (i, seat): (usize, &Seat)| {
-            if seat.state == state { set.with(i) } else { set }
-        };
-        self.party.iter().enumerate().fold(PassengerSet::NONE, of)
-    }
-
-    /// Everybody of the party.
-    pub fn everybody(&self) -> PassengerSet {
-        PassengerSet::first(self.party.len())
-    }
-
-    /// The booking with this number.
-    pub fn booking(&self, pnr: Pnr) -> Option<&Booking> {
-        self.bookings.iter().find(|booking| booking.pnr == pnr)
-    }
-
-    /// One passenger as shown at `now`: held past the deadline is shown as expired, whether or not
-    /// a timer has fired.
-    pub(crate) fn seat_view(&self, index: usize, now: UnixMillis) -> SeatView {
-        let Seat { passenger, berth, state } = self.party[index];
-        let past = state == SeatState::Held && self.expires_at <= now;
-        SeatView { passenger, berth, state: if past { SeatState::Expired } else { state } }
+        crate::card::in_state(&self.party, state)
     }
 }

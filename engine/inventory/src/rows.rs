@@ -1,93 +1,85 @@
 //! Which legs of which berth are taken, sold and blocked: three bit sets a berth, bit 0 = first leg.
 //!
 //! `taken` is what is held, sold or blocked; held is what of it is neither sold nor blocked. The
-//! three states never share a leg of a berth. Width is the narrowest of `u32`, `u64`, `u128` that
-//! holds the route: 84 % of real trains have at most 32 legs, 98.7 % at most 64, all at most 118
-//! (domain 0, limits 3b). Changes assert what they rely on: a violation is a broken invariant and
+//! three states never share a leg of a berth. Width is that of the route (`word`). Changes assert what they rely on: a violation is a broken invariant and
 //! must stop the run, never be written down.
 
-use core::ops::{BitAnd, BitOr, Not};
+use core::ops::Range;
 
+use crate::word::Word;
 use crate::{BerthIndex, LEGS_MAX, LegMask, LegRange, Plan};
 
-/// One row's bits in the width of its table.
-trait Word:
-    Copy + Default + PartialEq + BitAnd<Output = Self> + BitOr<Output = Self> + Not<Output = Self>
-{
-    /// Narrows; the caller has checked that the bits fit.
-    fn narrow(mask: LegMask) -> Self;
-    /// Widens.
-    fn mask(self) -> LegMask;
-    /// Length of the maximal free gap around free legs `from..to` of a route of `legs` legs.
-    fn gap_len(self, from: u32, to: u32, legs: u32) -> u32;
-}
+/// Berths looked at in one step of a scan.
+const STEP: usize = 16;
 
-macro_rules! word {
-    ($($word:ty),+) => { $(impl Word for $word {
-        fn narrow(mask: LegMask) -> Self {
-            mask.0 as Self
-        }
-        fn mask(self) -> LegMask {
-            LegMask(u128::from(self))
-        }
-        fn gap_len(self, from: u32, to: u32, legs: u32) -> u32 {
-            // First free leg: one above the highest taken one below `from`; `from` < BITS.
-            let below = self & (((1 as Self) << from) - 1);
-            let start = Self::BITS - below.leading_zeros();
-            // First taken leg from `to` on; a shift by BITS leaves none.
-            let above = self.checked_shr(to).unwrap_or(0).trailing_zeros();
-            legs.min(to.saturating_add(above)) - start
-        }
-    })+ };
-}
-word!(u32, u64);
-
-impl Word for u128 {
-    fn narrow(mask: LegMask) -> Self {
-        mask.0
-    }
-    fn mask(self) -> LegMask {
-        LegMask(self)
-    }
-    fn gap_len(self, from: u32, to: u32, legs: u32) -> u32 {
-        let below = self & ((1 << from) - 1);
-        let start = Self::BITS - below.leading_zeros();
-        let above = self.checked_shr(to).unwrap_or(0).trailing_zeros();
-        legs.min(to.saturating_add(above)) - start
-    }
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 struct Table<W> {
-    taken: Vec<W>,
-    sold: Vec<W>,
-    blocked: Vec<W>,
+    /// Apart from the others: it is what searches walk along.
+    taken: Box<[W]>,
+    sold: Box<[W]>,
+    /// Empty as long as nothing was ever blocked, which is so for most runs.
+    blocked: Box<[W]>,
 }
 
 impl<W: Word> Table<W> {
     fn new(berths: usize) -> Self {
-        let empty = vec![W::default(); berths];
-        Self { taken: empty.clone(), sold: empty.clone(), blocked: empty }
+        let empty = vec![W::default(); berths].into_boxed_slice();
+        Self { taken: empty.clone(), sold: empty, blocked: Box::default() }
     }
 
-    fn take(&mut self, berth: usize, mask: LegMask) {
-        self.taken[berth] = self.taken[berth] | W::narrow(mask);
+    fn blocked(&self, berth: usize) -> W {
+        // The places of an empty table are all past its end.
+        self.blocked.get(berth).copied().unwrap_or_default()
     }
 
-    fn sell(&mut self, berth: usize, mask: LegMask) {
-        self.sold[berth] = self.sold[berth] | W::narrow(mask);
+    fn held(&self, berth: usize) -> W {
+        self.taken[berth].without(self.sold[berth] | self.blocked(berth))
     }
 
-    fn block(&mut self, berth: usize, mask: LegMask) {
-        self.take(berth, mask);
-        self.blocked[berth] = self.blocked[berth] | W::narrow(mask);
+    fn allocated(&self, berth: usize) -> W {
+        self.taken[berth].without(self.blocked(berth))
     }
 
-    fn clear(&mut self, berth: usize, mask: LegMask) {
-        let keep = !W::narrow(mask);
-        self.taken[berth] = self.taken[berth] & keep;
-        self.sold[berth] = self.sold[berth] & keep;
-        self.blocked[berth] = self.blocked[berth] & keep;
+    fn hold(&mut self, berth: usize, mask: W) {
+        let taken = &mut self.taken[berth];
+        assert!(!taken.intersects(mask), "hold of {mask:?} on berth {berth}, taken {taken:?}");
+        *taken = *taken | mask;
+    }
+
+    fn sell(&mut self, berth: usize, mask: W) {
+        let held = self.held(berth);
+        assert!(mask.without(held).is_empty(), "sale of {mask:?} on berth {berth}, held {held:?}");
+        self.sold[berth] = self.sold[berth] | mask;
+    }
+
+    fn free(&mut self, berth: usize, mask: W) {
+        let allocated = self.allocated(berth);
+        let all = mask.without(allocated).is_empty();
+        assert!(all, "freeing {mask:?} on berth {berth}, held or sold {allocated:?}");
+        self.taken[berth] = self.taken[berth].without(mask);
+        // Not written when nothing of it was sold: the line stays clean.
+        if self.sold[berth].intersects(mask) {
+            self.sold[berth] = self.sold[berth].without(mask);
+        }
+    }
+
+    fn block(&mut self, berth: usize, mask: W) {
+        let allocated = self.allocated(berth);
+        let none = !allocated.intersects(mask);
+        assert!(none, "block of {mask:?} on berth {berth}, held or sold {allocated:?}");
+        if self.blocked.is_empty() {
+            self.blocked = vec![W::default(); self.taken.len()].into();
+        }
+        self.taken[berth] = self.taken[berth] | mask;
+        self.blocked[berth] = self.blocked[berth] | mask;
+    }
+
+    fn unblock(&mut self, berth: usize, mask: W) {
+        let back = self.blocked(berth) & mask;
+        if !back.is_empty() {
+            self.taken[berth] = self.taken[berth].without(back);
+            self.blocked[berth] = self.blocked[berth].without(back);
+        }
     }
 
     fn each_free(
@@ -101,29 +93,47 @@ impl<W: Word> Table<W> {
         let wanted = W::narrow(legs.mask());
         for berth in berths {
             let taken = self.taken[usize::from(berth.0)];
-            if taken & wanted == W::default()
-                && !visit(*berth, taken.gap_len(from, to, route) as u8)
-            {
-                return;
+            if !taken.intersects(wanted) {
+                let (start, end) = taken.gap_around(from, to, route);
+                if !visit(*berth, (end - start) as u8) {
+                    return;
+                }
             }
         }
     }
 
     fn each_like(
         &self,
-        berths: &[BerthIndex],
+        berths: Range<usize>,
         window: LegMask,
         border: LegMask,
-        mut visit: impl FnMut(BerthIndex) -> bool,
+        mut visit: impl FnMut(usize) -> bool,
     ) {
         let (window, border) = (W::narrow(window), W::narrow(border));
-        for berth in berths {
-            if self.taken[usize::from(berth.0)] & window == border && !visit(*berth) {
-                return;
+        let first = berths.start;
+        let like = |taken: &W| *taken & window == border;
+        for (step, rows) in self.taken[berths].chunks(STEP).enumerate() {
+            // Without a branch in it the compiler compares several rows at a time.
+            if !rows.iter().fold(false, |any, taken| any | like(taken)) {
+                continue;
+            }
+            for (place, _) in rows.iter().enumerate().filter(|(_, taken)| like(taken)) {
+                if !visit(first + step * STEP + place) {
+                    return;
+                }
             }
         }
     }
 }
+
+/// Whether the legs were ever blocked is not seen.
+impl<W: Word> PartialEq for Table<W> {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.taken, &self.sold) == (&other.taken, &other.sold)
+            && (0..self.taken.len()).all(|berth| self.blocked(berth) == other.blocked(berth))
+    }
+}
+impl<W: Word> Eq for Table<W> {}
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Width {
@@ -192,8 +202,7 @@ impl Rows {
 
     /// Legs held.
     pub fn held(&self, berth: BerthIndex) -> LegMask {
-        let b = usize::from(berth.0);
-        each!(&self.width, t => (t.taken[b] & !(t.sold[b] | t.blocked[b])).mask())
+        each!(&self.width, t => t.held(usize::from(berth.0)).mask())
     }
 
     /// Legs sold.
@@ -203,7 +212,7 @@ impl Rows {
 
     /// Legs out of sale.
     pub fn blocked(&self, berth: BerthIndex) -> LegMask {
-        each!(&self.width, t => t.blocked[usize::from(berth.0)].mask())
+        each!(&self.width, t => t.blocked(usize::from(berth.0)).mask())
     }
 
     /// Whether no leg of the set is taken.
@@ -214,43 +223,32 @@ impl Rows {
     /// Free legs become held.
     pub fn hold(&mut self, berth: BerthIndex, mask: LegMask) {
         self.inside(mask);
-        let taken = self.taken(berth);
-        assert!(!taken.intersects(mask), "hold of {mask:?} on berth {berth}, taken {taken:?}");
-        each!(&mut self.width, t => t.take(usize::from(berth.0), mask));
+        each!(&mut self.width, t => t.hold(usize::from(berth.0), Word::narrow(mask)));
     }
 
     /// Held legs become sold.
     pub fn sell(&mut self, berth: BerthIndex, mask: LegMask) {
         self.inside(mask);
-        let held = self.held(berth);
-        assert!(held.0 & mask.0 == mask.0, "sale of {mask:?} on berth {berth}, held {held:?}");
-        each!(&mut self.width, t => t.sell(usize::from(berth.0), mask));
+        each!(&mut self.width, t => t.sell(usize::from(berth.0), Word::narrow(mask)));
     }
 
     /// Held or sold legs become free.
     pub fn free(&mut self, berth: BerthIndex, mask: LegMask) {
         self.inside(mask);
-        let allocated = LegMask(self.taken(berth).0 & !self.blocked(berth).0);
-        let all = allocated.0 & mask.0 == mask.0;
-        assert!(all, "freeing {mask:?} on berth {berth}, held or sold {allocated:?}");
-        each!(&mut self.width, t => t.clear(usize::from(berth.0), mask));
+        each!(&mut self.width, t => t.free(usize::from(berth.0), Word::narrow(mask)));
     }
 
     /// Free legs go out of sale; legs that are out already stay so.
     pub fn block(&mut self, berth: BerthIndex, mask: LegMask) {
         self.inside(mask);
-        let allocated = LegMask(self.taken(berth).0 & !self.blocked(berth).0);
-        let none = !allocated.intersects(mask);
-        assert!(none, "block of {mask:?} on berth {berth}, held or sold {allocated:?}");
-        each!(&mut self.width, t => t.block(usize::from(berth.0), mask));
+        each!(&mut self.width, t => t.block(usize::from(berth.0), Word::narrow(mask)));
     }
 
     /// Blocked legs become free; legs that were not blocked keep their state. A leg on which the
     /// coach does not run must not be in `mask`.
     pub fn unblock(&mut self, berth: BerthIndex, mask: LegMask) {
         self.inside(mask);
-        let back = LegMask(self.blocked(berth).0 & mask.0);
-        each!(&mut self.width, t => t.clear(usize::from(berth.0), back));
+        each!(&mut self.width, t => t.unblock(usize::from(berth.0), Word::narrow(mask)));
     }
 
     /// Calls `visit` with every berth of `berths` that is free on all of `legs` and the length of
@@ -267,21 +265,21 @@ impl Rows {
         }
     }
 
-    /// Calls `visit` with every berth of `berths` whose taken legs inside `window` are exactly
-    /// `border`, in the order given, until it says stop (`false`).
+    /// Calls `visit` with every berth whose taken legs inside `window` are exactly `border`,
+    /// ascending, until it says stop (`false`).
     pub(crate) fn each_like(
         &self,
-        berths: &[BerthIndex],
+        berths: Range<usize>,
         window: LegMask,
         border: LegMask,
-        visit: impl FnMut(BerthIndex) -> bool,
+        visit: impl FnMut(usize) -> bool,
     ) {
         each!(&self.width, t => t.each_like(berths, window, border, visit));
     }
 
     fn inside(&self, mask: LegMask) {
-        let route = LegMask::first(usize::from(self.legs));
-        assert!(mask.0 & !route.0 == 0, "{mask:?} is outside the route of {} legs", self.legs);
+        let outside = mask.0 >> self.legs;
+        assert!(outside == 0, "{mask:?} is outside the route of {} legs", self.legs);
     }
 }
 

@@ -8,15 +8,16 @@
 use std::sync::Arc;
 
 use crate::answer::Said;
+use crate::card::Card;
 use crate::decide::Then;
 use crate::event::RunCreated;
 use crate::gaps::GapIndex;
-use crate::record::{Booking, Record, SeatState};
-use crate::register::Register;
+use crate::record::SeatState;
+use crate::register::{Booked, Register};
 use crate::rows::Rows;
 use crate::{
-    BerthIndex, BookingView, Digest, Freed, HoldId, HoldView, LegMask, LegRange, PNR_BLOCK,
-    PassengerSet, Plan, Pnr, PoolIndex, RequestId, RunId, RunState, UnixMillis, Version, Violation,
+    BerthIndex, BookingView, Digest, Freed, HoldId, HoldView, LegMask, LegRange, PassengerSet,
+    Plan, Pnr, PoolIndex, RequestId, RunId, RunState, UnixMillis, Version, Violation,
 };
 
 /// What a run's events have touched, for publication. Collected over any number of `apply`s.
@@ -53,20 +54,21 @@ pub struct Masks {
 #[derive(Debug)]
 pub struct Run {
     pub(crate) plan: Arc<Plan>,
-    pub(crate) created: RunCreated,
     pub(crate) version: Version,
     pub(crate) last_at: UnixMillis,
+    /// When the last of its pools opens.
+    pub(crate) all_open_at: UnixMillis,
+    /// When it leaves its first stop: until then no boarding stop is behind it.
+    pub(crate) leaves_at: UnixMillis,
     pub(crate) rows: Rows,
     /// One for each pool that is large enough and was asked for; the rest are scanned.
-    pub(crate) indexes: Vec<Option<GapIndex>>,
+    pub(crate) indexes: Box<[Option<GapIndex>]>,
     pub(crate) register: Register,
     /// Bit `i` = sale of pool `i` was closed by an operator.
     pub(crate) closed: u64,
     pub(crate) retired: bool,
-    /// Leased PNR blocks, oldest first; numbers are taken from the last one.
-    pub(crate) pnr_blocks: Vec<u32>,
-    /// Next free place in the last block; `PNR_BLOCK` = none left.
-    pub(crate) pnr_next: u64,
+    /// Its first event; boxed because commands do not look at it.
+    pub(crate) created: Box<RunCreated>,
 }
 
 impl Run {
@@ -77,15 +79,15 @@ impl Run {
         Self {
             indexes: plan.pools().iter().map(|_| None).collect(),
             rows: Rows::of(&plan),
+            all_open_at: created.opens.iter().copied().max().unwrap_or_default(),
+            leaves_at: plan.departure(created.midnight, 0),
             plan,
-            created: created.clone(),
+            created: Box::new(created.clone()),
             version: Version(1),
             last_at: at,
             register: Register::default(),
             closed: 0,
             retired: false,
-            pnr_blocks: Vec::new(),
-            pnr_next: PNR_BLOCK,
         }
     }
 
@@ -137,13 +139,13 @@ impl Run {
 
     /// Every live hold with its deadline, in no order.
     pub fn deadlines(&self) -> impl Iterator<Item = (HoldId, UnixMillis)> {
-        let live = self.register.records.values().filter(|record| record.is_live());
+        let live = self.register.records().filter(|record| record.is_live());
         live.map(|record| (record.hold, record.expires_at))
     }
 
     /// Whether the next confirm must bring a block of PNR numbers.
     pub fn needs_pnr_block(&self) -> bool {
-        self.pnr_next == PNR_BLOCK
+        self.register.bookings.next().is_none()
     }
 
     /// Berths of a pool free on every leg of a journey.
@@ -168,7 +170,7 @@ impl Run {
 
     /// Every request id that would be recognised, in no order.
     pub fn remembered(&self) -> impl Iterator<Item = RequestId> {
-        self.register.by_request.keys().copied()
+        self.register.requests()
     }
 
     /// Holds whose request ids were forgotten because too many had ended since.
@@ -190,7 +192,7 @@ impl Run {
     /// A booking as of the last event.
     pub fn booking_view(&self, pnr: Pnr) -> Option<BookingView> {
         let (record, booking) = self.register.booked(pnr)?;
-        Some(self.show_booking(record, booking, self.last_at))
+        Some(self.show_booking(record, &booking, self.last_at))
     }
 
     /// The whole state, canonical: equal states are equal values.
@@ -216,12 +218,12 @@ impl Run {
             Then::Hold(hold) => Said::Hold(Box::new(self.show_hold(record(hold), self.last_at))),
             Then::Booking(pnr) => {
                 let (record, booking) = booked(pnr);
-                Said::Booking(Box::new(self.show_booking(record, booking, self.last_at)))
+                Said::Booking(Box::new(self.show_booking(record, &booking, self.last_at)))
             }
             Then::Released(hold, asked) => self.say_released(record(hold), asked, self.last_at),
             Then::Cancelled(pnr, asked) => {
                 let (record, booking) = booked(pnr);
-                self.say_cancelled(record, booking, asked, self.last_at)
+                self.say_cancelled(record, &booking, asked, self.last_at)
             }
             Then::Sale(pools) => Said::Sale(pools),
             Then::Berths(berths) => Said::Berths(berths),
@@ -234,7 +236,7 @@ impl Run {
     /// says the same.
     pub(crate) fn say_released(
         &self,
-        record: &Record,
+        record: &Card,
         asked: Option<PassengerSet>,
         now: UnixMillis,
     ) -> Said {
@@ -246,8 +248,8 @@ impl Run {
     /// A cancel is answered with whom of those asked for is cancelled by now.
     pub(crate) fn say_cancelled(
         &self,
-        record: &Record,
-        booking: &Booking,
+        record: &Card,
+        booking: &Booked<'_>,
         asked: Option<PassengerSet>,
         now: UnixMillis,
     ) -> Said {
@@ -256,7 +258,7 @@ impl Run {
         Said::Cancelled(Box::new(self.show_booking(record, booking, now)), Freed { passengers })
     }
 
-    pub(crate) fn show_hold(&self, record: &Record, now: UnixMillis) -> HoldView {
+    pub(crate) fn show_hold(&self, record: &Card, now: UnixMillis) -> HoldView {
         HoldView {
             run: self.id(),
             plan: Arc::clone(&self.plan),
@@ -265,16 +267,16 @@ impl Run {
             legs: record.legs,
             created_at: record.created_at,
             expires_at: record.expires_at,
-            party: (0..record.party.len()).map(|i| record.seat_view(i, now)).collect(),
-            bookings: record.bookings.iter().map(|booking| booking.pnr).collect(),
+            party: (0..record.party().len()).map(|i| record.seat_view(i, now)).collect(),
+            bookings: self.register.bookings_of(record).map(|booking| booking.pnr).collect(),
             reference: record.reference.clone(),
         }
     }
 
     pub(crate) fn show_booking(
         &self,
-        record: &Record,
-        booking: &Booking,
+        record: &Card,
+        booking: &Booked<'_>,
         now: UnixMillis,
     ) -> BookingView {
         let seat = |i: usize| (i as u8, record.seat_view(i, now));
@@ -286,7 +288,7 @@ impl Run {
             pool: record.pool,
             legs: record.legs,
             confirmed_at: booking.confirmed_at,
-            payment: booking.payment.clone(),
+            payment: booking.payment.into(),
             reference: record.reference.clone(),
             party: booking.passengers.iter().map(seat).collect(),
         }

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use crate::card::Card;
 use crate::record::{Record, SeatState};
 use crate::run::Run;
 use crate::{
@@ -94,16 +95,26 @@ impl RunState {
             .filter(|(_, mask)| *mask != LegMask::EMPTY)
             .collect();
         Self {
-            created: run.created.clone(),
+            created: (*run.created).clone(),
             version: run.version,
             last_at: run.last_at,
             closed: run.closed,
             retired: run.retired,
             blocked,
-            pnr_blocks: run.pnr_blocks.clone(),
-            pnr_next: run.pnr_next as u16,
-            records: run.register.sorted().into_iter().cloned().collect(),
-            ended: run.register.ended.iter().copied().collect(),
+            pnr_blocks: run.register.bookings.blocks.clone(),
+            pnr_next: run.register.bookings.given() as u16,
+            records: run
+                .register
+                .sorted()
+                .into_iter()
+                .map(|card| run.register.copy(card))
+                .collect(),
+            ended: run
+                .register
+                .ended
+                .iter()
+                .map(|(_, card)| run.register.card(*card).hold)
+                .collect(),
             forgotten: run.register.forgotten,
         }
     }
@@ -159,13 +170,23 @@ impl Run {
             }
         }
         inside("next PNR", u64::from(state.pnr_next), PNR_BLOCK as usize + 1)?;
-        self.pnr_blocks.clone_from(&state.pnr_blocks);
-        self.pnr_next = u64::from(state.pnr_next);
+        let given = u64::from(state.pnr_next);
+        if state.pnr_blocks.is_empty() && given != PNR_BLOCK {
+            let (what, count) = ("next PNR of no block", 0);
+            return Err(StateFault::OutOfRange { what, found: given, count });
+        }
+        let bookings: usize = state.records.iter().map(|record| record.bookings.len()).sum();
+        self.register.bookings.expect(&state.pnr_blocks, given);
+        let (found, count) = (bookings as u64, self.register.bookings.len() as u64);
+        // Each is checked to be another one of the numbers given, so that none is left out.
+        if found != count {
+            return Err(StateFault::OutOfRange { what: "number of bookings", found, count });
+        }
         Ok(())
     }
 
     fn load_records(&mut self, records: Vec<Record>) -> Result<(), StateFault> {
-        self.register.records.reserve(records.len());
+        self.register.reserve(records.len());
         let mut before = None;
         for record in records {
             if before.replace(record.hold).is_some_and(|before| before >= record.hold) {
@@ -186,7 +207,7 @@ impl Run {
                     self.rows.sell(berth, mask);
                 }
             }
-            self.register.insert(record);
+            self.register.load(record);
         }
         Ok(())
     }
@@ -203,14 +224,19 @@ impl Run {
         marks.extend(record.extend.iter().map(|mark| mark.id));
         marks.extend(record.bookings.iter().map(|booking| booking.request.id));
         for (place, id) in marks.iter().enumerate() {
-            if marks[..place].contains(id) || self.register.by_request.contains_key(id) {
+            if marks[..place].contains(id) || self.register.find_request(*id).is_some() {
                 return Err(twice("request", id));
             }
         }
         let mut booked = crate::PassengerSet::NONE;
         for (place, booking) in record.bookings.iter().enumerate() {
-            let among_these = record.bookings[..place].iter().any(|b| b.pnr == booking.pnr);
-            if among_these || self.register.by_pnr.contains_key(&booking.pnr) {
+            let Some(number) = self.register.bookings.place(booking.pnr) else {
+                return fault("a booking has a number that was not given");
+            };
+            let before = &record.bookings[..place];
+            if before.iter().any(|b| b.pnr == booking.pnr)
+                || self.register.bookings.is_loaded(number)
+            {
                 return Err(twice("booking", &booking.pnr.0));
             }
             if booking.passengers.is_empty() || !booked.and(booking.passengers).is_empty() {
@@ -236,24 +262,28 @@ impl Run {
     fn load_ended(&mut self, ended: &[HoldId]) -> Result<(), StateFault> {
         let mut seen = hashbrown::HashSet::with_capacity(ended.len());
         for &hold in ended {
-            let fine = |record: &Record| !record.is_live() && record.bookings.is_empty();
-            if !self.register.get(hold).is_some_and(fine) {
+            let card = self.register.find(hold);
+            let fine = |card| {
+                let record = self.register.card(card);
+                record.ended.filter(|_| !record.is_booked()).map(|ended| (card, ended.at))
+            };
+            let Some((card, at)) = card.and_then(fine) else {
                 let what = "it stands among the ended and is live, booked or unknown";
                 return Err(StateFault::Record { hold, what });
-            }
+            };
             if !seen.insert(hold) {
                 return Err(twice("ended hold", &hold));
             }
+            self.register.end(at, card);
         }
-        let lost = |record: &&&Record| {
-            !record.is_live() && record.bookings.is_empty() && !seen.contains(&record.hold)
+        let lost = |record: &&&Card| {
+            !record.is_live() && !record.is_booked() && !seen.contains(&record.hold)
         };
         let sorted = self.register.sorted();
         if let Some(record) = sorted.iter().find(lost) {
             let what = "it has ended and does not stand among the ended";
             return Err(StateFault::Record { hold: record.hold, what });
         }
-        self.register.ended = ended.iter().copied().collect();
         Ok(())
     }
 }

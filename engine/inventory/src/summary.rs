@@ -102,8 +102,8 @@ impl Run {
             retired: self.retired,
             berth_legs: self.berth_legs((0..self.plan.berths().len() as u16).map(BerthIndex)),
             live_holds: self.live_holds() as u32,
-            bookings: self.register.by_pnr.len() as u32,
-            remembered: self.register.by_request.len() as u32,
+            bookings: self.register.bookings.len() as u32,
+            remembered: self.remembered().count() as u32,
             forgotten: self.forgotten(),
             pools,
         }

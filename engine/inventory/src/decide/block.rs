@@ -4,11 +4,11 @@
 //! berths for which something changes stand in the event. Legs on which a coach does not run stay
 //! out of sale whatever is asked (INV-8).
 
-use super::{Decision, Then, Verdict, named, route};
+use super::{Decision, Events, Ruling, Then, named, route, take};
 use crate::answer::Said;
 use crate::{BerthIndex, Block, Event, LegMask, LegRange, Refusal, Run};
 
-pub(super) fn block(run: &Run, ask: &Block) -> Decision {
+pub(super) fn block(run: &Run, ask: &Block, events: &mut Events) -> Decision {
     let legs = legs(run, ask)?;
     for name in &ask.berths {
         let Some(berth) = run.plan.find_berth(name) else { continue };
@@ -21,22 +21,22 @@ pub(super) fn block(run: &Run, ask: &Block) -> Decision {
     let open = |berth: &BerthIndex| legs.mask().0 & !run.rows.blocked(*berth).0 != 0;
     let changed: Vec<BerthIndex> = berths.iter().copied().filter(open).collect();
     if changed.is_empty() {
-        return Ok(Verdict::Known(Said::Berths(berths)));
+        return Ok(Ruling::Known(Said::Berths(berths)));
     }
     // From here on the block must succeed.
-    Ok(Verdict::take(Event::BerthsBlocked { berths: changed, legs }, Then::Berths(berths)))
+    Ok(take(events, Event::BerthsBlocked { berths: changed, legs }, Then::Berths(berths)))
 }
 
-pub(super) fn unblock(run: &Run, ask: &Block) -> Decision {
+pub(super) fn unblock(run: &Run, ask: &Block, events: &mut Events) -> Decision {
     let legs = legs(run, ask)?;
     let berths = known(run, ask)?;
     let blocked = |berth: &BerthIndex| run.operator_blocked(*berth).intersects(legs.mask());
     let changed: Vec<BerthIndex> = berths.iter().copied().filter(blocked).collect();
     if changed.is_empty() {
-        return Ok(Verdict::Known(Said::Berths(berths)));
+        return Ok(Ruling::Known(Said::Berths(berths)));
     }
     // From here on the unblock must succeed.
-    Ok(Verdict::take(Event::BerthsUnblocked { berths: changed, legs }, Then::Berths(berths)))
+    Ok(take(events, Event::BerthsUnblocked { berths: changed, legs }, Then::Berths(berths)))
 }
 
 fn legs(run: &Run, ask: &Block) -> Result<LegRange, Refusal> {

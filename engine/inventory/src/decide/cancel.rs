@@ -4,11 +4,11 @@
 //! what Confirm, Release and Extend of a hold get whose booking has nobody left.
 
 use super::standing::check_party;
-use super::{Decision, Then, Verdict};
+use super::{Decision, Events, Ruling, Then, take};
 use crate::record::SeatState;
 use crate::{Cancel, Event, Refusal, Run, UnixMillis};
 
-pub(super) fn decide(run: &Run, ask: Cancel, now: UnixMillis) -> Decision {
+pub(super) fn decide(run: &Run, ask: Cancel, now: UnixMillis, events: &mut Events) -> Decision {
     run.refuse_reused_id(ask.request.id)?;
     let (record, booking) =
         run.register.booked(ask.pnr).ok_or(Refusal::UnknownBooking { pnr: ask.pnr })?;
@@ -20,11 +20,11 @@ pub(super) fn decide(run: &Run, ask: Cancel, now: UnixMillis) -> Decision {
     }
     let passengers = asked.and(record.in_state(SeatState::Confirmed));
     if passengers.is_empty() {
-        return Ok(Verdict::Known(run.say_cancelled(record, booking, ask.passengers, now)));
+        return Ok(Ruling::Known(run.say_cancelled(record, &booking, ask.passengers, now)));
     }
     // From here on the cancel must succeed.
     let cancelled = Event::Cancelled { pnr: ask.pnr, passengers };
-    Ok(Verdict::take(cancelled, Then::Cancelled(ask.pnr, ask.passengers)))
+    Ok(take(events, cancelled, Then::Cancelled(ask.pnr, ask.passengers)))
 }
 
 #[cfg(test)]

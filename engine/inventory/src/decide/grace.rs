@@ -1,16 +1,22 @@
 //! Grace: after a restart, holds that were live when the node went down get more time, once.
 
-use super::{Then, Verdict};
+use super::{Events, Ruling, Then, take};
 use crate::answer::Said;
 use crate::apply::grace;
 use crate::{Event, Millis, Run, UnixMillis};
 
-pub(super) fn decide(run: &Run, until: UnixMillis, as_of: UnixMillis, span: Millis) -> Verdict {
-    let mut records = run.register.records.values();
+pub(super) fn decide(
+    run: &Run,
+    until: UnixMillis,
+    as_of: UnixMillis,
+    span: Millis,
+    events: &mut Events,
+) -> Ruling {
+    let mut records = run.register.records();
     if records.any(|record| grace(record, until, as_of, span).is_some()) {
-        Verdict::take(Event::HoldsExtended { until, as_of, span }, Then::Done)
+        take(events, Event::HoldsExtended { until, as_of, span }, Then::Done)
     } else {
-        Verdict::Known(Said::Done)
+        Ruling::Known(Said::Done)
     }
 }
 

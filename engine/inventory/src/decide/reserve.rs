@@ -2,55 +2,39 @@
 
 use arrayvec::ArrayVec;
 
-use super::{Decision, Then, Verdict, named, route};
+use super::{Decision, Events, Ruling, Then, named, route, take};
 use crate::answer::Said;
-use crate::choose::{NoBerth, Wish, choose};
+use crate::choose::{NoBerth, Wish, choose, choose_one, is_soft};
 use crate::register::RequestKind;
 use crate::{
-    Event, HOLD_LIFE_MAX_MS, HeldPassenger, LegRange, Millis, Plan, Pool, PoolIndex, Refusal,
-    Reserve, Run, UnixMillis,
+    Event, HOLD_LIFE_MAX_MS, HeldPassenger, LegRange, Millis, PARTY_MAX, Plan, Pool, PoolIndex,
+    Refusal, Reserve, Run, UnixMillis,
 };
 
-pub(super) fn decide(run: &mut Run, ask: &Reserve, now: UnixMillis) -> Decision {
+pub(super) fn decide(
+    run: &mut Run,
+    ask: &Reserve,
+    now: UnixMillis,
+    events: &mut Events,
+) -> Decision {
     if let Some(record) = run.first_effect(ask.request, RequestKind::Reserve)? {
-        return Ok(Verdict::Known(Said::Hold(Box::new(run.show_hold(record, now)))));
+        return Ok(Ruling::Known(Said::Hold(Box::new(run.show_hold(record, now)))));
     }
     let legs = route::journey(&run.plan, ask.from, ask.to)?;
-    let index = pool_for(&run.plan, ask, legs)?;
-    let pool = run.plan.pool(index);
-    if ask.party.len() > pool.party_max as usize {
-        let (asked, max, quota) = (ask.party.len() as u8, pool.party_max, pool.quota);
+    let (index, party_max) = pool_for(&run.plan, ask, legs)?;
+    if ask.party.len() > party_max as usize {
+        let (asked, max, quota) = (ask.party.len() as u8, party_max, ask.quota);
         return Err(Refusal::TooManyPassengers { asked, max, quota });
     }
-    let opens_at = run.opens(index);
-    if now < opens_at {
-        return Err(Refusal::NotOpen { class: pool.class, quota: pool.quota, opens_at });
+    // Asked once for all pools: most reserves come when all of them are open.
+    if now < run.all_open_at && now < run.opens(index) {
+        let (class, quota, opens_at) = (ask.class, ask.quota, run.opens(index));
+        return Err(Refusal::NotOpen { class, quota, opens_at });
     }
     check_sale(run, index, legs, now)?;
-    let wish = Wish {
-        legs,
-        party: ask.party.iter().copied().filter(|passenger| passenger.berth_required).collect(),
-        conditions: ask.conditions,
-    };
-    assert!(!wish.party.is_empty(), "the edge refuses a party in which nobody needs a berth");
     run.prepare_index(index);
-    let berths = if ask.berths.is_empty() {
-        let gaps = run.indexes[index.0 as usize].as_ref();
-        choose(&run.plan, index, &run.rows, gaps, &wish)
-            .map_err(|no| refuse(&no, &wish, ask, legs))?
-    } else {
-        named::berths(run, index, &ask.berths, &wish, ask)?
-    };
+    let party = seats(run, ask, index, legs)?;
     // From here on the hold must succeed.
-    debug_assert_eq!(berths.len(), wish.party.len(), "one berth for each who needs one");
-    assert!(run.register.get(ask.hold).is_none(), "hold id {} was drawn twice", ask.hold);
-    let mut berths = berths.into_iter();
-    let party: ArrayVec<HeldPassenger, _> = (ask.party.iter())
-        .map(|&passenger| HeldPassenger {
-            passenger,
-            berth: if passenger.berth_required { berths.next() } else { None },
-        })
-        .collect();
     let held = Event::Held {
         hold: ask.hold,
         request: ask.request,
@@ -60,13 +44,53 @@ pub(super) fn decide(run: &mut Run, ask: &Reserve, now: UnixMillis) -> Decision 
         expires_at: now.saturating_add(ask.ttl.min(Millis(HOLD_LIFE_MAX_MS))),
         reference: ask.reference.clone(),
     };
-    Ok(Verdict::take(held, Then::Hold(ask.hold)))
+    Ok(take(events, held, Then::Hold(ask.hold)))
 }
 
-/// The pool of the class and quota that sells this journey.
-fn pool_for(plan: &Plan, ask: &Reserve, legs: LegRange) -> Result<PoolIndex, Refusal> {
-    if let Some(pool) = plan.pool_for(ask.class, ask.quota, legs) {
-        return Ok(pool);
+/// Who of the party gets which berth of the pool.
+fn seats(
+    run: &Run,
+    ask: &Reserve,
+    pool: PoolIndex,
+    legs: LegRange,
+) -> Result<ArrayVec<HeldPassenger, PARTY_MAX>, Refusal> {
+    let gaps = run.indexes[pool.0 as usize].as_ref();
+    let mut party = ArrayVec::new();
+    if let [passenger] = ask.party.as_slice()
+        && passenger.berth_required
+        && ask.berths.is_empty()
+        && is_soft(passenger, ask.conditions)
+    {
+        let berth = choose_one(&run.plan, pool, &run.rows, gaps, legs, passenger)
+            .map_err(|no| refuse(&no, 1, ask, legs))?;
+        party.push(HeldPassenger { passenger: *passenger, berth: Some(berth) });
+        return Ok(party);
+    }
+    let wish = Wish {
+        legs,
+        party: ask.party.iter().copied().filter(|passenger| passenger.berth_required).collect(),
+        conditions: ask.conditions,
+    };
+    assert!(!wish.party.is_empty(), "the edge refuses a party in which nobody needs a berth");
+    let berths = if ask.berths.is_empty() {
+        choose(&run.plan, pool, &run.rows, gaps, &wish)
+            .map_err(|no| refuse(&no, wish.party.len() as u8, ask, legs))?
+    } else {
+        named::berths(run, pool, &ask.berths, &wish, ask)?
+    };
+    debug_assert_eq!(berths.len(), wish.party.len(), "one berth for each who needs one");
+    let mut berths = berths.into_iter();
+    party.extend(ask.party.iter().map(|&passenger| HeldPassenger {
+        passenger,
+        berth: if passenger.berth_required { berths.next() } else { None },
+    }));
+    Ok(party)
+}
+
+/// The pool of the class and quota that sells this journey, and its largest party.
+fn pool_for(plan: &Plan, ask: &Reserve, legs: LegRange) -> Result<(PoolIndex, u8), Refusal> {
+    if let Some((pool, door)) = plan.door_for(ask.class, ask.quota, legs) {
+        return Ok((pool, door.party_max));
     }
     if !plan.classes().contains(&ask.class) {
         let (train, has) = (plan.number(), plan.classes().into());
@@ -79,8 +103,13 @@ fn pool_for(plan: &Plan, ask: &Reserve, legs: LegRange) -> Result<PoolIndex, Ref
 
 /// Sale is not over: the train has not left the boarding stop, and nobody has ended it.
 fn check_sale(run: &Run, pool: PoolIndex, legs: LegRange, now: UnixMillis) -> Result<(), Refusal> {
-    let departure = run.plan.departure(run.midnight(), legs.from);
-    let closed_at = (departure <= now).then_some(departure);
+    // No stop is left before the first one is.
+    let closed_at = if now < run.leaves_at {
+        None
+    } else {
+        let departure = run.plan.departure(run.midnight(), legs.from);
+        (departure <= now).then_some(departure)
+    };
     if closed_at.is_none() && !run.retired && run.closed >> pool.0 & 1 == 0 {
         return Ok(());
     }
@@ -88,12 +117,10 @@ fn check_sale(run: &Run, pool: PoolIndex, legs: LegRange, now: UnixMillis) -> Re
     Err(Refusal::Closed { class, quota, closed_at })
 }
 
-fn refuse(no: &NoBerth, wish: &Wish, ask: &Reserve, legs: LegRange) -> Refusal {
+fn refuse(no: &NoBerth, asked: u8, ask: &Reserve, legs: LegRange) -> Refusal {
     let (class, quota) = (ask.class, ask.quota);
     match *no {
-        NoBerth::SoldOut { free } => {
-            Refusal::SoldOut { asked: wish.party.len() as u8, free, class, quota, legs }
-        }
+        NoBerth::SoldOut { free } => Refusal::SoldOut { asked, free, class, quota, legs },
         NoBerth::Unmet { condition, asked, free } => {
             Refusal::PreferenceUnmet { condition, asked, free }
         }

@@ -1,10 +1,10 @@
 //! Open or close sale of the pools of a class, of a quota, of both, or of all.
 
-use super::{Decision, Then, Verdict};
+use super::{Decision, Events, Ruling, Then, take};
 use crate::answer::Said;
 use crate::{Event, Pool, Refusal, Run, SaleChange};
 
-pub(super) fn decide(run: &Run, ask: SaleChange) -> Decision {
+pub(super) fn decide(run: &Run, ask: SaleChange, events: &mut Events) -> Decision {
     run.refuse_reused_id(ask.request.id)?;
     let plan = &run.plan;
     let of_class = |pool: &&Pool| ask.class.is_none_or(|class| class == pool.class);
@@ -29,10 +29,10 @@ pub(super) fn decide(run: &Run, ask: SaleChange) -> Decision {
     }
     let changed = if ask.open { pools & run.closed } else { pools & !run.closed };
     if changed == 0 {
-        return Ok(Verdict::Known(Said::Sale(pools)));
+        return Ok(Ruling::Known(Said::Sale(pools)));
     }
     // From here on the change must succeed.
-    Ok(Verdict::take(Event::SaleSet { pools: changed, open: ask.open }, Then::Sale(pools)))
+    Ok(take(events, Event::SaleSet { pools: changed, open: ask.open }, Then::Sale(pools)))
 }
 
 #[cfg(test)]

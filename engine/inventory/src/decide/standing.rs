@@ -1,16 +1,17 @@
 //! Why held passengers are not held any more: the refusals that Confirm, Release and Extend share.
 
-use crate::record::{Record, SeatState};
+use crate::card::Card;
+use crate::record::SeatState;
 use crate::{PassengerSet, Refusal, Run, UnixMillis};
 
 /// Everybody named is of this party.
-pub(super) fn check_party(record: &Record, asked: Option<PassengerSet>) -> Result<(), Refusal> {
+pub(super) fn check_party(record: &Card, asked: Option<PassengerSet>) -> Result<(), Refusal> {
     let Some(asked) = asked else { return Ok(()) };
     let strangers = asked.without(record.everybody());
     let stranger = strangers.iter().next().map(|index| index as u8 + 1);
     // Naming nobody is a fault of the edge; it must not come to mean everybody.
     match stranger.or(asked.is_empty().then_some(0)) {
-        Some(asked) => Err(Refusal::UnknownPassenger { asked, count: record.party.len() as u8 }),
+        Some(asked) => Err(Refusal::UnknownPassenger { asked, count: record.party().len() as u8 }),
         None => Ok(()),
     }
 }
@@ -19,11 +20,16 @@ pub(super) fn check_party(record: &Record, asked: Option<PassengerSet>) -> Resul
 /// first refusal that applies to one of them.
 pub(super) fn still_held(
     run: &Run,
-    record: &Record,
+    record: &Card,
     asked: Option<PassengerSet>,
     now: UnixMillis,
 ) -> Result<PassengerSet, Refusal> {
     let held = record.in_state(SeatState::Held);
+    // Nearly always: everybody meant is held, and the deadline is to come.
+    let meant = asked.unwrap_or(held);
+    if !meant.is_empty() && meant.without(held).is_empty() && now < record.expires_at {
+        return Ok(meant);
+    }
     let named = match (asked, record.ended) {
         (Some(named), _) => named,
         (None, None) => held,
@@ -31,11 +37,14 @@ pub(super) fn still_held(
         (None, Some(ended)) => match ended.how {
             SeatState::Released => record.in_state(SeatState::Released),
             SeatState::Expired => record.in_state(SeatState::Expired),
-            _ => record.bookings.last().map_or(PassengerSet::NONE, |last| last.passengers),
+            _ => {
+                let last = run.register.bookings_of(record).last();
+                last.map_or(PassengerSet::NONE, |last| last.passengers)
+            }
         },
     };
     if !named.and(record.in_state(SeatState::Released)).is_empty() {
-        let at = record.released_at.expect("somebody was released");
+        let at = record.released_at().expect("somebody was released");
         return Err(Refusal::HoldReleased { hold: record.hold, at });
     }
     let expired = !named.and(record.in_state(SeatState::Expired)).is_empty();
@@ -52,14 +61,21 @@ pub(super) fn still_held(
 
 /// Somebody named is booked already: the booking, or when it was cancelled if nothing of it is
 /// left.
-fn booked(run: &Run, record: &Record, named: PassengerSet, now: UnixMillis) -> Option<Refusal> {
+fn booked(run: &Run, record: &Card, named: PassengerSet, now: UnixMillis) -> Option<Refusal> {
     let confirmed = record.in_state(SeatState::Confirmed);
-    let of_named = || record.bookings.iter().rev().filter(|b| !b.passengers.and(named).is_empty());
-    if let Some(booking) = of_named().find(|b| !b.passengers.and(confirmed).is_empty()) {
-        let booking = Box::new(run.show_booking(record, booking, now));
+    if !record.is_booked() {
+        return None;
+    }
+    let of_named = || {
+        let all = run.register.bookings_of(record);
+        all.filter(|b| !b.passengers.and(named).is_empty())
+    };
+    // The latest counts.
+    if let Some(booking) = of_named().filter(|b| !b.passengers.and(confirmed).is_empty()).last() {
+        let booking = Box::new(run.show_booking(record, &booking, now));
         return Some(Refusal::AlreadyConfirmed { hold: record.hold, booking });
     }
-    of_named().next().map(|booking| Refusal::BookingCancelled {
+    of_named().last().map(|booking| Refusal::BookingCancelled {
         pnr: booking.pnr,
         at: booking.cancelled_at.expect("nobody of it is confirmed any more"),
     })

@@ -312,7 +312,20 @@ fn checked(entry: &Entry, hash: PlanHash) -> Checked<Plan> {
     let name = entry.name.as_str().into();
     let all_coaches_whole = coaches.iter().all(|c| c.legs.len() as usize == stops.len() - 1);
     let days = entry.days;
-    Ok(Plan { hash, number, name, days, stops, coaches, berths, pools, classes, all_coaches_whole })
+    let doors = pools.iter().map(super::Door::of).collect();
+    Ok(Plan {
+        hash,
+        number,
+        name,
+        days,
+        stops,
+        coaches,
+        berths,
+        pools,
+        doors,
+        classes,
+        all_coaches_whole,
+    })
 }
 
 fn stops(entries: &[StopEntry]) -> Checked<Vec<Stop>> {

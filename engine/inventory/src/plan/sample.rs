@@ -39,6 +39,7 @@ pub(crate) fn of_bays(legs: usize, coaches: &[Vec<Vec<BerthType>>]) -> Plan {
         coaches: Vec::new(),
         berths: Vec::new(),
         pools: Vec::new(),
+        doors: Box::default(),
         classes: vec![class],
         all_coaches_whole: true,
     };
@@ -75,5 +76,6 @@ pub(crate) fn of_bays(legs: usize, coaches: &[Vec<Vec<BerthType>>]) -> Plan {
         opens: Opens::WithRun,
         party_max: 6,
     });
+    plan.doors = plan.pools.iter().map(super::Door::of).collect();
     plan
 }
