@@ -6,12 +6,13 @@
 //! in this process without gRPC, and `bounds`, which asserts what is promised in seconds and bytes.
 
 mod bounds;
-mod core_suite;
+mod echo;
 mod engine_suite;
 mod fault;
 mod figure;
 mod goal;
 mod goals;
+mod load;
 mod paired;
 mod place;
 mod report;
@@ -19,6 +20,8 @@ mod server;
 mod setup;
 mod shape;
 mod suite;
+mod versus;
+mod wire;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -26,10 +29,13 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 
+use crate::echo::Reading;
 use crate::fault::{Bench, BenchError};
+use crate::server::Flavour;
 use crate::setup::Setup;
 use crate::shape::Shape;
 use crate::suite::SUITES;
+use crate::suite::core::instructions;
 
 /// Measure Berth on this machine
 #[derive(Debug, Parser)]
@@ -45,6 +51,26 @@ enum What {
     Suite(Vec<String>),
     /// Say what can be measured
     List,
+    /// Count instructions a command of the pure machine with callgrind, against the record
+    CoreInstructions {
+        /// Write the record anew
+        #[arg(long)]
+        record: bool,
+        /// The record
+        #[arg(long, value_name = "FILE", default_value = instructions::RECORD)]
+        file: PathBuf,
+    },
+    /// What callgrind counts
+    #[command(hide = true)]
+    CountCore { commands: usize },
+    /// Serve as an echo until ended
+    #[command(hide = true)]
+    EchoServer {
+        #[arg(long)]
+        flavour: Flavour,
+        #[arg(long, default_value = "prost")]
+        reading: Reading,
+    },
 }
 
 /// Options of every suite
@@ -80,6 +106,9 @@ struct Options {
     /// Holds of a hundred that are paid for, then cancelled; the others are released
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u8).range(0..=100))]
     paid: u8,
+    /// How much of a request the echo decodes
+    #[arg(long, value_name = "WORD", default_value = "prost")]
+    echo: Reading,
     /// Goals: with the peers
     #[arg(long)]
     peers: bool,
@@ -95,15 +124,26 @@ fn main() -> ExitCode {
             list();
             return ExitCode::SUCCESS;
         }
-    };
-    let options = Options::parse_from(words);
-    match run(&options) {
-        Ok(code) => code,
-        Err(why) => {
-            eprintln!("berth-benches: {why}");
-            ExitCode::FAILURE
+        What::CoreInstructions { record, file } => {
+            let done = if record { instructions::record(&file) } else { instructions::check(&file) };
+            return told_of(done.map(|()| ExitCode::SUCCESS));
         }
-    }
+        What::CountCore { commands } => {
+            instructions::count(commands);
+            return ExitCode::SUCCESS;
+        }
+        What::EchoServer { flavour, reading } => {
+            return told_of(echo::serve(flavour, reading).map(|()| ExitCode::SUCCESS));
+        }
+    };
+    told_of(run(&Options::parse_from(words)))
+}
+
+fn told_of(done: Bench<ExitCode>) -> ExitCode {
+    done.unwrap_or_else(|why| {
+        eprintln!("berth-benches: {why}");
+        ExitCode::FAILURE
+    })
 }
 
 fn list() {
@@ -111,6 +151,7 @@ fn list() {
         println!("{:<10} {}", suite.name, suite.about);
     }
     println!("{:<10} every goal, as a table and with --json for programs", "goals");
+    println!("{:<10} instructions of the pure machine, against the record", "core-instructions");
     println!("{:<10} a whole node in this process, without gRPC", "engine");
     println!("{:<10} what is promised in seconds and bytes", "bounds");
 }
@@ -120,7 +161,6 @@ fn run(options: &Options) -> Bench<ExitCode> {
         "bounds" => return Ok(bounds::run()),
         "engine" => engine_suite::run(),
         name if suite::find(name).is_some() || name == "goals" => return measure(options),
-        "core" => core_suite::run(),
         other => {
             let why = format!("no suite is called {other:?}: `berth-benches list` says which are");
             return Err(BenchError::Other(why));
@@ -140,6 +180,7 @@ fn measure(options: &Options) -> Bench<ExitCode> {
     }
     setup.server_flags.clone_from(&options.server_flags);
     setup.shape = options.shape;
+    setup.echo = options.echo;
     setup.paid = options.paid;
     if setup.place.in_memory() {
         let at = setup.place.root().display();

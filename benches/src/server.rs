@@ -188,7 +188,7 @@ impl Server {
 
     fn terminate(&self) {
         if let Some(pid) = Pid::from_raw(self.child.id().cast_signed()) {
-            drop(kill_process(pid, Signal::TERM));
+            let _ = kill_process(pid, Signal::TERM);
         }
     }
 

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::echo::Reading;
 use crate::fault::{Bench, BenchError};
 use crate::paired::PAIRS;
 use crate::place::Place;
@@ -23,6 +24,8 @@ pub struct Setup {
     pub server_bin: PathBuf,
     /// Flags for the server beside the defaults.
     pub server_flags: Vec<String>,
+    /// How much the echo decodes.
+    pub echo: Reading,
     /// Only this shape.
     pub shape: Option<Shape>,
     /// Holds of a hundred that are paid for, then cancelled; the others are released.
@@ -48,6 +51,7 @@ impl Setup {
             quick,
             server_bin,
             server_flags: Vec::new(),
+            echo: Reading::Prost,
             shape: None,
             paid: 20,
         })

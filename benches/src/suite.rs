@@ -1,5 +1,11 @@
 //! The suites: each gives a section of the report, and the rows of the goals that it can measure.
 
+pub mod core;
+pub mod recover;
+pub mod session;
+pub mod unary;
+pub mod wal;
+
 use crate::fault::Bench;
 use crate::goal::Goal;
 use crate::report::Section;
@@ -21,7 +27,43 @@ pub struct Suite {
 }
 
 /// All of them, in the order in which goals are told.
-pub const SUITES: &[Suite] = &[];
+pub const SUITES: &[Suite] = &[
+    Suite {
+        name: "unary",
+        about: "one call a command, against the echo",
+        run: Some(unary::run),
+        goals: None,
+        peers: false,
+    },
+    Suite {
+        name: "session",
+        about: "many commands a message, against the echo",
+        run: Some(session::run),
+        goals: None,
+        peers: false,
+    },
+    Suite {
+        name: "wal",
+        about: "one durable write of this disk, without Berth",
+        run: Some(wal::run),
+        goals: None,
+        peers: false,
+    },
+    Suite {
+        name: "core",
+        about: "the pure machine of one run with its encoding",
+        run: Some(core::run),
+        goals: Some(core::goals),
+        peers: false,
+    },
+    Suite {
+        name: "recover",
+        about: "from a log without snapshots to a node that serves",
+        run: Some(recover::run),
+        goals: Some(recover::goals),
+        peers: false,
+    },
+];
 
 /// The suite of this name.
 pub fn find(name: &str) -> Option<&'static Suite> {

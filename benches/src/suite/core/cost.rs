@@ -41,10 +41,10 @@ impl Cycle {
 }
 
 /// Nanoseconds a command, round by round.
-pub fn nanoseconds(shape: Shape, cycle: Cycle) -> Vec<f64> {
+pub fn nanoseconds(shape: Shape, cycle: Cycle, count: usize) -> Vec<f64> {
     let mut machine = Machine::half_sold(shape);
-    let mut rounds = Vec::with_capacity(ROUNDS);
-    for _ in 0..ROUNDS {
+    let mut rounds = Vec::with_capacity(count);
+    for _ in 0..count {
         let length = match cycle {
             Cycle::Release => ROUND,
             Cycle::Cancel => {
@@ -62,7 +62,8 @@ pub fn nanoseconds(shape: Shape, cycle: Cycle) -> Vec<f64> {
 /// Allocations of `commands` commands, exact, and how many commands those were.
 pub fn allocations(shape: Shape, cycle: Cycle, answers: bool) -> (u64, usize) {
     let mut machine = Machine::half_sold(shape).answers(answers);
-    let mut commands = cycle.go(&mut machine, 2_000);
+    // Whatever grows once has grown.
+    let mut commands = cycle.go(&mut machine, if cycle == Cycle::Release { 4 * ROUND } else { 0 });
     let length = match cycle {
         Cycle::Release => ROUND,
         Cycle::Cancel => ROUND_BOOKED,
@@ -71,8 +72,28 @@ pub fn allocations(shape: Shape, cycle: Cycle, answers: bool) -> (u64, usize) {
     (counted.count_total, commands)
 }
 
-/// What callgrind counts: a fixed number of commands of a fixed run, nothing else in this function.
+/// What callgrind counts: this function and all it calls, and nothing else.
 #[inline(never)]
-pub fn counted(machine: &mut Machine, commands: usize) -> usize {
+pub fn counted_commands(machine: &mut Machine, commands: usize) -> usize {
     Cycle::Release.go(machine, commands)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_round_gives_a_time() {
+        let shape = Shape { coaches: 1, legs: 4 };
+        let rounds = nanoseconds(shape, Cycle::Cancel, 2);
+        assert!(rounds.len() == 2 && rounds.iter().all(|ns| *ns > 0.0), "{rounds:?}");
+    }
+
+    #[test]
+    fn an_answer_that_allocates_is_seen() {
+        let shape = Shape { coaches: 3, legs: 24 };
+        let (inside, _) = allocations(shape, Cycle::Release, false);
+        let (all, commands) = allocations(shape, Cycle::Release, true);
+        assert!(commands >= ROUND && inside <= all, "{inside} of {all} in {commands}");
+    }
 }

@@ -14,8 +14,10 @@ use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
 use tokio_postgres::{Client, Config, Error, NoTls, Statement};
 
-use super::process::{Absent, Server, User, find, free_port};
-use super::work::{Draw, Round, Shape, Sold, Told, Wish};
+use super::bout::Peer;
+use super::process::{self, Absent, Server, User, find, free_port};
+use super::work::{Draw, Round, Sold, Told, Wish};
+use crate::shape::Shape;
 
 const PROGRAM: &str = "postgres";
 /// It refuses to run as root; Debian's package makes this user.
@@ -116,8 +118,10 @@ impl Postgres {
         Ok(Self { links: Vec::new(), admin, runtime, config, server, rounds: 0 })
     }
 
-    /// A round on fresh stock, checked. An error voids the run.
-    pub fn round(&mut self, shape: Shape, time: Duration) -> Result<Round, String> {
+}
+
+impl Peer for Postgres {
+    fn round(&mut self, shape: Shape, time: Duration) -> Result<Round, String> {
         self.rounds += 1;
         let Self { runtime, admin, links, config, server, rounds } = self;
         let round = runtime.block_on(async {
@@ -204,6 +208,11 @@ impl Drop for Link {
 async fn connect(config: &Config) -> Result<(Client, JoinHandle<Result<(), Error>>), Error> {
     let (client, io) = config.connect(NoTls).await?;
     Ok((client, tokio::spawn(io)))
+}
+
+/// What it says it is.
+pub fn version() -> Option<String> {
+    process::version(&program(PROGRAM).ok()?)
 }
 
 /// The newest of Debian's versions, else whatever is on PATH.

@@ -40,6 +40,14 @@ pub fn find(program: &str, folders: &[PathBuf]) -> Option<PathBuf> {
     folders.iter().chain(&on_path).map(|folder| folder.join(program)).find(|file| file.is_file())
 }
 
+/// What a program says to `--version`, as far as it is of use.
+pub fn version(program: &Path) -> Option<String> {
+    let said = Command::new(program).arg("--version").output().ok()?;
+    let line = String::from_utf8_lossy(&said.stdout).lines().next()?.trim().to_owned();
+    // Redis goes on with its build.
+    Some(line.split(" sha=").next()?.to_owned())
+}
+
 /// A port of the loopback interface that nobody listens on.
 pub fn free_port() -> io::Result<u16> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())

@@ -13,8 +13,10 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use rustix::process::Signal;
 use tokio::runtime::Runtime;
 
-use super::process::{Absent, Server, find, free_port};
-use super::work::{CLASSES, Draw, LEGS, Round, Shape, Sold, TRAINS, Told};
+use super::bout::Peer;
+use super::process::{self, Absent, Server, find, free_port};
+use super::work::{CLASSES, Draw, LEGS, Round, Sold, TRAINS, Told};
+use crate::shape::Shape;
 use call::{Hashes, finish_call, hold_call};
 pub use call::Form;
 use wire::{Call, Wire};
@@ -40,7 +42,7 @@ impl Redis {
     pub fn start(home: &Path, form: Form) -> Result<Self, Absent> {
         let program = find(PROGRAM, &[])
             .ok_or(Absent::NotInstalled { program: PROGRAM, package: PROGRAM })?;
-        let data = home.join("redis");
+        let data = home.join(form.word());
         let log = data.join("log");
         let failed = |e: std::io::Error| Absent::Failed {
             program: PROGRAM,
@@ -82,8 +84,10 @@ impl Redis {
         Ok(Self { server, runtime, admin, port, form, hashes, rounds: 0 })
     }
 
-    /// A round on fresh stock, checked. An error voids the run.
-    pub fn round(&mut self, shape: Shape, time: Duration) -> Result<Round, String> {
+}
+
+impl Peer for Redis {
+    fn round(&mut self, shape: Shape, time: Duration) -> Result<Round, String> {
         self.rounds += 1;
         let Self { runtime, admin, port, form, hashes, rounds, server } = self;
         runtime.block_on(async {
@@ -111,6 +115,11 @@ impl Redis {
             Ok(round)
         })
     }
+}
+
+/// What it says it is.
+pub fn version() -> Option<String> {
+    process::version(&find(PROGRAM, &[])?)
 }
 
 async fn connect(port: u16) -> Result<Wire, String> {

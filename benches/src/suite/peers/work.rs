@@ -20,21 +20,6 @@ pub const HOLD_MS: u32 = 300_000;
 const CONFIRMED_PERCENT: u64 = 70;
 const _: () = assert!(LEGS < 31, "the legs of a berth are one positive 32-bit integer");
 
-/// How a client asks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Shape {
-    /// Connections.
-    pub connections: usize,
-    /// Requests that a connection sends at once; all are answered before the next are sent.
-    pub batch: usize,
-}
-
-impl std::fmt::Display for Shape {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} x {}", self.connections, self.batch)
-    }
-}
-
 /// One cycle: what to hold, and what to do with it then.
 #[derive(Clone, Copy, Debug)]
 pub struct Wish {

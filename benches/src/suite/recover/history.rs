@@ -11,7 +11,8 @@ use berth_inventory::{
     UnixMillis, Verdict, Version,
 };
 use berth_persistence::{
-    Catalogue, CommitLog, DataDir, Durability, FileLog, LogEnd, LogSettings, NodeRecord, Section,
+    Catalogue, CommitLog, DataDir, Durability, FileLog, Keys, LogEnd, LogSettings, NodeRecord,
+    Section,
 };
 
 use crate::fault::{Bench, BenchError};
@@ -52,6 +53,7 @@ struct Sold {
 pub fn write(root: &Path, events: u64, until: UnixMillis) -> Bench<History> {
     let other = |fault: &dyn core::fmt::Display| BenchError::Other(fault.to_string());
     let dir = DataDir::open(root).map_err(|fault| other(&fault))?;
+    Keys::open(dir.root()).map_err(|fault| other(&fault))?;
     let end = LogEnd::default();
     let mut log = FileLog::resume(&dir.log(), &dir.cut(), LogSettings::default(), end)
         .map_err(|fault| other(&fault))?;

@@ -18,6 +18,16 @@ pub enum Form {
     Packed,
 }
 
+impl Form {
+    /// In one word.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Usual => "redis-usual",
+            Self::Packed => "redis-packed",
+        }
+    }
+}
+
 /// The scripts as the server knows them.
 #[derive(Debug)]
 pub struct Hashes {
