@@ -21,4 +21,4 @@ mod tally;
 mod watch;
 mod wire;
 
-pub use server::{ServeError, Server};
+pub use server::{JOURNAL_READERS_DEFAULT, ServeError, Server};

@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use berth_api::JOURNAL_READERS_DEFAULT;
 use berth_engine::StartError;
 use berth_persistence::{CatalogueError, Durability};
 use clap::Args;
@@ -11,6 +12,9 @@ use serde::Deserialize;
 
 use crate::data_dir::{of_recovery, of_snapshots};
 use crate::said::Exit;
+
+/// A segment is not so small that the log is all files, nor so large that none is ever sealed.
+const LOG_SEGMENT_BYTES: (u64, u64) = (64 << 10, 16 << 30);
 
 /// Start a server: an engine with its journal, ready for booking backends
 #[derive(Debug, Default, Args)]
@@ -45,9 +49,19 @@ pub struct ServeArgs {
     /// Refuse new holds while the log is longer than this [default: no bound]
     #[arg(long, env = "BERTH_MAX_LOG_BYTES", value_name = "BYTES")]
     max_log_bytes: Option<u64>,
+    /// Delete old segments of the log beyond this many bytes once snapshots and event store have
+    /// what is in them [default: all are kept]
+    #[arg(long, env = "BERTH_RETAIN_LOG_BYTES", value_name = "BYTES")]
+    retain_log_bytes: Option<u64>,
+    /// Bytes of one segment of the log [default: 256 MiB]
+    #[arg(long, env = "BERTH_LOG_SEGMENT_BYTES", value_name = "BYTES")]
+    log_segment_bytes: Option<u64>,
     /// Log bytes that a restart may have to replay [default: 1 GiB]
     #[arg(long, env = "BERTH_CHECKPOINT_BYTES", value_name = "BYTES")]
     checkpoint_bytes: Option<u64>,
+    /// Calls of Journal.Read and Journal.Follow at once [default: 16]
+    #[arg(long, env = "BERTH_JOURNAL_READERS", value_name = "N")]
+    journal_readers: Option<u16>,
     /// Seconds after which an idle run leaves memory [default: 60]
     #[arg(long, env = "BERTH_IDLE_SECONDS", value_name = "S")]
     idle_seconds: Option<u64>,
@@ -72,7 +86,10 @@ struct File {
     workers: Option<u16>,
     min_free_bytes: Option<u64>,
     max_log_bytes: Option<u64>,
+    retain_log_bytes: Option<u64>,
+    log_segment_bytes: Option<u64>,
     checkpoint_bytes: Option<u64>,
+    journal_readers: Option<u16>,
     idle_seconds: Option<u64>,
     grace_seconds: Option<u64>,
 }
@@ -88,6 +105,7 @@ pub struct ServeSettings {
     pub workers: u16,
     pub node: berth_node::Settings,
     pub accept_clock: bool,
+    pub journal_readers: u16,
 }
 
 /// Why a server did not start.
@@ -169,6 +187,19 @@ impl ServeArgs {
         let seconds = |flag: Option<u64>, file: Option<u64>, default: Duration| {
             flag.or(file).map_or(default, Duration::from_secs)
         };
+        let log_segment_bytes = self.log_segment_bytes.or(file.log_segment_bytes);
+        let log_segment_bytes = log_segment_bytes.unwrap_or(defaults.log_segment_bytes);
+        let (min, max) = LOG_SEGMENT_BYTES;
+        if !(min..=max).contains(&log_segment_bytes) {
+            return Err(ServeError::Range {
+                name: "log_segment_bytes",
+                value: log_segment_bytes.to_string(),
+                expected: "65536 to 17179869184 bytes",
+            });
+        }
+        let readers = self.journal_readers.or(file.journal_readers);
+        let readers = readers.unwrap_or(JOURNAL_READERS_DEFAULT as u16);
+        let journal_readers = ranged("journal_readers", readers, 1, 1_024, "1 to 1024")?;
         Ok(ServeSettings {
             listen: self.listen.clone().or(file.listen).unwrap_or("127.0.0.1:50051".into()),
             admin_listen: self
@@ -181,6 +212,7 @@ impl ServeArgs {
             durability,
             workers,
             accept_clock: self.accept_clock,
+            journal_readers,
             node: berth_node::Settings {
                 open_days,
                 idle: seconds(self.idle_seconds, file.idle_seconds, defaults.idle),
@@ -194,6 +226,8 @@ impl ServeArgs {
                     .or(file.min_free_bytes)
                     .unwrap_or(defaults.min_free_bytes),
                 max_log_bytes: self.max_log_bytes.or(file.max_log_bytes),
+                retain_log_bytes: self.retain_log_bytes.or(file.retain_log_bytes),
+                log_segment_bytes,
             },
         })
     }

@@ -45,6 +45,11 @@ pub struct Settings {
     pub min_free_bytes: u64,
     /// New holds are refused while the log is longer than this.
     pub max_log_bytes: Option<u64>,
+    /// Sealed segments of the log beyond this many bytes may go, once nobody needs them; `None`:
+    /// all are kept.
+    pub retain_log_bytes: Option<u64>,
+    /// Bytes of one segment of the log.
+    pub log_segment_bytes: u64,
 }
 
 impl Default for Settings {
@@ -56,6 +61,8 @@ impl Default for Settings {
             checkpoint_bytes: 1 << 30,
             min_free_bytes: 1 << 30,
             max_log_bytes: None,
+            retain_log_bytes: None,
+            log_segment_bytes: 256 << 20,
         }
     }
 }

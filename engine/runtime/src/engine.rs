@@ -64,6 +64,8 @@ pub struct Figures {
     pub indexed_lsn: AtomicU64,
     /// Reserves refused without the queue.
     pub fast_refusals: AtomicU64,
+    /// Bytes of log let go since the start.
+    pub retired_log_bytes: AtomicU64,
     /// Bytes of log that a restart now would replay.
     pub suffix_bytes: AtomicU64,
 }
@@ -303,6 +305,7 @@ async fn build(
         Arc::clone(&opened.stores),
         Arc::clone(&stopping),
         Arc::clone(&figures),
+        options.settings.retain_log_bytes,
     )
     .map_err(|fault| spawn(&fault))?;
     Ok(House {
