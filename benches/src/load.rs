@@ -7,13 +7,13 @@
 //! Latency counts from the moment a command was handed to its connection (closed loop), or from the
 //! moment it was due (open loop): a server that stalls is not asked less, so nothing is left out.
 
-mod answer;
-mod command;
-mod connection;
+pub mod answer;
+pub mod command;
+pub mod connection;
 mod round;
 mod session;
 mod slots;
-mod stage;
+pub mod stage;
 mod tick;
 mod unary;
 mod zipf;

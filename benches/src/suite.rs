@@ -1,6 +1,7 @@
 //! The suites: each gives a section of the report, and the rows of the goals that it can measure.
 
 pub mod core;
+pub mod peers;
 pub mod recover;
 pub mod session;
 pub mod unary;
@@ -62,6 +63,13 @@ pub const SUITES: &[Suite] = &[
         run: Some(recover::run),
         goals: Some(recover::goals),
         peers: false,
+    },
+    Suite {
+        name: "peers",
+        about: "the same work on Redis and PostgreSQL, side by side",
+        run: Some(peers::run),
+        goals: Some(peers::goals),
+        peers: true,
     },
 ];
 

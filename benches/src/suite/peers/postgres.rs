@@ -95,7 +95,8 @@ impl Postgres {
         init.arg("-D").arg(&data).current_dir(&home);
         Server::start("initdb", init, user, Signal::INT, &log)?.finish()?;
         let port = free_port().map_err(|e| failed(e.to_string()))?;
-        let mut settings = format!("port = {port}\nunix_socket_directories = '{}'\n", data.display());
+        let mut settings =
+            format!("port = {port}\nunix_socket_directories = '{}'\n", data.display());
         for (name, value) in SETTINGS {
             let _ = writeln!(settings, "{name} = '{value}'");
         }
@@ -117,7 +118,6 @@ impl Postgres {
         runtime.block_on(admin.batch_execute(SCHEMA)).map_err(|e| failed(said(&e)))?;
         Ok(Self { links: Vec::new(), admin, runtime, config, server, rounds: 0 })
     }
-
 }
 
 impl Peer for Postgres {

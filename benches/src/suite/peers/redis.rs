@@ -17,8 +17,8 @@ use super::bout::Peer;
 use super::process::{self, Absent, Server, find, free_port};
 use super::work::{CLASSES, Draw, LEGS, Round, Sold, TRAINS, Told};
 use crate::shape::Shape;
-use call::{Hashes, finish_call, hold_call};
 pub use call::Form;
+use call::{Hashes, finish_call, hold_call};
 use wire::{Call, Wire};
 
 const PROGRAM: &str = "redis-server";
@@ -83,7 +83,6 @@ impl Redis {
             .map_err(|e| server.failed(e.to_string()))?;
         Ok(Self { server, runtime, admin, port, form, hashes, rounds: 0 })
     }
-
 }
 
 impl Peer for Redis {

@@ -76,7 +76,8 @@ impl Session<'_> {
             match said {
                 Said::Hold(hold) => {
                     let hold = hold.try_into();
-                    let hold = hold.map_err(|_| BenchError::Wire("a hold without its id".into()))?;
+                    let hold =
+                        hold.map_err(|_| BenchError::Wire("a hold without its id".into()))?;
                     self.told.hold(true);
                     self.ready.push_back((place, Some(hold)));
                     continue;

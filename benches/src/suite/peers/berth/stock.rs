@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use berth_inventory::Date;
 
-use super::super::work::{CLASSES, CLASS_BERTHS, LEGS, TRAINS};
+use super::super::work::{CLASS_BERTHS, CLASSES, LEGS, TRAINS};
 
 /// Holds that one stock of 200 runs takes.
 const STOCK_HOLDS: u64 = (TRAINS * CLASSES * CLASS_BERTHS) as u64;
@@ -145,7 +145,10 @@ impl Stock {
         let (group, date) = (stock / dates, stock % dates);
         match self.dates.get(date as usize) {
             Some(date) if group < GROUPS => Ok(Runs { first: group * u64::from(TRAINS), date }),
-            _ => Err(format!("the stock of {} trains x {dates} dates is used up", GROUPS * u64::from(TRAINS))),
+            _ => Err(format!(
+                "the stock of {} trains x {dates} dates is used up",
+                GROUPS * u64::from(TRAINS)
+            )),
         }
     }
 }
