@@ -125,7 +125,8 @@ fn main() -> ExitCode {
             return ExitCode::SUCCESS;
         }
         What::CoreInstructions { record, file } => {
-            let done = if record { instructions::record(&file) } else { instructions::check(&file) };
+            let done =
+                if record { instructions::record(&file) } else { instructions::check(&file) };
             return told_of(done.map(|()| ExitCode::SUCCESS));
         }
         What::CountCore { commands } => {

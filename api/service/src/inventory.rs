@@ -41,7 +41,8 @@ impl v1::inventory_server::Inventory for Inventory {
         &self,
         request: Request<v1::ReserveRequest>,
     ) -> Result<Response<v1::ReserveResponse>, Status> {
-        self.serve(request, wire::reserve, Teller::reserve).await
+        let holds = self.desk.engine.info().holds;
+        self.serve(request, |message| wire::reserve(message, &holds), Teller::reserve).await
     }
 
     async fn confirm(
@@ -72,7 +73,8 @@ impl v1::inventory_server::Inventory for Inventory {
         &self,
         request: Request<v1::ExtendRequest>,
     ) -> Result<Response<v1::ExtendResponse>, Status> {
-        self.serve(request, wire::extend, Teller::extend).await
+        let holds = self.desk.engine.info().holds;
+        self.serve(request, |message| wire::extend(message, &holds), Teller::extend).await
     }
 
     async fn cancel(

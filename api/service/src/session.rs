@@ -33,7 +33,8 @@ pub(crate) fn stream(
 ) -> impl Stream<Item = Result<v1::SessionResponse, Status>> + Send {
     let health = WatchStream::new(desk.engine.health_watch());
     let engine = desk.engine.session();
-    Shell { desk, engine, inbound, health, frames: Frames::default(), reading: Reading::Open }
+    let frames = Frames::new(desk.engine.info().holds);
+    Shell { desk, engine, inbound, health, frames, reading: Reading::Open }
 }
 
 /// Whether more commands may come.

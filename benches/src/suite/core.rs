@@ -25,10 +25,8 @@ const TIME: Target = Target::low(
     120.0,
     60.0,
 );
-const ALLOCATIONS: Target = Target {
-    exact: true,
-    ..Target::low("allocations in steady state", "a command", 0.0, 0.0)
-};
+const ALLOCATIONS: Target =
+    Target { exact: true, ..Target::low("allocations in steady state", "a command", 0.0, 0.0) };
 
 /// What is measured for the report.
 const ROWS: [(&str, Shape, Cycle); 6] = [
@@ -46,7 +44,12 @@ const ROWS: [(&str, Shape, Cycle); 6] = [
 /// Never: nothing leaves this thread.
 pub fn run(setup: &Setup) -> Bench<Section> {
     let head = [
-        "cycle", "berths", "legs", "ns a command", "90 % interval", "allocations a command",
+        "cycle",
+        "berths",
+        "legs",
+        "ns a command",
+        "90 % interval",
+        "allocations a command",
         "without the answer",
     ];
     let mut table = Table::new("", &head);

@@ -136,7 +136,7 @@ fn record_start(
     let grace = anybody.then(|| Grace {
         until: at.saturating_add(span),
         as_of: found.served_at.unwrap_or_default(),
-        span,
+        span: options.settings.holds.grace_span(span),
     });
     let record = NodeRecord::Started {
         grace_until: grace.map(|grace| grace.until),

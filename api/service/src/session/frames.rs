@@ -7,7 +7,7 @@
 
 use std::collections::VecDeque;
 
-use berth_engine::node::Outcome;
+use berth_engine::node::{HoldTimes, Outcome};
 use berth_inventory::{HoldId, Millis};
 use berth_proto::v1::session_answer::Answer as Wire;
 use berth_proto::v1::session_command::Command as Asked;
@@ -44,6 +44,7 @@ struct Slot {
 /// See the module.
 #[derive(Default)]
 pub(super) struct Frames {
+    holds: HoldTimes,
     slots: Vec<Option<Slot>>,
     free: Vec<usize>,
     ready: VecDeque<v1::SessionAnswer>,
@@ -51,6 +52,11 @@ pub(super) struct Frames {
 }
 
 impl Frames {
+    /// No command yet; holds are for as long as `holds` says.
+    pub fn new(holds: HoldTimes) -> Self {
+        Self { holds, ..Self::default() }
+    }
+
     /// Commands whose answer has not left.
     pub fn unanswered(&self) -> usize {
         self.under_way + self.ready.len()
@@ -74,7 +80,7 @@ impl Frames {
         let mut taken = Vec::with_capacity(count);
         for command in message.commands {
             let correlation = command.correlation_id;
-            match read(command.command.as_ref()) {
+            match read(command.command.as_ref(), &self.holds) {
                 Ok(ask) => {
                     let keeps = keeps_rest(&ask.command);
                     let kind = Kind::of(&ask.command);
@@ -144,12 +150,12 @@ impl Frames {
     }
 }
 
-fn read(command: Option<&Asked>) -> Result<Ask, Invalid> {
+fn read(command: Option<&Asked>, holds: &HoldTimes) -> Result<Ask, Invalid> {
     match command {
-        Some(Asked::Reserve(message)) => wire::reserve(message),
+        Some(Asked::Reserve(message)) => wire::reserve(message, holds),
         Some(Asked::Confirm(message)) => wire::confirm(message),
         Some(Asked::Release(message)) => wire::release(message),
-        Some(Asked::Extend(message)) => wire::extend(message),
+        Some(Asked::Extend(message)) => wire::extend(message, holds),
         Some(Asked::Cancel(message)) => wire::cancel(message),
         Some(Asked::GetHold(message)) => wire::get_hold(message),
         Some(Asked::GetBooking(message)) => wire::get_booking(message),

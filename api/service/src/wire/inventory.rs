@@ -1,9 +1,9 @@
 //! Requests of Inventory, checked and as commands that do not know their run yet.
 
-use berth_engine::node::When;
+use berth_engine::node::{HoldTimes, When};
 use berth_inventory::{
-    Cancel, Command, Conditions, Confirm, Date, Extend, HOLD_TTL_DEFAULT_MS, HoldId, Millis,
-    PARTY_MAX, Passenger, Pnr, QuotaCode, Release, Reserve, Rest, StopRef, TrainNumber,
+    Cancel, Command, Conditions, Confirm, Date, Extend, HoldId, PARTY_MAX, Passenger, Pnr,
+    QuotaCode, Release, Reserve, Rest, StopRef, TrainNumber,
 };
 use berth_proto::v1;
 use berth_proto::v1::run_ref::Day;
@@ -61,7 +61,7 @@ pub(super) fn run_name(check: &mut Check, run: Option<&v1::RunRef>) -> Option<Ru
 }
 
 /// Inventory.Reserve.
-pub(crate) fn reserve(message: &v1::ReserveRequest) -> Result<Ask, Invalid> {
+pub(crate) fn reserve(message: &v1::ReserveRequest, holds: &HoldTimes) -> Result<Ask, Invalid> {
     let mut check = Check::default();
     let request = check.request(&message.request_id, digest::of(message));
     let run = run_name(&mut check, message.run.as_ref());
@@ -81,8 +81,8 @@ pub(crate) fn reserve(message: &v1::ReserveRequest) -> Result<Ask, Invalid> {
         );
     }
     let ttl = match message.ttl {
-        Some(ttl) => check.ttl(ttl),
-        None => Some(Millis(HOLD_TTL_DEFAULT_MS)),
+        Some(ttl) => check.ttl(ttl, holds),
+        None => Some(holds.default),
     };
     let reference = check.opaque("reference", &message.reference);
     let whole = || {
@@ -194,17 +194,18 @@ pub(crate) fn release(message: &v1::ReleaseRequest) -> Result<Ask, Invalid> {
 }
 
 /// Inventory.Extend.
-pub(crate) fn extend(message: &v1::ExtendRequest) -> Result<Ask, Invalid> {
+pub(crate) fn extend(message: &v1::ExtendRequest, holds: &HoldTimes) -> Result<Ask, Invalid> {
     let mut check = Check::default();
     let request = check.request(&message.request_id, digest::of(message));
     let hold = check.hold(&message.hold_id);
     if message.ttl.is_none() {
-        check.wrong("ttl", "is required: 10 s to 900 s from now");
+        let (min, max) = (holds.min.0 / 1_000, holds.max.0 / 1_000);
+        check.wrong("ttl", format_args!("is required: {min} s to {max} s from now"));
     }
-    let ttl = message.ttl.and_then(|ttl| check.ttl(ttl));
+    let ttl = message.ttl.and_then(|ttl| check.ttl(ttl, holds));
     let whole = || {
         let hold = hold?;
-        let extend = Extend { request: request?, hold, ttl: ttl? };
+        let extend = Extend { request: request?, hold, ttl: ttl?, life: holds.life };
         Some(Ask { aim: Aim::Hold(hold), command: Command::Extend(extend) })
     };
     check.end(whole())

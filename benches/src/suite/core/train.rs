@@ -92,7 +92,8 @@ mod tests {
 
     #[test]
     fn a_shape_is_what_it_says() {
-        for shape in [Shape::PROMISED, Shape { coaches: 5, legs: 2 }, Shape { coaches: 1, legs: 118 }]
+        for shape in
+            [Shape::PROMISED, Shape { coaches: 5, legs: 2 }, Shape { coaches: 1, legs: 118 }]
         {
             let plan = Plan::new(&entry(10_001, shape), PlanHash([1; 32])).unwrap();
             assert_eq!(plan.legs_count(), usize::from(shape.legs));

@@ -7,8 +7,7 @@ use crate::answer::Said;
 use crate::choose::{NoBerth, Wish, choose};
 use crate::register::RequestKind;
 use crate::{
-    Event, HOLD_LIFE_MAX_MS, HeldPassenger, LegRange, Millis, Plan, Pool, PoolIndex, Refusal,
-    Reserve, Run, UnixMillis,
+    Event, HeldPassenger, LegRange, Plan, Pool, PoolIndex, Refusal, Reserve, Run, UnixMillis,
 };
 
 pub(super) fn decide(run: &mut Run, ask: &Reserve, now: UnixMillis) -> Decision {
@@ -57,7 +56,7 @@ pub(super) fn decide(run: &mut Run, ask: &Reserve, now: UnixMillis) -> Decision 
         pool: index,
         legs,
         party,
-        expires_at: now.saturating_add(ask.ttl.min(Millis(HOLD_LIFE_MAX_MS))),
+        expires_at: now.saturating_add(ask.ttl),
         reference: ask.reference.clone(),
     };
     Ok(Verdict::take(held, Then::Hold(ask.hold)))
