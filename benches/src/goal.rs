@@ -108,10 +108,14 @@ impl Goal {
         self
     }
 
-    /// With a remark.
+    /// With a remark, behind those it has.
     #[must_use]
     pub fn with_remark(mut self, remark: impl Into<String>) -> Self {
-        self.remark = Some(remark.into());
+        let remark = remark.into();
+        self.remark = Some(match self.remark.take() {
+            Some(before) => format!("{before}; {remark}"),
+            None => remark,
+        });
         self
     }
 

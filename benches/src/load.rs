@@ -19,4 +19,4 @@ mod unary;
 mod zipf;
 
 pub use round::{Calls, Load, Outcome, Pressure, Style};
-pub use stage::{HOT_BENCH, HOT_REAL, LEGS, STAGE_TRAINS, Spread, Stage};
+pub use stage::{HOT_BENCH, HOT_REAL, Spread, Stage};

@@ -6,6 +6,7 @@
 //! in this process without gRPC, and `bounds`, which asserts what is promised in seconds and bytes.
 
 mod bounds;
+mod disk;
 mod echo;
 mod engine_suite;
 mod fault;
@@ -13,6 +14,7 @@ mod figure;
 mod goal;
 mod goals;
 mod load;
+mod open_loop;
 mod paired;
 mod place;
 mod report;
@@ -109,6 +111,9 @@ struct Options {
     /// How much of a request the echo decodes
     #[arg(long, value_name = "WORD", default_value = "prost")]
     echo: Reading,
+    /// Spread over 1,000 runs by Zipf's law with this exponent; 0 is uniform
+    #[arg(long, value_name = "S", default_value_t = 0.0)]
+    zipf: f64,
     /// Goals: with the peers
     #[arg(long)]
     peers: bool,
@@ -183,6 +188,7 @@ fn measure(options: &Options) -> Bench<ExitCode> {
     setup.shape = options.shape;
     setup.echo = options.echo;
     setup.paid = options.paid;
+    setup.zipf = options.zipf;
     if setup.place.in_memory() {
         let at = setup.place.root().display();
         eprintln!("{at} is in memory: a sync costs nothing there, say --dir for real figures");

@@ -28,6 +28,8 @@ pub struct Setup {
     pub echo: Reading,
     /// Only this shape.
     pub shape: Option<Shape>,
+    /// How the load is spread over 1,000 runs: the exponent of Zipf's law; 0 is uniform.
+    pub zipf: f64,
     /// Holds of a hundred that are paid for, then cancelled; the others are released.
     pub paid: u8,
 }
@@ -53,6 +55,7 @@ impl Setup {
             server_flags: Vec::new(),
             echo: Reading::Prost,
             shape: None,
+            zipf: 0.0,
             paid: 20,
         })
     }

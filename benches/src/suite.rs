@@ -3,6 +3,7 @@
 pub mod core;
 pub mod peers;
 pub mod recover;
+pub mod echo;
 pub mod session;
 pub mod unary;
 pub mod wal;
@@ -30,17 +31,24 @@ pub struct Suite {
 /// All of them, in the order in which goals are told.
 pub const SUITES: &[Suite] = &[
     Suite {
+        name: "echo",
+        about: "tonic and the protos without an engine",
+        run: Some(echo::run),
+        goals: None,
+        peers: false,
+    },
+    Suite {
         name: "unary",
         about: "one call a command, against the echo",
         run: Some(unary::run),
-        goals: None,
+        goals: Some(unary::goals),
         peers: false,
     },
     Suite {
         name: "session",
         about: "many commands a message, against the echo",
         run: Some(session::run),
-        goals: None,
+        goals: Some(session::goals),
         peers: false,
     },
     Suite {

@@ -45,6 +45,11 @@ pub struct Echoes {
 }
 
 impl Echoes {
+    /// The first of them.
+    pub fn first(&self) -> Option<&Server> {
+        self.servers.first().map(|(_, server)| server)
+    }
+
     /// Starts both, or only that of the server under test.
     ///
     /// # Errors

@@ -23,6 +23,8 @@ const WARM: Duration = Duration::from_millis(200);
 const PROPER_MIN: f64 = 0.99;
 /// Longest latency that is told apart.
 const LATENCY_MAX_NS: u64 = 60_000_000_000;
+/// Between two looks at drivers that may have finished.
+const GLANCE: Duration = Duration::from_millis(20);
 /// Threads of the client; each has some of the connections.
 const THREADS_MAX: usize = 2;
 
@@ -33,6 +35,16 @@ pub enum Calls {
     Session,
     /// One call a command.
     Unary,
+}
+
+impl Calls {
+    /// In a word.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Session => "session",
+            Self::Unary => "unary",
+        }
+    }
 }
 
 /// How much is asked.
@@ -55,8 +67,10 @@ pub struct Load<'a> {
     pub stage: &'a Stage,
     pub style: Style,
     pub pressure: Pressure,
-    /// How long is measured.
+    /// How long is measured, at most.
     pub seconds: Duration,
+    /// After so many answers nobody begins anew, and the time until the last one counts.
+    pub limit: Option<u64>,
 }
 
 /// What came of a round.
@@ -89,14 +103,24 @@ pub struct Job<'a> {
     pub start: Instant,
     /// Then nobody begins anew.
     pub end: Instant,
-    /// What is answered within counts: nanoseconds from `start`.
+    /// The latency of what was asked, or due, within counts: nanoseconds from `start`.
     pub window: (u64, u64),
+    limit: u64,
     answered: &'a AtomicU64,
+    /// When the last answer came, nanoseconds from `start`.
+    last: &'a AtomicU64,
 }
 
 impl Job<'_> {
-    pub fn answered(&self, count: u64) {
+    /// Counts answers that came at `at`.
+    pub fn answered(&self, count: u64, at: u64) {
         self.answered.fetch_add(count, Ordering::Relaxed);
+        self.last.fetch_max(at, Ordering::Relaxed);
+    }
+
+    /// Whether nobody begins anew.
+    pub fn over(&self, now: Instant) -> bool {
+        now >= self.end || self.answered.load(Ordering::Relaxed) >= self.limit
     }
 }
 
@@ -119,7 +143,7 @@ impl Default for Tally {
 impl Tally {
     /// An answer to what was asked at `since`.
     pub fn waited(&mut self, since: u64, now: u64, window: (u64, u64)) {
-        if now < window.0 || now >= window.1 {
+        if since < window.0 || since >= window.1 {
             return;
         }
         let wait = now.saturating_sub(since);
@@ -155,9 +179,10 @@ impl Load<'_> {
     /// # Errors
     /// A connection broke, or less was granted than belongs.
     pub fn run(&self, server: &Server) -> Bench<Outcome> {
-        let answered = AtomicU64::new(0);
+        let (answered, last) = (AtomicU64::new(0), AtomicU64::new(0));
         let start = Instant::now();
         let length = self.seconds;
+        let warm = if self.limit.is_some() { Duration::ZERO } else { WARM };
         let ns = |span: Duration| span.as_nanos() as u64;
         let job = Job {
             address: &server.address,
@@ -166,9 +191,11 @@ impl Load<'_> {
             style: self.style,
             pressure: self.pressure,
             start,
-            end: start + WARM + length,
-            window: (ns(WARM), ns(WARM + length)),
+            end: start + warm + length,
+            window: (ns(warm), ns(warm + length)),
+            limit: self.limit.unwrap_or(u64::MAX),
             answered: &answered,
+            last: &last,
         };
         let connections = self.shape.connections;
         let threads = connections.min(THREADS_MAX);
@@ -181,9 +208,12 @@ impl Load<'_> {
                     scope.spawn(move || drive(job, self.calls, &mine, salt))
                 })
                 .collect();
-            wait_until(start + WARM);
+            wait_until(start + warm);
             let before = look();
-            wait_until(start + WARM + length);
+            let done = || drivers.iter().all(std::thread::ScopedJoinHandle::is_finished);
+            while Instant::now() < job.end && !done() {
+                std::thread::sleep(GLANCE.min(job.end.saturating_duration_since(Instant::now())));
+            }
             let after = look();
             let mut latency = histogram();
             let mut counts = Counts::default();
@@ -206,12 +236,16 @@ impl Load<'_> {
                 });
             }
             let commands = (after.0 - before.0) as f64;
-            if commands == 0.0 && self.style != Style::SellOut {
+            if commands == 0.0 {
                 return Err(BenchError::Wire("nothing was answered".into()));
             }
-            let us = |cpu: Duration| cpu.as_secs_f64() * 1e6 / commands.max(1.0);
+            let span = match self.limit {
+                Some(_) => Duration::from_nanos(last.load(Ordering::Relaxed)),
+                None => after.3 - before.3,
+            };
+            let us = |cpu: Duration| cpu.as_secs_f64() * 1e6 / commands;
             Ok(Outcome {
-                rate: commands / (after.3 - before.3).as_secs_f64(),
+                rate: commands / span.as_secs_f64(),
                 server_us: us(after.1.saturating_sub(before.1)),
                 client_us: us(after.2.saturating_sub(before.2)),
                 latency,
@@ -255,15 +289,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_is_answered_in_the_window_counts() {
+    fn what_is_due_in_the_window_counts_however_late_it_is_answered() {
         let mut tally = Tally::default();
         let window = (1_000_000, 9_000_000);
-        for (since, now) in [(0, 999_999), (0, 2_000_000), (1_000_000, 3_000_000), (0, 9_000_000)] {
+        for (since, now) in [(999_999, 2_000_000), (9_000_000, 9_500_000)] {
+            tally.waited(since, now, window);
+        }
+        for (since, now) in [(1_000_000, 3_000_000), (8_000_000, 20_000_000)] {
             tally.waited(since, now, window);
         }
         let tally = tally.with(Counts::default());
         assert_eq!(tally.latency.len(), 2);
-        let p50 = tally.latency.value_at_percentile(50.0) as f64;
-        assert!((p50 / 2_000_000.0 - 1.0).abs() < 0.02, "{p50}");
+        for (percentile, ns) in [(50.0, 2_000_000.0), (100.0, 12_000_000.0)] {
+            let found = tally.latency.value_at_percentile(percentile) as f64;
+            assert!((found / ns - 1.0).abs() < 0.02, "{percentile}: {found}");
+        }
     }
 }

@@ -118,12 +118,14 @@ impl Session<'_> {
                 ticked = ticks.next() => ticked?,
             }
             let now = Instant::now();
-            self.slots.over |= now >= self.job.end;
-            if !self.slots.over {
+            let over = self.job.over(now);
+            if !over {
                 owed.extend(core::iter::from_fn(|| schedule.due(now)));
-                self.pay(&mut owed);
-            } else {
-                // Whoever is on the way finishes.
+            }
+            // What was due is asked, however late.
+            self.pay(&mut owed);
+            if over && owed.is_empty() {
+                self.slots.over = true;
                 while !self.ends.is_empty() {
                     self.send(self.slots.ns(now));
                 }
@@ -152,7 +154,7 @@ impl Session<'_> {
     /// what is left leaves too.
     fn fill(&mut self) {
         let now = Instant::now();
-        self.slots.over |= now >= self.job.end;
+        self.slots.over |= self.job.over(now);
         let at = self.slots.ns(now);
         if !self.slots.over {
             while let Some(slot) = self.idle.pop() {
@@ -208,7 +210,7 @@ impl Session<'_> {
             }
         }
         self.tally.flush();
-        self.job.answered(count);
+        self.job.answered(count, at);
         Ok(())
     }
 }

@@ -19,6 +19,10 @@ pub enum Style {
     SoldOut,
     /// Reserve and confirm the whole route until the train is sold out.
     SellOut,
+    /// Reserve and keep asking; nothing is given back. What an echo is asked beside `SoldOut`.
+    ReserveOnly,
+    /// Everybody wants a berth of one train: reserve and confirm; sold out is an answer too.
+    Tatkal,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,7 +89,7 @@ impl<'a> Slots<'a> {
         let stage: &'a Stage = self.stage;
         Next::Reserve(match self.style {
             Style::SellOut => stage.whole_route(),
-            Style::Cycle { .. } | Style::SoldOut => stage.wish(&mut self.dice),
+            _ => stage.wish(&mut self.dice),
         })
     }
 
@@ -103,13 +107,16 @@ impl<'a> Slots<'a> {
                 let pays = !self.over && self.dice.below(100) < usize::from(paid);
                 (true, Some(if pays { Next::Confirm(hold) } else { Next::Release(hold) }))
             }
-            (Step::Reserve, Said::Hold(hold), Style::SellOut) => (true, Some(Next::Confirm(hold))),
+            (Step::Reserve, Said::Hold(hold), Style::SellOut | Style::Tatkal) => {
+                (true, Some(Next::Confirm(hold)))
+            }
+            (Step::Reserve, Said::Hold(_), Style::ReserveOnly) => (true, None),
             (Step::Reserve, Said::Hold(hold), Style::SoldOut) => (false, Some(Next::Release(hold))),
             (Step::Confirm, Said::Booking(pnr), Style::Cycle { .. }) => {
                 (true, Some(Next::Cancel(pnr)))
             }
             (Step::Confirm, Said::Booking(_), _) | (Step::End, Said::Ended, _) => (true, None),
-            (Step::Reserve, said, Style::SoldOut) => (said.is_sold_out(), None),
+            (Step::Reserve, said, Style::SoldOut | Style::Tatkal) => (said.is_sold_out(), None),
             (Step::Reserve, said, Style::SellOut) if said.is_sold_out() => {
                 self.over = true;
                 (true, None)

@@ -10,6 +10,7 @@ use berth_inventory::{
     CoachEntry, Entry, Opens, PoolEntry, PoolSize, RunningDays, StopEntry, TravelClass,
 };
 use berth_persistence::{entry_to_json, header_to_json};
+use berth_proto::v1::RunRef;
 
 use super::zipf::Weighted;
 use crate::fault::{Bench, BenchError};
@@ -23,8 +24,6 @@ pub const HOT_REAL: usize = STAGE_TRAINS;
 pub const HOT_BENCH: usize = STAGE_TRAINS + 1;
 /// Legs of every train.
 pub const LEGS: u32 = 24;
-/// Longest journey: 40 % of the route.
-const JOURNEY_MAX: usize = 9;
 /// Number of the first train.
 const FIRST: usize = 10_000;
 /// Days from today to the start of the runs: every pool that opens early enough is open, and no day
@@ -45,8 +44,8 @@ pub enum Spread {
     Zipf(f64),
     /// All to this one.
     Hot(usize),
-    /// Over these first ones, uniform.
-    First(usize),
+    /// All to this one, on another day: a run that nobody has asked for anything.
+    Fresh(usize, i32),
 }
 
 /// What one load draws its wishes from.
@@ -56,6 +55,7 @@ pub struct Stage {
     choice: Weighted,
     classes: Vec<(u8, f64)>,
     class_choice: Weighted,
+    legs: u8,
 }
 
 /// One wish: the run as bytes of a `RunRef`, stops counted from 1, and a class.
@@ -72,10 +72,12 @@ impl Stage {
     pub fn new(spread: Spread) -> Self {
         let (trains, exponent) = match spread {
             Spread::Zipf(exponent) => ((0..STAGE_TRAINS).collect(), exponent),
-            Spread::Hot(train) => (vec![train], 0.0),
-            Spread::First(count) => ((0..count).collect::<Vec<_>>(), 0.0),
+            Spread::Hot(train) | Spread::Fresh(train, _) => (vec![train], 0.0),
         };
-        let date = start_date();
+        let date = match spread {
+            Spread::Fresh(_, days) => day_ahead(DAYS_AHEAD + days),
+            _ => start_date(),
+        };
         let classes: Vec<_> = if spread == Spread::Hot(HOT_BENCH) {
             vec![(TravelClass::SecondSitting as u8, 1.0)]
         } else {
@@ -87,6 +89,19 @@ impl Stage {
             trains: trains.iter().map(|train| run_ref(*train, &date)).collect(),
             class_choice: Weighted::of(&weights),
             classes,
+            legs: LEGS as u8,
+        }
+    }
+
+    /// For a load that goes to these runs by a Zipf law, in one class, on routes of `legs` legs.
+    pub fn over(runs: &[RunRef], exponent: f64, legs: u8, class: TravelClass) -> Self {
+        use prost::Message as _;
+        Self {
+            trains: runs.iter().map(RunRef::encode_to_vec).collect(),
+            choice: Weighted::zipf(runs.len(), exponent),
+            classes: vec![(class as u8, 1.0)],
+            class_choice: Weighted::of(&[1.0]),
+            legs,
         }
     }
 
@@ -101,15 +116,15 @@ impl Stage {
     /// Draws a wish.
     pub fn wish(&self, dice: &mut Dice) -> Wish<'_> {
         let train = self.choice.draw(dice);
-        let length = 1 + dice.below(JOURNEY_MAX) as u8;
-        let from = 1 + dice.below((LEGS as u8 + 1 - length).into()) as u8;
+        let length = 1 + dice.below(journey_max(self.legs)) as u8;
+        let from = 1 + dice.below((self.legs + 1 - length).into()) as u8;
         let class = self.classes[self.class_choice.draw(dice)].0;
         Wish { run: &self.trains[train], from, to: from + length, class }
     }
 
     /// The whole route of the first train.
     pub fn whole_route(&self) -> Wish<'_> {
-        Wish { run: &self.trains[0], from: 1, to: LEGS as u8 + 1, class: self.classes[0].0 }
+        Wish { run: &self.trains[0], from: 1, to: self.legs + 1, class: self.classes[0].0 }
     }
 
     /// Writes the catalogue of all trains of this file.
@@ -127,6 +142,11 @@ impl Stage {
     }
 }
 
+/// Longest journey, legs: 40 % of the route.
+fn journey_max(legs: u8) -> usize {
+    (usize::from(legs) * 2 / 5).max(1)
+}
+
 /// Number of a train.
 pub fn number(train: usize) -> String {
     (FIRST + train).to_string()
@@ -134,9 +154,13 @@ pub fn number(train: usize) -> String {
 
 /// The day on which all runs start.
 pub fn start_date() -> String {
+    day_ahead(DAYS_AHEAD)
+}
+
+fn day_ahead(days: i32) -> String {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     let today = now.map_or(0, |now| now.as_secs() / 86_400) as i32;
-    berth_inventory::Date::from_days(today + DAYS_AHEAD).to_string()
+    berth_inventory::Date::from_days(today + days).to_string()
 }
 
 fn run_ref(train: usize, date: &str) -> Vec<u8> {
@@ -210,7 +234,7 @@ mod tests {
         for _ in 0..1_000 {
             let wish = stage.wish(&mut dice);
             assert!(wish.from >= 1 && wish.from < wish.to && u32::from(wish.to) <= LEGS + 1);
-            assert!(usize::from(wish.to - wish.from) <= JOURNEY_MAX);
+            assert!(usize::from(wish.to - wish.from) <= 9);
         }
     }
 }

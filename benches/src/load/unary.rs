@@ -66,7 +66,7 @@ async fn say_due(job: &Job<'_>, tell: mpsc::UnboundedSender<Instant>) -> Bench<(
     loop {
         ticks.next().await?;
         let now = Instant::now();
-        if now >= job.end {
+        if job.over(now) {
             return Ok(());
         }
         while let Some(due) = schedule.due(now) {
@@ -85,22 +85,22 @@ async fn customer(
 ) -> Bench<()> {
     let mut follow_up: Option<(&'static str, Vec<u8>)> = None;
     loop {
-        let mut at = None;
-        if let Some(due) = due {
-            at = due.lock().await.recv().await;
-        }
-        let at = at.unwrap_or_else(Instant::now);
+        let due_at = match due {
+            Some(due) => due.lock().await.recv().await,
+            None => None,
+        };
         let (path, body) = {
             let state = &mut *state.borrow_mut();
-            let since = state.slots.ns(at);
+            let since = state.slots.ns(due_at.unwrap_or_else(Instant::now));
             match follow_up.take() {
                 Some(call) => {
                     state.slots.sent(slot, since);
                     call
                 }
                 None => {
-                    state.slots.over |= Instant::now() >= job.end;
-                    if state.slots.over {
+                    state.slots.over |= job.over(Instant::now());
+                    // What was due is asked, however late.
+                    if state.slots.over && due_at.is_none() {
                         return Ok(());
                     }
                     let next = state.slots.begin(slot, since);
@@ -122,7 +122,7 @@ async fn customer(
         let at = state.slots.ns(now);
         state.tally.waited(since, at, job.window);
         state.tally.flush();
-        state.slots.over |= now >= job.end;
+        state.slots.over |= job.over(now);
         let said = match &answer {
             Ok(bytes) => response(number, bytes),
             Err(status) => Said::Fault(status.message().as_bytes()),
@@ -132,7 +132,7 @@ async fn customer(
             next.put(&mut state.ids, &mut body);
             follow_up = Some((next.path(), body));
         }
-        job.answered(1);
+        job.answered(1, at);
     }
 }
 
