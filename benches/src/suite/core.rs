@@ -42,6 +42,7 @@ const ROWS: [(&str, Shape, Cycle); 6] = [
 ///
 /// # Errors
 /// Never: nothing leaves this thread.
+#[expect(clippy::unnecessary_wraps, reason = "a suite may fail")]
 pub fn run(setup: &Setup) -> Bench<Section> {
     let head = [
         "cycle",
