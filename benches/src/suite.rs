@@ -1,9 +1,16 @@
 //! The suites: each gives a section of the report, and the rows of the goals that it can measure.
 
+mod admin;
 pub mod core;
-pub mod peers;
-pub mod recover;
 pub mod echo;
+pub mod expiry;
+mod flow;
+pub mod growth;
+pub mod memory;
+mod network;
+pub mod peers;
+pub mod read;
+pub mod recover;
 pub mod session;
 pub mod unary;
 pub mod wal;
@@ -73,11 +80,39 @@ pub const SUITES: &[Suite] = &[
         peers: false,
     },
     Suite {
+        name: "memory",
+        about: "a whole network: all of it live, and all of it at rest",
+        run: Some(memory::run),
+        goals: Some(memory::goals),
+        peers: false,
+    },
+    Suite {
         name: "peers",
         about: "the same work on Redis and PostgreSQL, side by side",
         run: Some(peers::run),
         goals: Some(peers::goals),
         peers: true,
+    },
+    Suite {
+        name: "read",
+        about: "availability queries beside a write load",
+        run: Some(read::run),
+        goals: Some(read::goals),
+        peers: false,
+    },
+    Suite {
+        name: "expiry",
+        about: "a million live holds run out, and nothing due",
+        run: Some(expiry::run),
+        goals: Some(expiry::goals),
+        peers: false,
+    },
+    Suite {
+        name: "growth",
+        about: "CPU a command by runs, share sold, legs and connections",
+        run: Some(growth::run),
+        goals: Some(growth::goals),
+        peers: false,
     },
 ];
 
