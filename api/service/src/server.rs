@@ -14,7 +14,6 @@ use std::sync::Arc;
 use axum::routing::get;
 use berth_engine::Engine;
 use berth_proto::v1::availability_server::AvailabilityServer;
-use berth_proto::v1::inventory_server::InventoryServer;
 use berth_proto::v1::journal_server::JournalServer;
 use berth_proto::v1::operations_server::OperationsServer;
 use berth_proto::{FILE_DESCRIPTOR_SET, REQUEST_BYTES_MAX, RESPONSE_BYTES_MAX};
@@ -225,7 +224,7 @@ macro_rules! limited {
 }
 
 fn public_routes(desk: &Arc<Desk>) -> Routes {
-    Routes::new(limited!(InventoryServer(Inventory { desk: Arc::clone(desk) })))
+    Routes::new(Inventory { desk: Arc::clone(desk) })
         .add_service(limited!(AvailabilityServer(Availability { desk: Arc::clone(desk) })))
 }
 

@@ -16,6 +16,7 @@ use berth_proto::v1::passenger::Years;
 use berth_proto::v1::run_ref::Day;
 use berth_proto::v1::stop_ref::Stop;
 
+use super::read::tests::{cancel, confirm, extend, get_booking, get_hold, release, reserve};
 use super::*;
 
 const UUID: &str = "7f0c1f0e-3f3b-4c63-9a52-6f8d1f3f3a11";
@@ -250,6 +251,12 @@ fn the_other_requests_are_checked_too() {
         (fine.rest, fine.hold),
         (Rest::Kept, HoldId(u128::from_str_radix(HOLD, 16).unwrap()))
     );
+
+    let release_with = |passengers| {
+        release(&v1::ReleaseRequest { request_id: id(), hold_id: HOLD.into(), passengers })
+    };
+    assert_eq!(fields(release_with(vec![7, 1, 1])), ["passengers[0]", "passengers[2]"]);
+    assert_eq!(fields(release_with(vec![])), [""; 0]);
 
     let extend_with = |ttl| {
         let message = v1::ExtendRequest { request_id: id(), hold_id: HOLD.into(), ttl };
