@@ -54,7 +54,8 @@ impl Default for SessionOptions {
             // 256 commands of a kilobyte fit a message.
             batch: 256,
             window: 4_096,
-            ahead: 4,
+            // One is made durable while the next is on its way: more would only be smaller.
+            ahead: 2,
             timeout: Duration::from_secs(10),
             retry: Policy::default(),
             // One stream a try is no load: patience alone bounds it, so that a restart is ridden

@@ -264,6 +264,42 @@ fn callers_that_come_and_go_without_a_stream_leave_nothing_behind() {
     assert_eq!(world.desk.slots.taken(), 0);
 }
 
+#[test]
+fn in_the_steady_state_a_message_allocates_once_and_a_command_not_at_all() {
+    let mut world = World::new(256, 1_024);
+    world.desk.bounds.bytes = 64 * 1_024;
+    let ask = v1::GetHoldRequest { hold_id: "0".repeat(32) };
+    let mut body = Vec::new();
+    let mut woken = Vec::new();
+    for round in 0..4 {
+        let mut ids = Vec::with_capacity(256);
+        let mut sent = None;
+        let asked = allocation_counter::measure(|| {
+            for _ in 0..256 {
+                body.clear();
+                prost::encoding::message::encode(Call::GetHold.asked_in(), &ask, &mut body);
+                let (now, waker) = (world.now, Waker::noop());
+                let submitted = world.desk.submit(Call::GetHold, &mut body, now, 9 * MS, waker);
+                ids.push(submitted.unwrap().id);
+            }
+            sent = world.desk.next_message(world.now);
+        });
+        let names = read(&sent.unwrap());
+        let answers = say(names.into_iter().map(|(c, name)| (c, held(&name))).collect());
+        let told = allocation_counter::measure(|| {
+            let (desk, budget) = (&mut world.desk, &mut world.budget);
+            desk.take_answers(&answers, world.now, budget, &mut || 0.5, &mut woken).unwrap();
+            for id in ids.drain(..) {
+                assert!(world.desk.poll_answer(id, &mut body, Waker::noop()).is_ready());
+            }
+        });
+        woken.clear();
+        if round > 1 {
+            assert_eq!((asked.count_total, told.count_total), (1, 0), "the message itself");
+        }
+    }
+}
+
 #[derive(Clone, Debug)]
 enum Step {
     Ask { timeout_ms: u64 },
