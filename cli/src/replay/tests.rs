@@ -118,13 +118,11 @@ fn a_bounded_log_is_replayed_from_its_snapshots_and_says_so() {
         (&view["from"], &view["first_lsn"]),
         (&"SNAPSHOTS".into(), &covered.next().0.into())
     );
-    let notes = lines(&view["notes"]);
-    assert!(notes.contains(&format!("begins with frame {kept}")), "{notes}");
+    assert!(lines(&view["notes"]).contains(&format!("begins with frame {kept}")), "{view}");
     // An earlier state is nowhere, and the later one is not shown as if it were.
     let before = (covered.0 - 1).to_string();
     let (_, view) = json(&small, &["--until", &before]);
-    let notes = lines(&view["notes"]);
-    assert!(notes.contains(&format!("as of frame {covered}")), "{notes}");
+    assert!(lines(&view["notes"]).contains(&format!("as of frame {covered}")), "{view}");
 }
 
 #[test]

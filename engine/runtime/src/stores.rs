@@ -1,18 +1,21 @@
 //! A run's past, as its actor and a cold read find it: snapshots, and the log behind them.
 
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use berth_inventory::{Plan, PlanHash, Run, RunIndex};
 use berth_node::{Directory, RunEntry};
 use berth_persistence::{
     Catalogue, Covered, DataDir, EncodedSnapshot, FileSnapshots, Lsn, RunPast, SnapshotError,
-    SnapshotStore, plan_from_text, rebuild_run,
+    SnapshotStore, first_kept, plan_from_text, rebuild_run,
 };
 use hashbrown::HashMap;
 use tokio::sync::watch;
 
 use crate::history::Shelf;
+
+/// How often a rebuild begins anew because a segment went under it.
+const REBUILDS_MAX: u32 = 3;
 
 /// See the module.
 pub(crate) struct Stores {
@@ -22,8 +25,6 @@ pub(crate) struct Stores {
     directory: Arc<Directory>,
     /// History by run.
     pub shelf: Shelf,
-    /// Read by whoever needs the segments that are there now, written by who lets some go.
-    segments: RwLock<()>,
     /// The last frame that survives a power cut: nothing later may rest on an unsynced one.
     settled: watch::Receiver<u64>,
 }
@@ -108,7 +109,6 @@ impl Stores {
             plans,
             directory,
             shelf: Shelf::default(),
-            segments: RwLock::default(),
             settled,
         }
     }
@@ -145,15 +145,20 @@ impl Stores {
         let parse = |text: &str| self.plans.parse(text);
         let find =
             |hash: PlanHash| self.plans.text(hash).or_else(|| self.snapshots().plan_text(hash));
-        let _kept = self.segments.read().unwrap_or_else(PoisonError::into_inner);
-        let until = Lsn(*self.settled.borrow());
-        let past = RunPast::read(&*self.snapshots(), *index)?;
-        rebuild_run(&self.dir, past, *index, until, &parse, &find)
-    }
-
-    /// Segments may go while this is held; `None` while somebody needs them.
-    pub fn may_retire(&self) -> Option<RwLockWriteGuard<'_, ()>> {
-        self.segments.try_write().ok()
+        let mut tries = 1;
+        loop {
+            let kept = first_kept(&self.dir.log());
+            let until = Lsn(*self.settled.borrow());
+            let past = RunPast::read(&*self.snapshots(), *index)?;
+            let rebuilt = rebuild_run(&self.dir, past, *index, until, &parse, &find);
+            // A segment may go while it is read, when snapshots no longer need it: then less is to
+            // be read.
+            let gone = first_kept(&self.dir.log()).ok() != kept.ok();
+            if rebuilt.is_ok() || !gone || tries == REBUILDS_MAX {
+                return rebuilt;
+            }
+            tries += 1;
+        }
     }
 
     /// The last frame that snapshots vouch for, whatever happens to the power.

@@ -30,15 +30,23 @@ impl RunPast {
     /// # Errors
     /// There are snapshots, and none of them is whole.
     pub fn read(snapshots: &dyn SnapshotStore, index: RunIndex) -> Result<Self, String> {
+        let covered = snapshots.covered().map_or(Lsn(0), |covered| covered.lsn);
         let Some(latest) = snapshots.latest(index) else {
             // Without a snapshot it is dirty from its first event on, and nothing dirty is covered.
-            let covered = snapshots.covered().map_or(Lsn(0), |covered| covered.lsn);
             return Ok(Self { snapshot: None, version: Version(0), covered });
         };
-        let found = snapshots
-            .load(index)
-            .or_else(|why| snapshots.load_older(index).map_err(|_| why.to_string()))?;
-        let covered = found.0.lsn;
+        let (found, covered) = match snapshots.load(index) {
+            // What is covered is in the latest snapshot of each run.
+            Ok(found) => {
+                let lsn = found.0.lsn;
+                (found, covered.max(lsn))
+            }
+            Err(why) => {
+                let found = snapshots.load_older(index).map_err(|_| why.to_string())?;
+                let lsn = found.0.lsn;
+                (found, lsn)
+            }
+        };
         Ok(Self { snapshot: Some(found), version: latest.version, covered })
     }
 }
