@@ -12,6 +12,7 @@ pub mod peers;
 pub mod read;
 pub mod recover;
 pub mod session;
+mod stand;
 pub mod unary;
 pub mod wal;
 

@@ -12,18 +12,18 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use berth_inventory::Event;
-use berth_persistence::{DataDir, LogReader, entry_to_json, header_to_json};
+use berth_persistence::{DataDir, LogReader};
 use berth_proto::v1;
 use hdrhistogram::Histogram;
 
 use super::core::train::{Shape, entry};
 use super::flow::{Order, Then, fill};
 use super::network::today;
+use super::stand::Stand;
 use crate::fault::{Bench, BenchError};
 use crate::goal::{Goal, Target, number};
 use crate::paired::Estimate;
 use crate::report::{Section, Table};
-use crate::server::Server;
 use crate::setup::Setup;
 
 /// Rows of the goals.
@@ -64,13 +64,9 @@ struct Found {
 
 fn measure(setup: &Setup) -> Bench<Found> {
     let scale = if setup.quick { QUICK } else { FULL };
-    let catalogue = setup.place.root().join("expiry.jsonl");
-    let entries = (0..TRAINS).map(|n| entry_to_json(&entry(10_000 + n, Shape::PROMISED)));
-    let lines: Vec<_> = core::iter::once(header_to_json("Asia/Kolkata")).chain(entries).collect();
-    fs::write(&catalogue, lines.join("\n"))
-        .map_err(BenchError::io(format!("write {}", catalogue.display())))?;
-    let data = setup.place.fresh("expiry");
-    let server = Server::berth(&setup.server_bin, &catalogue, &data, &["--min-free-bytes", "0"])?;
+    let trains = (0..TRAINS).map(|n| entry(10_000 + n, Shape::PROMISED));
+    let stand = Stand::new(setup, "expiry", trains, &[])?;
+    let server = &stand.server;
     let begun = Instant::now();
     let first = begun + Duration::from_secs(scale.lead);
     let filled = fill(&server.address, orders(scale, first), Then::Keep)?;
@@ -91,10 +87,9 @@ fn measure(setup: &Setup) -> Bench<Found> {
     let wakes = (wakes(server.pid()) - before) as f64 / watched.elapsed().as_secs_f64();
     let last = first + Duration::from_secs(scale.spread) + AFTER;
     std::thread::sleep(last.saturating_duration_since(Instant::now()));
-    server.stop()?;
-    let late = lateness(&data)?;
-    setup.place.check()?;
-    fs::remove_dir_all(&data).map_err(BenchError::io(format!("remove {}", data.display())))?;
+    let left = stand.stop()?;
+    let late = lateness(&left.data)?;
+    left.end(setup)?;
     Ok(Found { scale, filled_in, late, wakes })
 }
 

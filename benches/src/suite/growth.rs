@@ -4,22 +4,20 @@
 //! commands in flight all along an axis. All points of an axis are measured in turns on one server,
 //! and the goal is the dearest of them against the first.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use berth_inventory::TravelClass;
-use berth_persistence::{entry_to_json, header_to_json};
 use berth_proto::v1;
 
 use super::core::train::{Journeys, Shape as Train, entry};
 use super::flow::{Order, Then, fill};
 use super::network;
-use crate::fault::{Bench, BenchError};
+use super::stand::Stand;
+use crate::fault::Bench;
 use crate::goal::{Goal, Target, number};
 use crate::load::{Calls, Load, Pressure, Stage, Style};
 use crate::paired::Estimate;
 use crate::report::{Plot, Scale, Section, Series, Table};
-use crate::server::Server;
 use crate::setup::Setup;
 use crate::shape::Shape;
 
@@ -55,8 +53,7 @@ struct Point {
 /// One axis with its server.
 struct Axis {
     name: &'static str,
-    server: Server,
-    data: PathBuf,
+    stand: Stand,
     points: Vec<Point>,
 }
 
@@ -80,17 +77,11 @@ impl Axis {
                     seconds: if many { setup.seconds.max(MANY_SECONDS) } else { setup.seconds },
                     limit: None,
                 };
-                costs.push(load.run(&self.server)?.server_us);
+                costs.push(load.run(&self.stand.server)?.server_us);
             }
             setup.place.check()?;
         }
         Ok(costs)
-    }
-
-    fn end(self) -> Bench<()> {
-        self.server.stop()?;
-        std::fs::remove_dir_all(&self.data)
-            .map_err(BenchError::io(format!("remove {}", self.data.display())))
     }
 }
 
@@ -107,16 +98,14 @@ fn dearest(costs: &Costs) -> (usize, Estimate) {
 
 /// 1 to all runs of the network; all of them are live before anything is measured.
 fn runs(setup: &Setup, between: &[usize]) -> Bench<Axis> {
-    let catalogue = network::write_catalogue(setup.place.root())?;
-    let data = setup.place.fresh("growth-runs");
     // A run that is drawn seldom stays live: the axis is about how many there are.
-    let flags = ["--open-days", "60", "--min-free-bytes", "0", "--idle-seconds", "3600"];
-    let server = Server::berth(&setup.server_bin, &catalogue, &data, &flags)?;
+    let flags = ["--open-days", "60", "--idle-seconds", "3600"];
+    let stand = Stand::new(setup, "growth-runs", network::entries(), &flags)?;
     let mut all = network::runs(network::today());
     if setup.quick {
         all.truncate(1_000);
     }
-    fill(&server.address, network::one_each(&all), Then::Confirm)?;
+    fill(&stand.server.address, network::one_each(&all), Then::Confirm)?;
     let counts = core::iter::once(1).chain(between.iter().copied()).filter(|n| *n < all.len());
     let points = counts.chain([all.len()]).map(|count| Point {
         x: count as f64,
@@ -126,21 +115,16 @@ fn runs(setup: &Setup, between: &[usize]) -> Bench<Axis> {
         style: Style::Cycle { paid: setup.paid },
     });
     let points = points.collect();
-    Ok(Axis { name: "runs", server, data, points })
+    Ok(Axis { name: "runs", stand, points })
 }
 
 /// A server with groups of trains, each of its shape.
-fn groups(setup: &Setup, name: &str, shapes: &[Train]) -> Bench<(Server, PathBuf)> {
-    let catalogue = setup.place.root().join(format!("{name}.jsonl"));
-    let trains = shapes.iter().enumerate().flat_map(|(group, shape)| {
-        (0..TRAINS).map(move |n| entry_to_json(&entry(train(group, n), *shape)))
-    });
-    let lines: Vec<_> = core::iter::once(header_to_json("Asia/Kolkata")).chain(trains).collect();
-    std::fs::write(&catalogue, lines.join("\n"))
-        .map_err(BenchError::io(format!("write {}", catalogue.display())))?;
-    let data = setup.place.fresh(name);
-    let server = Server::berth(&setup.server_bin, &catalogue, &data, &["--min-free-bytes", "0"])?;
-    Ok((server, data))
+fn groups(setup: &Setup, name: &str, shapes: &[Train]) -> Bench<Stand> {
+    let trains = shapes
+        .iter()
+        .enumerate()
+        .flat_map(|(group, shape)| (0..TRAINS).map(move |n| entry(train(group, n), *shape)));
+    Stand::new(setup, name, trains, &[])
 }
 
 /// Number of train `n` of a group.
@@ -158,13 +142,13 @@ fn group_runs(group: usize) -> Vec<v1::RunRef> {
 /// Empty, half sold, nine of ten sold, sold out.
 fn sold(setup: &Setup) -> Bench<Axis> {
     let shape = Train::PROMISED;
-    let (server, data) = groups(setup, "growth-sold", &[shape; 4])?;
+    let stand = groups(setup, "growth-sold", &[shape; 4])?;
     let shares = [0, 50, 90, 100];
     let mut points = Vec::new();
     for (group, share) in shares.into_iter().enumerate() {
         let runs = group_runs(group);
         for run in &runs {
-            fill(&server.address, bookings(run, shape, share), Then::Confirm)?;
+            fill(&stand.server.address, bookings(run, shape, share), Then::Confirm)?;
         }
         points.push(Point {
             x: f64::from(share),
@@ -174,7 +158,7 @@ fn sold(setup: &Setup) -> Bench<Axis> {
             style: if share == 100 { Style::SoldOut } else { Style::Cycle { paid: setup.paid } },
         });
     }
-    Ok(Axis { name: "per cent sold", server, data, points })
+    Ok(Axis { name: "per cent sold", stand, points })
 }
 
 /// Bookings that sell `share` per cent of a run's berth-legs: half by journeys as they come, the rest
@@ -205,7 +189,7 @@ fn bookings(run: &v1::RunRef, shape: Train, share: u32) -> impl Iterator<Item = 
 /// Short and long routes.
 fn legs(setup: &Setup, legs: &[u16]) -> Bench<Axis> {
     let shapes: Vec<_> = legs.iter().map(|legs| Train { coaches: 15, legs: *legs }).collect();
-    let (server, data) = groups(setup, "growth-legs", &shapes)?;
+    let stand = groups(setup, "growth-legs", &shapes)?;
     let points = shapes.iter().enumerate().map(|(group, shape)| Point {
         x: f64::from(shape.legs),
         label: shape.legs.to_string(),
@@ -214,13 +198,13 @@ fn legs(setup: &Setup, legs: &[u16]) -> Bench<Axis> {
         style: Style::Cycle { paid: setup.paid },
     });
     let points = points.collect();
-    Ok(Axis { name: "legs", server, data, points })
+    Ok(Axis { name: "legs", stand, points })
 }
 
 /// One session to 10,000, as many commands in flight in all, one a message.
 fn connections(setup: &Setup) -> Bench<Axis> {
     let shape = Train::PROMISED;
-    let (server, data) = groups(setup, "growth-connections", &[shape])?;
+    let stand = groups(setup, "growth-connections", &[shape])?;
     let counts: &[usize] = if setup.quick { &[1, 100] } else { &[1, 10, 100, 1_000, 10_000] };
     let points = counts.iter().map(|count| Point {
         x: *count as f64,
@@ -230,7 +214,7 @@ fn connections(setup: &Setup) -> Bench<Axis> {
         style: Style::Cycle { paid: setup.paid },
     });
     let points = points.collect();
-    Ok(Axis { name: "connections", server, data, points })
+    Ok(Axis { name: "connections", stand, points })
 }
 
 /// The suite.
@@ -261,7 +245,7 @@ pub fn run(setup: &Setup) -> Bench<Section> {
         let (table, plot) = shown(&axis, &costs);
         section.tables.push(table);
         section.plots.push(plot);
-        axis.end()?;
+        axis.stand.end(setup)?;
     }
     Ok(section)
 }
@@ -294,7 +278,7 @@ pub fn goals(setup: &Setup) -> Vec<Goal> {
             let costs = axis.measure(setup, setup.pairs)?;
             let (place, ratio) = dearest(&costs);
             let label = axis.points[place].label.clone();
-            axis.end()?;
+            axis.stand.end(setup)?;
             Ok((ratio, label, Estimate::of(&costs[place]).value))
         });
         match measured {

@@ -17,6 +17,7 @@ use crate::setup::Setup;
 use super::admin;
 use super::flow::{Then, fill};
 use super::network;
+use super::stand::Stand;
 
 /// Rows of the goals.
 const LIVE: Target = Target::low("whole network, 134,000 real runs: all live", "GB", 6.0, 4.0);
@@ -49,10 +50,8 @@ struct Found {
 }
 
 fn measure(setup: &Setup, restart: bool) -> Bench<Found> {
-    let catalogue = network::write_catalogue(setup.place.root())?;
-    let data = setup.place.fresh("memory");
-    let flags = ["--open-days", "60", "--min-free-bytes", "0"];
-    let server = Server::berth(&setup.server_bin, &catalogue, &data, &flags)?;
+    let stand = Stand::new(setup, "memory", network::entries(), &["--open-days", "60"])?;
+    let server = &stand.server;
     let mut runs = network::runs(network::today());
     if setup.quick {
         runs.truncate(RUNS_QUICK);
@@ -66,18 +65,15 @@ fn measure(setup: &Setup, restart: bool) -> Bench<Found> {
     }
     let live_runs = admin::stats(&server.admin)?.live_runs;
     let live = server.resident();
-    let (cold, leave_rate) = rest(&server, setup.quick);
-    server.stop()?;
-    let restarted = if restart {
-        let server = Server::berth(&setup.server_bin, &catalogue, &data, &flags)?;
-        let resident = server.resident();
-        server.stop()?;
-        resident
+    let (cold, leave_rate) = rest(server, setup.quick);
+    let (stand, restarted) = if restart {
+        let stand = stand.again(setup)?;
+        let resident = stand.server.resident();
+        (stand, resident)
     } else {
-        0
+        (stand, 0)
     };
-    setup.place.check()?;
-    std::fs::remove_dir_all(&data).map_err(BenchError::io(format!("remove {}", data.display())))?;
+    stand.end(setup)?;
     let runs = runs.len();
     Ok(Found { runs, start, live, live_runs, filled_in, cold, leave_rate, restarted })
 }

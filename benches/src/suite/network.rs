@@ -3,14 +3,10 @@
 //! As many trains as the network of Indian Railways has with reserved coaches, each with 20 stops,
 //! 14 coaches of four classes and the default pools.
 
-use std::path::{Path, PathBuf};
-
 use berth_inventory::{CoachEntry, Date, Entry, RunningDays, StopEntry};
-use berth_persistence::{entry_to_json, header_to_json};
 use berth_proto::v1;
 
 use super::flow::Order;
-use crate::fault::{Bench, BenchError};
 
 /// Trains.
 pub const TRAINS: usize = 3_800;
@@ -27,7 +23,7 @@ const RAKE: [&str; 14] =
 const ZONE_AHEAD: u64 = 19_800;
 
 /// Train `n` of the network.
-pub fn entry(n: usize) -> Entry {
+fn entry(n: usize) -> Entry {
     let stop = |place: u32| StopEntry {
         code: format!("S{:03}", (place as usize * 7 + n) % 1_000),
         km: place * 45,
@@ -53,17 +49,9 @@ fn number(n: usize) -> String {
     (10_000 + n).to_string()
 }
 
-/// Writes the catalogue.
-///
-/// # Errors
-/// The file cannot be written.
-pub fn write_catalogue(dir: &Path) -> Bench<PathBuf> {
-    let path = dir.join("network.jsonl");
-    let lines = (0..TRAINS).map(|n| entry_to_json(&entry(n)));
-    let text: Vec<_> = core::iter::once(header_to_json("Asia/Kolkata")).chain(lines).collect();
-    std::fs::write(&path, text.join("\n"))
-        .map_err(BenchError::io(format!("write {}", path.display())))?;
-    Ok(path)
+/// Every train.
+pub fn entries() -> impl Iterator<Item = Entry> {
+    (0..TRAINS).map(entry)
 }
 
 /// Today, where the trains run.
