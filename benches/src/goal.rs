@@ -64,12 +64,14 @@ impl Target {
     }
 
     /// The row when it could not be measured: not met.
+    #[allow(clippy::needless_pass_by_value, reason = "errors and words alike")]
     pub fn failed(self, why: impl ToString) -> Goal {
         let found = Found::Failed(why.to_string());
         Goal { target: self, found, cpu_us: None, remark: None }
     }
 
     /// The row when it was left out for a reason outside this house.
+    #[allow(clippy::needless_pass_by_value, reason = "errors and words alike")]
     pub fn skipped(self, why: impl ToString) -> Goal {
         let found = Found::Skipped(why.to_string());
         Goal { target: self, found, cpu_us: None, remark: None }
@@ -229,7 +231,7 @@ pub fn number(value: f64) -> String {
             out.push(digit);
         }
         out
-    } else if size >= 100.0 || value == value.trunc() {
+    } else if size >= 100.0 || value.fract().abs() < f64::EPSILON {
         format!("{value:.0}")
     } else if size >= 10.0 {
         format!("{value:.1}")

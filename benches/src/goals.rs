@@ -29,7 +29,9 @@ pub fn measure(setup: &Setup, peers: bool) -> Bench<Vec<Goal>> {
 /// As a section of the report.
 pub fn section(goals: &[Goal]) -> Section {
     let mut table = Table::new("", &Goal::HEAD);
-    goals.iter().for_each(|goal| table.row(goal.cells()));
+    for goal in goals {
+        table.row(goal.cells());
+    }
     let mut notes = vec![
         "A ratio stands with both of its absolutes; server CPU is user and system time of the \
          server process for each command. Met: the lower end of the 90 % interval reaches 0.97 of \

@@ -79,8 +79,10 @@ impl Table {
             let _ = writeln!(text, "{}\n", self.caption);
         }
         text += &line(&self.head);
-        text += &format!("|{}\n", "---|".repeat(self.head.len()));
-        self.rows.iter().for_each(|row| text += &line(row));
+        let _ = writeln!(text, "|{}", "---|".repeat(self.head.len()));
+        for row in &self.rows {
+            text += &line(row);
+        }
         text
     }
 }

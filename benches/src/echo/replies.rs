@@ -47,9 +47,8 @@ pub struct Replies {
     pub query: Bytes,
 }
 
-fn at(ms: i64) -> Option<prost_types::Timestamp> {
-    let nanos = (ms % 1_000) as i32 * 1_000_000;
-    Some(prost_types::Timestamp { seconds: ms / 1_000, nanos })
+fn at(ms: i64) -> prost_types::Timestamp {
+    prost_types::Timestamp { seconds: ms / 1_000, nanos: (ms % 1_000) as i32 * 1_000_000 }
 }
 
 /// A hold as the server tells it for one adult on a train of the stage.
@@ -63,8 +62,8 @@ fn hold(status: v1::AllocationStatus) -> v1::Hold {
         quota: "GN".into(),
         from_stop: Some(v1::Stop { sequence: 7, code: "S042".into() }),
         to_stop: Some(v1::Stop { sequence: 12, code: "S077".into() }),
-        created_at: at(1_767_225_600_123),
-        expires_at: at(1_767_225_900_123),
+        created_at: Some(at(1_767_225_600_123)),
+        expires_at: Some(at(1_767_225_900_123)),
         allocations: vec![allocation(status)],
         ..v1::Hold::default()
     }
@@ -103,6 +102,7 @@ fn booking(status: v1::AllocationStatus) -> v1::Booking {
 
 /// What is free, in four classes of one quota each and Tatkal in two.
 fn table() -> v1::AvailabilityTable {
+    use v1::TravelClass::{FirstAc, SecondAc, Sleeper, ThirdAc};
     let hold = hold(v1::AllocationStatus::Held);
     let row = |class: v1::TravelClass, quota: &str| v1::AvailabilityRow {
         travel_class: class.into(),
@@ -111,7 +111,6 @@ fn table() -> v1::AvailabilityTable {
         count: 123,
         opens_at: None,
     };
-    use v1::TravelClass::{FirstAc, SecondAc, Sleeper, ThirdAc};
     let classes = [(FirstAc, "GN"), (SecondAc, "GN"), (SecondAc, "TQ"), (ThirdAc, "GN")];
     let more = [(ThirdAc, "TQ"), (Sleeper, "GN"), (Sleeper, "TQ")];
     v1::AvailabilityTable {
@@ -128,7 +127,7 @@ impl Replies {
     /// Encodes them.
     pub fn new() -> Self {
         use v1::AllocationStatus::{Cancelled, Confirmed, Held, Released};
-        let (run_version, server_time) = (123_456, at(1_767_225_600_123));
+        let (run_version, server_time) = (123_456, Some(at(1_767_225_600_123)));
         let reserve = v1::ReserveResponse {
             run_version,
             server_time,
@@ -181,17 +180,11 @@ impl Replies {
 }
 
 /// A `SessionResponse`: to each correlation id, the answer to a command of this number.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Answers {
     /// Correlation id and number of the command.
     pub asked: Vec<(u64, u8)>,
     replies: Option<std::sync::Arc<Replies>>,
-}
-
-impl Default for Answers {
-    fn default() -> Self {
-        Self { asked: Vec::new(), replies: None }
-    }
 }
 
 impl Answers {
@@ -251,12 +244,12 @@ mod tests {
 
     #[test]
     fn a_session_response_is_what_prost_reads() {
+        use v1::session_answer::Answer;
         let replies = std::sync::Arc::new(Replies::new());
         let bytes = Answers::new(vec![(0, 3), (7, 4), (300, 5), (9, 7)], replies).encode_to_vec();
         let message = v1::SessionResponse::decode(bytes.as_slice()).expect("a message");
         let numbers: Vec<_> = message.answers.iter().map(|a| a.correlation_id).collect();
         assert_eq!(numbers, [0, 7, 300, 9]);
-        use v1::session_answer::Answer;
         assert!(matches!(
             message.answers.iter().map(|a| a.answer.as_ref().expect("one")).collect::<Vec<_>>()[..],
             [Answer::Reserve(_), Answer::Confirm(_), Answer::Release(_), Answer::Cancel(_)]

@@ -58,6 +58,11 @@ impl Next<'_> {
         }
     }
 
+    /// Number of the field of `SessionAnswer` that holds its answer.
+    pub const fn answer(&self) -> u32 {
+        self.number() as u32 - 1
+    }
+
     /// Name of the unary call.
     pub const fn path(&self) -> &'static str {
         match self {
@@ -158,7 +163,7 @@ mod tests {
             (asked.hold_id.as_bytes(), asked.payment_reference.as_bytes()),
             (&hold[..], PAYMENT)
         );
-        assert!(asked.request_id.ends_with("002") && asked.request_id != "");
+        assert!(asked.request_id.ends_with("002"), "{}", asked.request_id);
         assert!(
             matches!(&release.command, Some(Command::Release(r)) if r.hold_id.as_bytes() == hold)
         );

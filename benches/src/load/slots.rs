@@ -54,7 +54,7 @@ pub struct Counts {
 /// See the module. Times are nanoseconds from the start of the round.
 #[derive(Debug)]
 pub struct Slots<'a> {
-    slots: Vec<Slot>,
+    all: Vec<Slot>,
     stage: &'a Stage,
     style: Style,
     dice: Dice,
@@ -68,7 +68,7 @@ impl<'a> Slots<'a> {
     /// So many customers.
     pub fn new(count: usize, stage: &'a Stage, style: Style, seed: u64, start: Instant) -> Self {
         Self {
-            slots: vec![Slot { since: 0, step: Step::Idle }; count],
+            all: vec![Slot { since: 0, step: Step::Idle }; count],
             stage,
             style,
             dice: Dice(seed),
@@ -85,7 +85,7 @@ impl<'a> Slots<'a> {
 
     /// A customer begins.
     pub fn begin(&mut self, slot: usize, at: u64) -> Next<'a> {
-        self.slots[slot] = Slot { since: at, step: Step::Reserve };
+        self.all[slot] = Slot { since: at, step: Step::Reserve };
         let stage: &'a Stage = self.stage;
         Next::Reserve(match self.style {
             Style::SellOut => stage.whole_route(),
@@ -95,12 +95,12 @@ impl<'a> Slots<'a> {
 
     /// A customer was answered: since when it had waited. `None` for a number nobody has.
     pub fn waited(&self, slot: u64) -> Option<u64> {
-        self.slots.get(usize::try_from(slot).ok()?).map(|slot| slot.since)
+        self.all.get(usize::try_from(slot).ok()?).map(|slot| slot.since)
     }
 
     /// What a customer does after an answer; `None` when it begins anew, or not at all.
     pub fn follow<'b>(&mut self, slot: usize, said: Said<'b>, at: u64) -> Option<Next<'b>> {
-        let step = self.slots[slot].step;
+        let step = self.all[slot].step;
         self.counts.answered += 1;
         let (proper, next) = match (step, said, self.style) {
             (Step::Reserve, Said::Hold(hold), Style::Cycle { paid }) => {
@@ -110,12 +110,13 @@ impl<'a> Slots<'a> {
             (Step::Reserve, Said::Hold(hold), Style::SellOut | Style::Tatkal) => {
                 (true, Some(Next::Confirm(hold)))
             }
-            (Step::Reserve, Said::Hold(_), Style::ReserveOnly) => (true, None),
             (Step::Reserve, Said::Hold(hold), Style::SoldOut) => (false, Some(Next::Release(hold))),
             (Step::Confirm, Said::Booking(pnr), Style::Cycle { .. }) => {
                 (true, Some(Next::Cancel(pnr)))
             }
-            (Step::Confirm, Said::Booking(_), _) | (Step::End, Said::Ended, _) => (true, None),
+            (Step::Reserve, Said::Hold(_), Style::ReserveOnly)
+            | (Step::Confirm, Said::Booking(_), _)
+            | (Step::End, Said::Ended, _) => (true, None),
             (Step::Reserve, said, Style::SoldOut | Style::Tatkal) => (said.is_sold_out(), None),
             (Step::Reserve, said, Style::SellOut) if said.is_sold_out() => {
                 self.over = true;
@@ -133,13 +134,13 @@ impl<'a> Slots<'a> {
             Some(Next::Confirm(_)) => Step::Confirm,
             Some(Next::Release(_) | Next::Cancel(_)) => Step::End,
         };
-        self.slots[slot] = Slot { since: at, step };
+        self.all[slot] = Slot { since: at, step };
         next
     }
 
     /// Says anew since when a customer waits: what follows leaves later than it was known.
     pub fn sent(&mut self, slot: usize, at: u64) {
-        self.slots[slot].since = at;
+        self.all[slot].since = at;
     }
 }
 

@@ -15,7 +15,7 @@ use tonic::transport::Channel;
 use tonic::{Request, Status};
 
 use super::answer::{Said, response};
-use super::command::RequestIds;
+use super::command::{Next, RequestIds};
 use super::connection::{Raw, connect};
 use super::round::{Job, Pressure, Tally};
 use super::slots::Slots;
@@ -83,40 +83,30 @@ async fn customer(
     slot: usize,
     due: Option<&Due>,
 ) -> Bench<()> {
-    let mut follow_up: Option<(&'static str, Vec<u8>)> = None;
+    let mut follow_up: Option<Call> = None;
     loop {
         let due_at = match due {
             Some(due) => due.lock().await.recv().await,
             None => None,
         };
-        let (path, body) = {
+        let asked = {
             let state = &mut *state.borrow_mut();
             let since = state.slots.ns(due_at.unwrap_or_else(Instant::now));
-            match follow_up.take() {
-                Some(call) => {
-                    state.slots.sent(slot, since);
-                    call
+            if let Some(asked) = follow_up.take() {
+                state.slots.sent(slot, since);
+                asked
+            } else {
+                state.slots.over |= job.over(Instant::now());
+                // What was due is asked, however late.
+                if state.slots.over && due_at.is_none() {
+                    return Ok(());
                 }
-                None => {
-                    state.slots.over |= job.over(Instant::now());
-                    // What was due is asked, however late.
-                    if state.slots.over && due_at.is_none() {
-                        return Ok(());
-                    }
-                    let next = state.slots.begin(slot, since);
-                    let mut body = Vec::with_capacity(128);
-                    next.put(&mut state.ids, &mut body);
-                    (next.path(), body)
-                }
+                let next = state.slots.begin(slot, since);
+                Call::new(&next, &mut state.ids)
             }
         };
-        let number = match path.as_bytes()[20..] {
-            [b'R', b'e', b's', ..] => 2,
-            [b'C', b'o', ..] => 3,
-            [b'R', b'e', b'l', ..] => 4,
-            _ => 6,
-        };
-        let answer = call(&mut grpc, path, body.into()).await?;
+        let number = asked.answer;
+        let answer = call(&mut grpc, asked).await?;
         let state = &mut *state.borrow_mut();
         let (now, since) = (Instant::now(), state.slots.waited(slot as u64).unwrap_or(0));
         let at = state.slots.ns(now);
@@ -128,20 +118,31 @@ async fn customer(
             Err(status) => Said::Fault(status.message().as_bytes()),
         };
         if let Some(next) = state.slots.follow(slot, said, at) {
-            let mut body = Vec::with_capacity(128);
-            next.put(&mut state.ids, &mut body);
-            follow_up = Some((next.path(), body));
+            follow_up = Some(Call::new(&next, &mut state.ids));
         }
         job.answered(1, at);
     }
 }
 
-async fn call(
-    grpc: &mut Grpc<Channel>,
+/// A call that is about to be made.
+struct Call {
     path: &'static str,
+    /// Number of the field that holds its answer in a session.
+    answer: u32,
     body: Bytes,
-) -> Bench<Result<Bytes, Status>> {
+}
+
+impl Call {
+    fn new(next: &Next<'_>, ids: &mut RequestIds) -> Self {
+        let mut body = Vec::with_capacity(128);
+        next.put(ids, &mut body);
+        Self { path: next.path(), answer: next.answer(), body: body.into() }
+    }
+}
+
+async fn call(grpc: &mut Grpc<Channel>, asked: Call) -> Bench<Result<Bytes, Status>> {
     grpc.ready().await.map_err(|why| BenchError::Wire(why.to_string()))?;
-    let answer = grpc.unary(Request::new(body), PathAndQuery::from_static(path), Raw).await;
+    let path = PathAndQuery::from_static(asked.path);
+    let answer = grpc.unary(Request::new(asked.body), path, Raw).await;
     Ok(answer.map(tonic::Response::into_inner))
 }
