@@ -108,8 +108,9 @@ fn measure(setup: &Setup) -> Bench<Rates> {
     let (mut replay_rates, mut serving) = (Vec::new(), Vec::new());
     for _ in 0..if setup.quick { 1 } else { STARTS } {
         let replayed = replay(&root, &history.catalogue)?;
-        if replayed.events != history.events {
-            return Err(fault(&format!("{} of {} events", replayed.events, history.events)));
+        if (replayed.events, replayed.runs) != (history.events, history.runs) {
+            let (events, runs) = (history.events, history.runs);
+            return Err(fault(&format!("{replayed:?}, written were {events} events, {runs} runs")));
         }
         replay_rates.push(replayed.events as f64 / replayed.took.as_secs_f64() / 1e6);
         let (runs, took) = serve(&root, &history.catalogue)?;
