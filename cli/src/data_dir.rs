@@ -102,6 +102,8 @@ pub fn of_recovery(fault: &RecoverError) -> Exit {
     match fault {
         RecoverError::Scan(fault) => of_scan(fault),
         RecoverError::LogTooShort { .. }
+        | RecoverError::Beheaded { .. }
+        | RecoverError::SnapshotsLost { .. }
         | RecoverError::Unnamed { .. }
         | RecoverError::Nameless { .. } => Exit::Damaged,
         RecoverError::File(_) => Exit::Fault,

@@ -127,7 +127,7 @@ fn refused() {
     let facts = v1::RefusalFacts { opens_at: Some(at(0)), ..v1::RefusalFacts::default() };
     let refusal = v1::Refusal {
         reason: v1::Reason::NotOpen.into(),
-        message: "quota TQ of 3A opens at 2026-12-01T04:30:00.000Z".into(),
+        message: "quota TQ of 3A opens at 2026-12-01T04:30:00.000Z; ask again then".into(),
         retryable: true,
         facts: Some(facts),
     };
@@ -140,13 +140,15 @@ fn refused() {
     };
     let refusal = v1::Refusal {
         reason: v1::Reason::AlreadyConfirmed.into(),
-        message: "hold 0123456789abcdef0123456789abcdef is already confirmed".into(),
+        message: "hold 0123456789abcdef0123456789abcdef is already confirmed as PNR 4711081500; \
+                  reserve anew for more berths"
+            .into(),
         retryable: false,
         facts: Some(facts),
     };
     let view = RefusedView::new(&refusal, 43, Some(&at(61_000)));
     golden(&expect_file!["../golden/refusal-already-confirmed.json"], &view);
-    assert!(view.text().ends_with("is already confirmed: PNR 4711081500"));
+    assert!(view.text().starts_with("ALREADY_CONFIRMED: hold 0123456789abcdef"));
 }
 
 #[test]
@@ -337,6 +339,8 @@ fn ops_stats_and_info() {
         last_start_date: "2027-01-30".into(),
         hold_ttl_default: Some(prost_types::Duration { seconds: 300, nanos: 0 }),
         hold_life_max: Some(prost_types::Duration { seconds: 900, nanos: 0 }),
+        hold_ttl_min: Some(prost_types::Duration { seconds: 10, nanos: 0 }),
+        hold_ttl_max: Some(prost_types::Duration { seconds: 600, nanos: 0 }),
         grace_until: Some(at(30_000)),
         pid: 4_711,
     };

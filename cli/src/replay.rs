@@ -405,7 +405,14 @@ impl Walk<'_> {
         if let Some(torn) = &found.torn {
             notes.push(format!("{torn} by the next start; nothing was changed now"));
         }
+        let covered = snapshots.and_then(SnapshotStore::covered).map_or(Lsn(0), |mark| mark.lsn);
         match args.until {
+            Some(Until::Frame(lsn)) if what.from == ReplayFrom::Snapshots && lsn < covered => {
+                notes.push(format!(
+                    "frame {lsn} is before what the snapshots hold: this is the state as of frame \
+                     {covered} or later; a copy of the older segments of log/ would show the earlier"
+                ));
+            }
             Some(Until::Frame(lsn)) if found.last < lsn => {
                 notes.push(format!("the log ends with frame {}, before frame {lsn}", found.last));
             }

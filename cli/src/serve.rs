@@ -68,7 +68,8 @@ async fn serve(settings: ServeSettings) -> Result<ExitCode, ServeError> {
     })
     .await?;
     engine.info().report.iter().for_each(|line| tracing::warn!("{line}"));
-    let server = Server::new(engine.clone(), zone, public, admin)?;
+    let server = Server::new(engine.clone(), zone, public, admin)?
+        .journal_readers(settings.journal_readers.into());
     let ready =
         format!("berth is serving on {}, admin on {}", server.listen(), server.admin_listen());
     let (stop, mut stopped) = tokio::sync::watch::channel(false);

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use berth_client::{Admin, Client, Options};
+use berth_client::{Admin, Calls, Client, Options};
 use clap::Args;
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;
@@ -66,7 +66,13 @@ impl Target {
     }
 
     fn options(&self) -> Options {
-        Options { connect_timeout: self.timeout, call_timeout: self.timeout, ..Options::default() }
+        Options {
+            connect_timeout: self.timeout,
+            call_timeout: self.timeout,
+            // One call a process: nothing to travel with.
+            calls: Calls::Single,
+            ..Options::default()
+        }
     }
 }
 

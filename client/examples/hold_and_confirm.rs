@@ -1,6 +1,8 @@
 //! Holds a berth, pretends to take payment, confirms.
 //!
 //! `cargo run -p berth-client --example hold_and_confirm -- 12951 2026-12-02 MMCT NDLS`
+//!
+//! `BERTH_SERVER` names another server than the one on this machine.
 
 use std::error::Error;
 
@@ -14,13 +16,12 @@ fn station(code: &str) -> StopRef {
     StopRef { stop: Some(stop_ref::Stop::Code(code.into())), occurrence: 0 }
 }
 
-#[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
-    let given: Vec<String> = std::env::args().skip(1).collect();
-    let [train, date, from, to] = given.as_slice() else {
+/// Sells one berth; the booking's PNR.
+pub async fn sell(server: &str, given: &[String]) -> Result<String, Box<dyn Error>> {
+    let [train, date, from, to] = given else {
         return Err("usage: hold_and_confirm TRAIN DATE FROM TO".into());
     };
-    let client = Client::connect("http://127.0.0.1:50051").await?;
+    let client = Client::connect(server).await?;
 
     // The id is drawn before anything is sent and kept: whatever happens on the way, the same
     // message can be sent again.
@@ -54,9 +55,16 @@ async fn main() -> Result<(), Box<dyn Error>> {
         ..ConfirmRequest::default()
     };
     match client.confirm(request).await?.outcome {
-        Some(confirm_response::Outcome::Booking(booking)) => println!("PNR {}", booking.pnr),
-        Some(confirm_response::Outcome::Refusal(no)) => return Err(no.message.into()),
-        None => return Err("the answer is of a kind this client does not know".into()),
+        Some(confirm_response::Outcome::Booking(booking)) => Ok(booking.pnr),
+        Some(confirm_response::Outcome::Refusal(no)) => Err(no.message.into()),
+        None => Err("the answer is of a kind this client does not know".into()),
     }
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let server = std::env::var("BERTH_SERVER").unwrap_or("http://127.0.0.1:50051".into());
+    let given: Vec<String> = std::env::args().skip(1).collect();
+    println!("PNR {}", sell(&server, &given).await?);
     Ok(())
 }

@@ -1,188 +1,52 @@
 //! Typed calls over one connection: a deadline on each, retries where they are safe.
 
-use std::future::Future;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, OnceLock};
 
 use berth_proto::v1::availability_client::AvailabilityClient;
 use berth_proto::v1::inventory_client::InventoryClient;
 use berth_proto::v1::journal_client::JournalClient;
 use berth_proto::v1::operations_client::OperationsClient;
 use berth_proto::{RESPONSE_BYTES_MAX, v1};
-use tonic::transport::{Channel, Endpoint};
-use tonic::{Request, Response, Status, Streaming};
+use tonic::Streaming;
 
-use crate::error::{ClientError, Spent, pushback_of, trouble_of};
-use crate::retry::{Budget, Next, Policy, Trouble};
+use crate::error::ClientError;
+use crate::line::{Calls, Kind, Line, Options};
+use crate::request_id::new_request_id;
+use crate::retry::Policy;
 use crate::session::{Session, SessionOptions};
-
-/// The caller's name for one mutation: a UUID as text.
-pub type RequestId = String;
-
-/// A fresh request id (UUID, version 4). Draw one for each mutation and keep it for its retries.
-pub fn new_request_id() -> RequestId {
-    uuid::Uuid::new_v4().to_string()
-}
-
-/// How to connect and how long to wait.
-#[derive(Clone, Copy, Debug)]
-pub struct Options {
-    /// Longest time to connect.
-    pub connect_timeout: Duration,
-    /// Deadline of one try of one call; it travels to the server.
-    pub call_timeout: Duration,
-    /// When to try again.
-    pub retry: Policy,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            connect_timeout: Duration::from_secs(5),
-            call_timeout: Duration::from_secs(5),
-            retry: Policy::default(),
-        }
-    }
-}
-
-/// A connection with what its calls share.
-#[derive(Clone, Debug)]
-struct Line {
-    channel: Channel,
-    options: Options,
-    budget: Arc<Mutex<Budget>>,
-}
-
-impl Line {
-    async fn open(address: &str, options: Options) -> Result<Self, ClientError> {
-        let wrong = |why: String| ClientError::Address {
-            address: address.chars().take(200).collect(),
-            why,
-        };
-        let endpoint = Endpoint::from_shared(address.to_owned())
-            .map_err(|fault| wrong(causes(&fault)))?
-            .connect_timeout(options.connect_timeout)
-            .tcp_nodelay(true)
-            .http2_keep_alive_interval(Duration::from_secs(20))
-            .keep_alive_timeout(Duration::from_secs(10));
-        if endpoint.uri().scheme_str() != Some("http") {
-            return Err(wrong("only the scheme http is spoken here".into()));
-        }
-        let channel = endpoint.connect().await.map_err(|fault| ClientError::Connect {
-            address: address.to_owned(),
-            why: causes(&fault),
-        })?;
-        Ok(Self { channel, options, budget: Arc::default() })
-    }
-
-    /// Sends `message` until it is answered, may not be sent again, or patience ends.
-    async fn call<M, A, F>(
-        &self,
-        call: &'static str,
-        kind: Kind,
-        message: M,
-        send: impl Fn(Channel, Request<M>) -> F,
-    ) -> Result<A, ClientError>
-    where
-        M: Clone,
-        F: Future<Output = Result<Response<A>, Status>>,
-    {
-        let begun = Instant::now();
-        for attempt in 1.. {
-            let mut request = Request::new(message.clone());
-            request.set_timeout(self.options.call_timeout);
-            let sent = send(self.channel.clone(), request);
-            let status = match tokio::time::timeout(self.options.call_timeout, sent).await {
-                Ok(Ok(answer)) => {
-                    self.with_budget(Budget::earn);
-                    return Ok(answer.into_inner());
-                }
-                Ok(Err(status)) => status,
-                Err(_) => Status::deadline_exceeded("no answer in time"),
-            };
-            let waited = begun.elapsed();
-            let trouble = match (trouble_of(&status), kind) {
-                // A read that was too slow once is not worth the double work; a mutation must know.
-                (Trouble::Deadline, Kind::Read) => Trouble::Final,
-                (trouble, _) => trouble,
-            };
-            let (pushback, dice) = (pushback_of(&status), rand::random());
-            let policy = self.options.retry;
-            match self.with_budget(|b| policy.next(attempt, waited, trouble, pushback, dice, b)) {
-                Next::Retry(wait) => tokio::time::sleep(wait).await,
-                Next::GiveUp(_) => {
-                    let spent = Spent { attempts: attempt, waited };
-                    return Err(ClientError::from_status(call, &status, spent));
-                }
-            }
-        }
-        unreachable!("a policy gives up before u32::MAX tries")
-    }
-
-    /// Opens a stream of answers; once open it has no deadline and is not retried.
-    async fn stream<M, A, F>(
-        &self,
-        call: &'static str,
-        message: M,
-        send: impl Fn(Channel, Request<M>) -> F,
-    ) -> Result<Streaming<A>, ClientError>
-    where
-        F: Future<Output = Result<Response<Streaming<A>>, Status>>,
-    {
-        let begun = Instant::now();
-        let sent = send(self.channel.clone(), Request::new(message));
-        let status = match tokio::time::timeout(self.options.call_timeout, sent).await {
-            Ok(Ok(answers)) => return Ok(answers.into_inner()),
-            Ok(Err(status)) => status,
-            Err(_) => Status::deadline_exceeded("no answer in time"),
-        };
-        let spent = Spent { attempts: 1, waited: begun.elapsed() };
-        Err(ClientError::from_status(call, &status, spent))
-    }
-
-    fn with_budget<T>(&self, change: impl FnOnce(&mut Budget) -> T) -> T {
-        change(&mut self.budget.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-/// Whether a call changes something.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    Read,
-    Mutation,
-}
-
-/// The innermost causes of a transport fault: tonic's own text says only "transport error".
-fn causes(fault: &dyn std::error::Error) -> String {
-    let mut text = String::new();
-    let mut next = fault.source();
-    while let Some(cause) = next {
-        let said = cause.to_string();
-        if !text.contains(&said) {
-            text = if text.is_empty() { said } else { format!("{text}: {said}") };
-        }
-        next = cause.source();
-    }
-    if text.is_empty() { fault.to_string() } else { text }
-}
 
 macro_rules! calls {
     ($stub:ident: $($(#[$doc:meta])* $kind:ident $name:ident $call:literal ($ask:ident) -> $answer:ident;)+) => {
         $(
             $(#[$doc])*
             pub async fn $name(&self, request: v1::$ask) -> Result<v1::$answer, ClientError> {
-                let request = calls!(@id $kind request);
-                self.line
-                    .call($call, Kind::$kind, request, |channel, request| async move {
-                        $stub::new(channel)
-                            .max_decoding_message_size(RESPONSE_BYTES_MAX)
-                            .$name(request)
-                            .await
-                    })
-                    .await
+                calls!(@send self $stub $kind $name $call request)
             }
         )+
     };
+    (batched $stub:ident: $($(#[$doc:meta])* $kind:ident $name:ident $call:literal ($ask:ident) -> $answer:ident;)+) => {
+        $(
+            $(#[$doc])*
+            pub async fn $name(&self, request: v1::$ask) -> Result<v1::$answer, ClientError> {
+                match self.batched() {
+                    Some(session) => session.$name(request).await,
+                    None => calls!(@send self $stub $kind $name $call request),
+                }
+            }
+        )+
+    };
+    (@send $self:ident $stub:ident $kind:ident $name:ident $call:literal $request:ident) => {{
+        let request = calls!(@id $kind $request);
+        $self
+            .line
+            .call($call, Kind::$kind, request, |channel, request| async move {
+                $stub::new(channel)
+                    .max_decoding_message_size(RESPONSE_BYTES_MAX)
+                    .$name(request)
+                    .await
+            })
+            .await
+    }};
     (@id Read $request:ident) => { $request };
     (@id Mutation $request:ident) => {{
         let mut request = $request;
@@ -193,13 +57,19 @@ macro_rules! calls {
     }};
 }
 
-/// Calls of the public listener. Cheap to clone; clones share connection and retry budget.
+/// Calls of the public listener. Cheap to clone; clones share connection, session, retry budget and
+/// circuit breaker.
+///
+/// Calls to sell travel together with those of all other callers ([`Calls::Batched`]), unless the
+/// options say otherwise; enquiries are calls of their own.
 ///
 /// An empty `request_id` of a mutation is filled with a fresh one. Draw it yourself when you may
 /// have to ask again after this process dies.
 #[derive(Clone, Debug)]
 pub struct Client {
     line: Line,
+    /// That of [`Calls::Batched`], opened by the first call that wants it.
+    session: Arc<OnceLock<Session>>,
 }
 
 impl Client {
@@ -210,10 +80,26 @@ impl Client {
 
     /// As `connect`, with other bounds.
     pub async fn connect_with(address: &str, options: Options) -> Result<Self, ClientError> {
-        Ok(Self { line: Line::open(address, options).await? })
+        Ok(Self { line: Line::open(address, options).await?, session: Arc::default() })
     }
 
-    calls! { InventoryClient:
+    /// The session that carries the calls to sell, if they travel together.
+    fn batched(&self) -> Option<&Session> {
+        let Options { calls, retry, call_timeout, .. } = self.line.options;
+        if calls == Calls::Single {
+            return None;
+        }
+        Some(self.session.get_or_init(|| {
+            let (timeout, reconnect) = if retry.attempts_max > 1 {
+                (retry.patience, Policy { attempts_max: u32::MAX, ..retry })
+            } else {
+                (call_timeout, retry)
+            };
+            self.session(SessionOptions { timeout, retry, reconnect, ..SessionOptions::default() })
+        }))
+    }
+
+    calls! { batched InventoryClient:
         /// Holds berths.
         Mutation reserve "Reserve" (ReserveRequest) -> ReserveResponse;
         /// Turns held berths into a booking.
@@ -258,11 +144,12 @@ impl Client {
     ///
     /// Must be called inside a tokio runtime, which drives it until the last handle is dropped.
     pub fn session(&self, options: SessionOptions) -> Session {
-        Session::start(self.line.channel.clone(), options)
+        Session::start(self.line.channel.clone(), Arc::clone(&self.line.health), options)
     }
 }
 
-/// Calls of the admin listener. Cheap to clone; clones share connection and retry budget.
+/// Calls of the admin listener. Cheap to clone; clones share connection, retry budget and circuit
+/// breaker.
 #[derive(Clone, Debug)]
 pub struct Admin {
     line: Line,

@@ -54,14 +54,11 @@ pub enum ClientError {
         violations: Vec<Violation>,
     },
     /// No answer in time.
-    #[error(
-        "{call}: no answer after {waited_ms} ms and {attempts} attempts; it may have taken effect, \
-         so ask again with the same request id"
-    )]
+    #[error("{call}: no answer after {waited_ms} ms and {attempts} attempts; {}", Fate(.attempts))]
     Deadline {
         /// Which call.
         call: &'static str,
-        /// Tries made.
+        /// Times it was sent; 0: it never left, for want of a connection or of room in the window.
         attempts: u32,
         /// Milliseconds spent.
         waited_ms: u64,
@@ -88,6 +85,32 @@ pub enum ClientError {
         message: String,
         /// When a retry is welcome, milliseconds.
         retry_after_ms: Option<u64>,
+    },
+    /// The endpoint failed so often that nobody asks it for a while. Nothing was sent.
+    #[error(
+        "{call}: the last {failures} tries to reach {address} failed, so nothing is sent there for \
+         {again_ms} ms; ask again then with the same request id"
+    )]
+    CircuitOpen {
+        /// Which call.
+        call: &'static str,
+        /// Which endpoint.
+        address: String,
+        /// Failures since the last answer.
+        failures: u32,
+        /// When it is tried again, milliseconds.
+        again_ms: u64,
+    },
+    /// More callers than a session has places for. Nothing was sent.
+    #[error(
+        "{call}: {waiting} callers wait in this session already, as many as it has places for; \
+         nothing was sent, so ask again when some are answered, or open another session"
+    )]
+    Crowded {
+        /// Which call.
+        call: &'static str,
+        /// How many wait.
+        waiting: usize,
     },
     /// Any other fault.
     #[error("{call} failed with {code:?}: {message}")]
@@ -120,11 +143,12 @@ impl ClientError {
     pub const fn code(&self) -> Code {
         match self {
             Self::Address { .. } | Self::Invalid { .. } => Code::InvalidArgument,
-            Self::Connect { .. } | Self::Unavailable { .. } | Self::SessionOver { .. } => {
-                Code::Unavailable
-            }
+            Self::Connect { .. }
+            | Self::Unavailable { .. }
+            | Self::CircuitOpen { .. }
+            | Self::SessionOver { .. } => Code::Unavailable,
             Self::Deadline { .. } => Code::DeadlineExceeded,
-            Self::Overloaded { .. } => Code::ResourceExhausted,
+            Self::Overloaded { .. } | Self::Crowded { .. } => Code::ResourceExhausted,
             Self::Fault { code, .. } => *code,
             Self::UnknownAnswer { .. } => Code::Unimplemented,
         }
@@ -144,10 +168,7 @@ impl ClientError {
         match trouble_of(status) {
             Trouble::Overloaded => Self::Overloaded { call, message, retry_after_ms },
             Trouble::Unavailable => Self::Unavailable { call, message, retry_after_ms },
-            Trouble::Deadline => {
-                let waited_ms = spent.waited.as_millis() as u64;
-                Self::Deadline { call, attempts: spent.attempts, waited_ms }
-            }
+            Trouble::Deadline => Self::deadline(call, spent),
             Trouble::Final if status.code() == Code::InvalidArgument => {
                 let violations = status.get_details_bad_request().map_or_else(Vec::new, |bad| {
                     let field = |v: tonic_types::FieldViolation| Violation {
@@ -162,13 +183,18 @@ impl ClientError {
         }
     }
 
-    pub(crate) fn from_fault(call: &'static str, fault: v1::Fault) -> Self {
+    pub(crate) fn deadline(call: &'static str, spent: Spent) -> Self {
+        let waited_ms = spent.waited.as_millis() as u64;
+        Self::Deadline { call, attempts: spent.attempts, waited_ms }
+    }
+
+    pub(crate) fn from_fault(call: &'static str, fault: v1::Fault, spent: Spent) -> Self {
         let retry_after_ms = (fault.retry_after_ms > 0).then_some(u64::from(fault.retry_after_ms));
         let message = fault.message;
         match Code::from_i32(fault.code.cast_signed()) {
             Code::ResourceExhausted => Self::Overloaded { call, message, retry_after_ms },
             Code::Unavailable => Self::Unavailable { call, message, retry_after_ms },
-            Code::DeadlineExceeded => Self::Deadline { call, attempts: 1, waited_ms: 0 },
+            Code::DeadlineExceeded => Self::deadline(call, spent),
             Code::InvalidArgument => {
                 let field = |v: v1::FieldViolation| Violation {
                     field: v.field,
@@ -204,6 +230,27 @@ pub(crate) fn trouble_of(status: &Status) -> Trouble {
     }
 }
 
+/// Whether the line failed, rather than the server said no: only a status made on this side has a
+/// source.
+pub(crate) fn is_of_the_line(status: &Status) -> bool {
+    status.source().is_some()
+}
+
+/// What a fault of one command means for a retry.
+pub(crate) fn trouble_of_fault(fault: &v1::Fault) -> (Trouble, Pushback) {
+    let trouble = match Code::from_i32(fault.code.cast_signed()) {
+        Code::ResourceExhausted => Trouble::Overloaded,
+        Code::Unavailable => Trouble::Unavailable,
+        // Also DEADLINE_EXCEEDED: the deadline was the caller's.
+        _ => Trouble::Final,
+    };
+    let pushback = match fault.retry_after_ms {
+        0 => Pushback::None,
+        ms => Pushback::After(Duration::from_millis(u64::from(ms))),
+    };
+    (trouble, pushback)
+}
+
 /// What the server says about when to come back: the trailer first, then `RetryInfo`.
 pub(crate) fn pushback_of(status: &Status) -> Pushback {
     if let Some(value) = status.metadata().get(RETRY_PUSHBACK_HEADER) {
@@ -223,6 +270,17 @@ impl fmt::Display for Violations<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut untold = self.1.iter().filter(|v| !self.0.contains(&v.description));
         untold.try_for_each(|v| write!(f, "; {}: {}", v.field, v.description))
+    }
+}
+
+/// What may have become of a command that was not answered in time.
+struct Fate<'a>(&'a u32);
+impl fmt::Display for Fate<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.0 {
+            0 => "it was never sent, so ask again when the server is back or less is waiting",
+            _ => "it may have taken effect, so ask again with the same request id",
+        })
     }
 }
 

@@ -2,21 +2,29 @@
 //!
 //! [`Client`] speaks to the public listener (sell, enquire), [`Admin`] to the admin listener
 //! (operate, read history). Both put a deadline on each call and retry what is safe to retry, with
-//! the same request id. [`Session`] is the cheap way for a busy backend: commands are submitted one
-//! by one and travel many to a message.
+//! the same request id, within a budget; a circuit breaker leaves an endpoint alone that does not
+//! answer. `client.reserve(..).await` from thousands of tasks is cheap: their commands travel
+//! together in one stream. [`Session`] is the same with bounds and streams of one's own.
 //!
 //! A refusal is an answer, not an error: look into the `outcome` of the response. [`ClientError`] is
 //! for faults.
 
+mod breaker;
 mod client;
 mod error;
+mod health;
+mod line;
+mod request_id;
 mod retry;
 mod session;
 
 pub use berth_proto as proto;
 pub use berth_proto::v1;
 
-pub use client::{Admin, Client, Options, RequestId, new_request_id};
+pub use breaker::{Breaker, BreakerPolicy, Leave};
+pub use client::{Admin, Client};
 pub use error::{ClientError, Violation};
+pub use line::{Calls, Options};
+pub use request_id::{RequestId, new_request_id};
 pub use retry::{Budget, GiveUp, Next, Policy, Pushback, Trouble};
 pub use session::{Session, SessionOptions};

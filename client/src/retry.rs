@@ -2,7 +2,9 @@
 //!
 //! A mutation is always retried with its own request id, so a retry never does harm; it may still do
 //! harm to an overloaded server. Hence: the server's pushback is obeyed, waits grow and are spread
-//! by dice, and a budget lets a client add at most a tenth to its own load (gRFC A6 throttling).
+//! by dice over their whole length, and a budget lets a client add at most a tenth to its own load
+//! (gRFC A6 throttling). RESOURCE_EXHAUSTED without a hint when to return is final: only a server
+//! that says so expects the retry (as in OTLP); it is also what a message too large is answered.
 //! Units: durations as `Duration`; `dice` is uniform in 0.0..1.0.
 
 use std::time::Duration;
@@ -36,7 +38,7 @@ pub enum Pushback {
 pub enum GiveUp {
     /// The same message would fail again.
     Final,
-    /// The server forbids it.
+    /// The server forbids it, or is over a limit and does not say when to come back.
     Forbidden,
     /// As many tries as allowed were made.
     Attempts,
@@ -101,8 +103,11 @@ impl Policy {
             Trouble::Final => return Next::GiveUp(GiveUp::Final),
             Trouble::Overloaded | Trouble::Unavailable | Trouble::Deadline => budget.spend(),
         };
-        if pushback == Pushback::Never {
-            return Next::GiveUp(GiveUp::Forbidden);
+        match (pushback, trouble) {
+            (Pushback::Never, _) | (Pushback::None, Trouble::Overloaded) => {
+                return Next::GiveUp(GiveUp::Forbidden);
+            }
+            _ => {}
         }
         if attempt >= self.attempts_max {
             return Next::GiveUp(GiveUp::Attempts);
@@ -149,7 +154,12 @@ impl Default for Budget {
 impl Budget {
     /// A try succeeded.
     pub fn earn(&mut self) {
-        self.tokens = (self.tokens + BUDGET_EARNED).min(BUDGET_MAX);
+        self.earn_many(1);
+    }
+
+    /// So many tries succeeded.
+    pub fn earn_many(&mut self, successes: usize) {
+        self.tokens = (self.tokens + BUDGET_EARNED * successes as f64).min(BUDGET_MAX);
     }
 
     /// A try failed; whether a retry may follow (gRFC A6: while more than half is left).
@@ -161,6 +171,8 @@ impl Budget {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const NO_WAIT: Duration = Duration::ZERO;
@@ -178,6 +190,8 @@ mod tests {
             (4, Trouble::Deadline, Pushback::None, Next::Retry(ms(200))),
             (1, Trouble::Overloaded, Pushback::After(ms(400)), Next::Retry(ms(420))),
             (1, Trouble::Overloaded, Pushback::Never, Next::GiveUp(GiveUp::Forbidden)),
+            (1, Trouble::Unavailable, Pushback::Never, Next::GiveUp(GiveUp::Forbidden)),
+            (1, Trouble::Overloaded, Pushback::None, Next::GiveUp(GiveUp::Forbidden)),
             (8, Trouble::Unavailable, Pushback::None, Next::GiveUp(GiveUp::Attempts)),
             (1, Trouble::Final, Pushback::None, Next::GiveUp(GiveUp::Final)),
             (
@@ -222,5 +236,58 @@ mod tests {
         (0..600).for_each(|_| budget.earn());
         let step = policy.next(1, NO_WAIT, Trouble::Deadline, Pushback::None, 0.5, &mut budget);
         assert!(matches!(step, Next::Retry(_)), "successes earn retries again");
+    }
+
+    fn troubles() -> impl Strategy<Value = Trouble> {
+        use Trouble::{Deadline, Final, Overloaded, Unavailable};
+        prop::sample::select(vec![Overloaded, Unavailable, Deadline, Final])
+    }
+
+    fn pushbacks() -> impl Strategy<Value = Pushback> {
+        prop_oneof![
+            Just(Pushback::None),
+            Just(Pushback::Never),
+            (0..90_000_u64).prop_map(|ms| Pushback::After(Duration::from_millis(ms))),
+        ]
+    }
+
+    proptest! {
+        /// No retry before the server's time, after the caller's patience, or beyond the tries.
+        #[test]
+        fn a_retry_keeps_every_bound(
+            attempt in 1..12_u32,
+            waited_ms in 0..40_000_u64,
+            trouble in troubles(),
+            pushback in pushbacks(),
+            dice in 0.0..1.0_f64,
+        ) {
+            let (policy, waited) = (Policy::default(), Duration::from_millis(waited_ms));
+            let mut budget = Budget::default();
+            let step = policy.next(attempt, waited, trouble, pushback, dice, &mut budget);
+            if let Next::Retry(wait) = step {
+                prop_assert!(attempt < policy.attempts_max && trouble != Trouble::Final);
+                prop_assert!(waited + wait < policy.patience);
+                match pushback {
+                    Pushback::After(asked) => prop_assert!((asked..=asked * 2).contains(&wait)),
+                    Pushback::None => prop_assert!(wait <= policy.wait_max),
+                    Pushback::Never => prop_assert!(false, "the server said never"),
+                }
+            }
+        }
+
+        /// Retries are at most the free ones and a tenth of the successes.
+        #[test]
+        fn a_budget_bounds_retries_by_successes(tries in prop::collection::vec(any::<bool>(), 1..3_000)) {
+            let (mut budget, mut retries, mut successes) = (Budget::default(), 0_u32, 0_u32);
+            for failed in tries {
+                if failed {
+                    retries += u32::from(budget.spend());
+                } else {
+                    budget.earn();
+                    successes += 1;
+                }
+            }
+            prop_assert!(f64::from(retries) <= 50.0 + 0.1 * f64::from(successes) + 1e-6);
+        }
     }
 }

@@ -15,7 +15,7 @@ use berth_inventory::{Event, PlanHash, RunIndex, UnixMillis, Version};
 
 pub use chunk::{CHUNK_BYTES_MAX, Chunk, ChunkBuilder};
 pub use memory::MemoryEvents;
-pub use sled_store::{Opened, SledEvents};
+pub use sled_store::{Aside, Opened, SledEvents};
 
 use crate::codec::CodecFault;
 use crate::file::FileError;
@@ -85,6 +85,17 @@ pub enum EventStoreError {
         /// What is wrong.
         fault: CodecFault,
     },
+    /// The store does not give back what was put.
+    #[error(
+        "event store: it does not give back what the log has in frames {first} to {last}; it is \
+         derived and is rebuilt from the segments"
+    )]
+    Differs {
+        /// First frame of the segment.
+        first: Lsn,
+        /// Last frame of the segment.
+        last: Lsn,
+    },
     /// Segments must be put in order.
     #[error("segment of frames {first} to {last} does not follow frame {indexed}")]
     OutOfOrder {
@@ -116,6 +127,9 @@ pub trait EventStore: Send {
 
     /// A catalogue text.
     fn plan_text(&self, hash: PlanHash) -> Result<Option<Arc<str>>, EventStoreError>;
+
+    /// Whether everything of `segment` is here, as it was put.
+    fn holds(&self, segment: &IndexedSegment) -> Result<bool, EventStoreError>;
 
     /// Reads everything and compares it with what was put.
     fn check(&self) -> Result<(), EventStoreError>;

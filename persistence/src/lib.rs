@@ -23,6 +23,7 @@ mod keys;
 mod lock;
 mod log;
 mod recovery;
+mod retention;
 mod section;
 mod snap;
 mod snapshot;
@@ -38,8 +39,8 @@ pub use codec::CodecFault;
 pub use data_dir::{DataDir, DataDirError, free_space};
 pub use durability::{Durability, DurabilityError, NONE_WRITE_EVERY_MS};
 pub use event_store::{
-    CHUNK_BYTES_MAX, Chunk, EventStore, EventStoreError, IndexedSegment, MemoryEvents, Opened,
-    SledEvents, StoredEvent,
+    Aside, CHUNK_BYTES_MAX, Chunk, EventStore, EventStoreError, IndexedSegment, MemoryEvents,
+    Opened, SledEvents, StoredEvent,
 };
 pub use file::FileError;
 pub use frame::{FORMAT, Lsn, Named};
@@ -53,9 +54,10 @@ pub use log::{
     LogSettings, MemoryLog, ReadError, ScanError, Tally, file_name, segment_of,
 };
 pub use recovery::{
-    LiveRun, PlanParser, RecoverError, Recovered, RefusedRun, Replay, ReplayFrom, Replayed, Seen,
-    TextFinder, Until, Visitor, rebuild_run, recover, replay,
+    LiveRun, PlanParser, RecoverError, Recovered, RefusedRun, Replay, ReplayFrom, Replayed,
+    RunPast, Seen, TextFinder, Until, Visitor, rebuild_run, recover, replay,
 };
+pub use retention::{Held, Retired, first_kept, retire_segments};
 pub use section::{Mark, NodeRecord, Section, Touch};
 pub use snap::{FileSnapshots, MemorySnapshots, SNAPSHOT_SEGMENT_BYTES, SnapshotPlace};
 pub use snapshot::{Covered, EncodedSnapshot, SnapshotError, SnapshotInfo, SnapshotStore};

@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use berth_inventory::{Plan, PlanHash, Run, RunId, RunIndex, UnixMillis};
 
-pub use rebuild::rebuild_run;
+pub use rebuild::{RunPast, rebuild_run};
 pub use replay::{Replay, ReplayFrom, Replayed, Seen, Until, Visitor, replay};
 
 use crate::codec::CodecFault;
@@ -68,6 +68,29 @@ pub enum RecoverError {
         last: Lsn,
         /// File name of the segment.
         segment: String,
+    },
+    /// Frames that no cover mark vouches for were deleted.
+    #[error(
+        "the commit log begins with frame {first}, and snapshots hold everything up to frame \
+         {covered} only: what is between is lost; restore snap/ or the older segments of log/ \
+         from a copy"
+    )]
+    Beheaded {
+        /// First frame kept.
+        first: Lsn,
+        /// Last frame that snapshots vouch for.
+        covered: Lsn,
+    },
+    /// Several snapshots in a row are lost, and the log cannot stand in for them.
+    #[error(
+        "{damage}, and the log begins with frame {kept}: which runs lost their snapshot cannot be \
+         known; restore snap/ from a copy"
+    )]
+    SnapshotsLost {
+        /// What is damaged.
+        damage: crate::Damage,
+        /// First frame kept of the log.
+        kept: Lsn,
     },
     /// Events of a run whose name is nowhere.
     #[error(
@@ -165,6 +188,8 @@ pub fn recover(
     let mut report = Vec::new();
     let covered = trusted_cover(snapshots, &mut report);
     let log = dir.log();
+    let kept = segment::first_kept(&log)?;
+    vouch_for_deleted(snapshots, kept)?;
     let mut scanner = Scanner::open(&log, Magic::Group, covered.next())?;
     let mut replayer = Replayer::new(snapshots, Plans::new(parse, find_text, snapshots));
     replayer.take_cover(snapshots.covered().unwrap_or_default());
@@ -207,6 +232,7 @@ pub fn recover(
     if let Some(cut) = &end.cut {
         report.push(cut.to_string());
     }
+    replayer.refuse_lost_snapshots(snapshots.damage(), kept);
     finish(replayer, end, covered, suffix_bytes, snapshots, report)
 }
 
@@ -222,6 +248,23 @@ fn trusted_cover(snapshots: &dyn SnapshotStore, report: &mut Vec<String>) -> Lsn
         return Lsn(0);
     }
     snapshots.covered().map_or(Lsn(0), |covered| covered.lsn)
+}
+
+/// Frames before `kept` are not there any more: snapshots must hold all of them.
+fn vouch_for_deleted(snapshots: &dyn SnapshotStore, kept: Lsn) -> Result<(), RecoverError> {
+    let covered = snapshots.covered().map_or(Lsn(0), |covered| covered.lsn);
+    if kept > covered.next() {
+        return Err(RecoverError::Beheaded { first: kept, covered });
+    }
+    let unnamed = snapshots.damage().iter().find(
+        |damage| matches!(&damage.kind, DamageKind::Frames { first, last, .. } if first < last),
+    );
+    match unnamed {
+        Some(damage) if kept > Lsn(1) => {
+            Err(RecoverError::SnapshotsLost { damage: damage.clone(), kept })
+        }
+        _ => Ok(()),
+    }
 }
 
 fn finish(
@@ -243,7 +286,6 @@ fn finish(
     if seen > end.chain.last {
         return Err(RecoverError::LogTooShort { log: end.chain.last, snapshot: seen });
     }
-    replayer.refuse_lost_snapshots(snapshots.damage());
     let mut found = Recovered {
         next_run: replayer.next_run,
         next_pnr_block: replayer.next_pnr_block,

@@ -1,106 +1,147 @@
 //! The service Inventory: one call, one command; and the session, many of them over one stream.
+//!
+//! It is not the generated service: messages are read and written by `wire` directly, and only what
+//! is out of the ordinary becomes a generated message. A test holds its list of calls against the
+//! descriptor.
 
-use std::pin::Pin;
+use core::convert::Infallible;
+use core::pin::Pin;
+use core::task::{Context, Poll};
 use std::sync::Arc;
 
-use berth_inventory::Answer;
-use berth_proto::v1;
-use futures_util::Stream;
-use tonic::{Request, Response, Status, Streaming};
+use berth_inventory::Said;
+use berth_proto::{REQUEST_BYTES_MAX, RESPONSE_BYTES_MAX};
+use http::header::CONTENT_TYPE;
+use prost::bytes::Bytes;
+use tonic::body::Body;
+use tonic::metadata::GRPC_CONTENT_TYPE;
+use tonic::server::{Grpc, NamedService};
+use tonic::{Code, Request, Response, Status, Streaming};
+use tower::{Service, service_fn};
 
+use crate::codec::{Message, Raw};
 use crate::deadline;
 use crate::desk::{Desk, keeps_rest};
 use crate::session;
-use crate::wire::{self, Ask, Invalid, Teller, Trouble, timestamp};
+use crate::tally::Kind;
+use crate::wire::{self, Of, Pen};
 
 /// See the module.
+#[derive(Clone)]
 pub(crate) struct Inventory {
     pub desk: Arc<Desk>,
 }
 
-impl Inventory {
-    /// Checks, asks and words one call.
-    async fn serve<M, R>(
-        &self,
-        request: Request<M>,
-        read: impl Fn(&M) -> Result<Ask, Invalid>,
-        tell: impl Fn(&Teller, &Answer) -> Result<R, Trouble>,
-    ) -> Result<Response<R>, Status> {
-        let deadline = deadline::of(&request);
-        let ask = read(request.get_ref()).map_err(Trouble::from)?;
-        let answer = self.desk.ask(ask, deadline).await?;
-        Ok(Response::new(tell(&self.desk.teller(), &answer)?))
+/// What a path asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Call {
+    One(Kind),
+    Session,
+}
+
+impl Call {
+    fn of(path: &str) -> Option<Self> {
+        let name = path.strip_prefix('/')?.strip_prefix(Inventory::NAME)?.strip_prefix('/')?;
+        Some(match name {
+            "Reserve" => Self::One(Kind::Reserve),
+            "Confirm" => Self::One(Kind::Confirm),
+            "Release" => Self::One(Kind::Release),
+            "Extend" => Self::One(Kind::Extend),
+            "Cancel" => Self::One(Kind::Cancel),
+            "GetHold" => Self::One(Kind::GetHold),
+            "GetBooking" => Self::One(Kind::GetBooking),
+            "Session" => Self::Session,
+            _ => return None,
+        })
     }
 }
 
-#[tonic::async_trait]
-impl v1::inventory_server::Inventory for Inventory {
-    type SessionStream = Pin<Box<dyn Stream<Item = Result<v1::SessionResponse, Status>> + Send>>;
+impl NamedService for Inventory {
+    const NAME: &'static str = "berth.v1.Inventory";
+}
 
-    async fn reserve(
-        &self,
-        request: Request<v1::ReserveRequest>,
-    ) -> Result<Response<v1::ReserveResponse>, Status> {
-        self.serve(request, wire::reserve, Teller::reserve).await
+impl Service<http::Request<Body>> for Inventory {
+    type Response = http::Response<Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
     }
 
-    async fn confirm(
-        &self,
-        request: Request<v1::ConfirmRequest>,
-    ) -> Result<Response<v1::ConfirmResponse>, Status> {
-        let deadline = deadline::of(&request);
-        let ask = wire::confirm(request.get_ref()).map_err(Trouble::from)?;
-        let kept = keeps_rest(&ask.command);
-        let answer = self.desk.ask(ask, deadline).await?;
-        let mut response = self.desk.teller().booked(&answer)?;
-        let booked = matches!(response.outcome, Some(v1::confirm_response::Outcome::Booking(_)));
-        if let Some(hold) = kept.filter(|_| booked) {
-            let rest = self.desk.rest_of(hold, deadline).await?;
-            response.expires_at = rest.map(timestamp);
+    fn call(&mut self, request: http::Request<Body>) -> Self::Future {
+        let desk = Arc::clone(&self.desk);
+        let mut grpc = Grpc::new(Raw)
+            .max_decoding_message_size(REQUEST_BYTES_MAX)
+            .max_encoding_message_size(RESPONSE_BYTES_MAX);
+        match Call::of(request.uri().path()) {
+            Some(Call::One(kind)) => Box::pin(async move {
+                let serve = service_fn(|request| one(Arc::clone(&desk), kind, request));
+                Ok(grpc.unary(serve, request).await)
+            }),
+            Some(Call::Session) => Box::pin(async move {
+                let serve = service_fn(|request: Request<Streaming<Bytes>>| {
+                    let stream = session::stream(Arc::clone(&desk), request.into_inner());
+                    core::future::ready(Ok::<_, Status>(Response::new(stream)))
+                });
+                Ok(grpc.streaming(serve, request).await)
+            }),
+            None => Box::pin(core::future::ready(Ok(unknown()))),
         }
-        Ok(Response::new(response))
     }
+}
 
-    async fn release(
-        &self,
-        request: Request<v1::ReleaseRequest>,
-    ) -> Result<Response<v1::ReleaseResponse>, Status> {
-        self.serve(request, wire::release, Teller::release).await
-    }
+/// Reads, asks and words one call.
+async fn one(
+    desk: Arc<Desk>,
+    kind: Kind,
+    request: Request<Bytes>,
+) -> Result<Response<Message>, Status> {
+    let deadline = deadline::of(&request);
+    let ask = wire::request(kind, request.get_ref(), &desk.engine.info().holds)?;
+    let kept = keeps_rest(&ask.command);
+    let answer = desk.ask(ask, deadline).await?;
+    let rest = match kept {
+        Some(hold) if matches!(answer.said, Said::Booking(_)) => {
+            desk.rest_of(hold, deadline).await?
+        }
+        _ => None,
+    };
+    let mut pen = Pen::default();
+    wire::response(&mut pen, kind, &answer, Of::answer(&answer), &desk.teller(), rest)?;
+    Ok(Response::new(Message::Penned(pen)))
+}
 
-    async fn extend(
-        &self,
-        request: Request<v1::ExtendRequest>,
-    ) -> Result<Response<v1::ExtendResponse>, Status> {
-        self.serve(request, wire::extend, Teller::extend).await
-    }
+/// A call this server does not know.
+fn unknown() -> http::Response<Body> {
+    let mut response = http::Response::new(Body::default());
+    let headers = response.headers_mut();
+    headers.insert(Status::GRPC_STATUS, (Code::Unimplemented as i32).into());
+    headers.insert(CONTENT_TYPE, GRPC_CONTENT_TYPE);
+    response
+}
 
-    async fn cancel(
-        &self,
-        request: Request<v1::CancelRequest>,
-    ) -> Result<Response<v1::CancelResponse>, Status> {
-        self.serve(request, wire::cancel, Teller::cancel).await
-    }
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use berth_proto::FILE_DESCRIPTOR_SET;
+    use prost::Message as _;
 
-    async fn get_hold(
-        &self,
-        request: Request<v1::GetHoldRequest>,
-    ) -> Result<Response<v1::GetHoldResponse>, Status> {
-        self.serve(request, wire::get_hold, Teller::get_hold).await
-    }
-
-    async fn get_booking(
-        &self,
-        request: Request<v1::GetBookingRequest>,
-    ) -> Result<Response<v1::GetBookingResponse>, Status> {
-        self.serve(request, wire::get_booking, Teller::get_booking).await
-    }
-
-    async fn session(
-        &self,
-        request: Request<Streaming<v1::SessionRequest>>,
-    ) -> Result<Response<Self::SessionStream>, Status> {
-        let stream = session::stream(Arc::clone(&self.desk), request.into_inner());
-        Ok(Response::new(Box::pin(stream)))
+    #[test]
+    fn every_call_of_the_descriptor_is_served() {
+        let set = prost_types::FileDescriptorSet::decode(FILE_DESCRIPTOR_SET).expect("it decodes");
+        let services = set.file.iter().flat_map(|file| &file.service);
+        let inventory = services.into_iter().find(|service| service.name() == "Inventory");
+        let methods = &inventory.expect("it is there").method;
+        for method in methods {
+            let call = Call::of(&format!("/{}/{}", Inventory::NAME, method.name()));
+            let streams = method.client_streaming();
+            assert_eq!(call == Some(Call::Session), streams, "{}", method.name());
+            assert!(call.is_some(), "{}", method.name());
+        }
+        assert_eq!(methods.len(), 8, "a call more needs a place in `Call::of`");
+        for path in ["", "/", "/berth.v1.Inventory", "/berth.v1.Inventory/", "/x/Reserve"] {
+            assert_eq!(Call::of(path), None, "{path}");
+        }
     }
 }

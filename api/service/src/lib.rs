@@ -2,12 +2,14 @@
 //!
 //! Map: `wire` turns messages into commands and answers into messages; `desk` is the seam to the
 //! engine; `inventory`, `session`, `availability`, `watch`, `operations`, `journal` are the services;
-//! `deadline` puts the caller's deadline into the command; `health` follows the engine; `tally` and
+//! `codec` hands the bytes of Inventory's messages through; `deadline` puts the caller's deadline
+//! into the command; `health` follows the engine; `tally` and
 //! `metrics` count; `server` is the two listeners.
 //!
 //! Always true: errors are for faults, refusals are answers. Nothing here decides about a berth.
 
 mod availability;
+mod codec;
 mod deadline;
 mod desk;
 mod health;
@@ -21,4 +23,4 @@ mod tally;
 mod watch;
 mod wire;
 
-pub use server::{ServeError, Server};
+pub use server::{JOURNAL_READERS_DEFAULT, ServeError, Server};

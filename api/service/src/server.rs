@@ -14,7 +14,6 @@ use std::sync::Arc;
 use axum::routing::get;
 use berth_engine::Engine;
 use berth_proto::v1::availability_server::AvailabilityServer;
-use berth_proto::v1::inventory_server::InventoryServer;
 use berth_proto::v1::journal_server::JournalServer;
 use berth_proto::v1::operations_server::OperationsServer;
 use berth_proto::{FILE_DESCRIPTOR_SET, REQUEST_BYTES_MAX, RESPONSE_BYTES_MAX};
@@ -46,6 +45,8 @@ const KEEPALIVE: Duration = Duration::from_secs(20);
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long connections may take to finish after a stop was asked for.
 const GOODBYE: Duration = Duration::from_secs(3);
+/// Readers of history at once, unless set otherwise.
+pub const JOURNAL_READERS_DEFAULT: usize = 16;
 /// What the public reflection names: operations and journal are nobody's business there.
 const PUBLIC_NAMES: [&str; 3] =
     ["berth.v1.Inventory", "berth.v1.Availability", "grpc.health.v1.Health"];
@@ -82,6 +83,7 @@ pub struct Server {
     desk: Arc<Desk>,
     public: Door,
     admin: Door,
+    journal_readers: usize,
 }
 
 struct Door {
@@ -111,7 +113,13 @@ impl Server {
             admin_listen: admin.address.to_string(),
             zone: zone.into(),
         });
-        Ok(Self { desk, public, admin })
+        Ok(Self { desk, public, admin, journal_readers: JOURNAL_READERS_DEFAULT })
+    }
+
+    /// How many Journal.Read and Journal.Follow may be under way at once.
+    #[must_use]
+    pub fn journal_readers(self, journal_readers: usize) -> Self {
+        Self { journal_readers, ..self }
     }
 
     /// The real address of the public listener.
@@ -131,7 +139,7 @@ impl Server {
     /// # Errors
     /// A listener that failed, or could not begin.
     pub async fn run(self, stop: impl Future<Output = ()> + Send) -> Result<(), ServeError> {
-        let Self { desk, public, admin } = self;
+        let Self { desk, public, admin, journal_readers } = self;
         let recorder = metrics::recorder()?;
         let (stopping, stopped) = watch::channel(false);
         let (reporter, health_service) = health_reporter();
@@ -149,7 +157,7 @@ impl Server {
         let inside = public.address.ip().is_loopback();
         let public_routes =
             reflected(public_routes(&desk).add_service(health_service.clone()), inside, true)?;
-        let admin_routes = admin_routes(&desk).add_service(health_service);
+        let admin_routes = admin_routes(&desk, journal_readers).add_service(health_service);
         let admin_routes = with_metrics(reflected(admin_routes, true, false)?, &desk, recorder);
         let engine = desk.engine.clone();
         let both = async {
@@ -216,13 +224,13 @@ macro_rules! limited {
 }
 
 fn public_routes(desk: &Arc<Desk>) -> Routes {
-    Routes::new(limited!(InventoryServer(Inventory { desk: Arc::clone(desk) })))
+    Routes::new(Inventory { desk: Arc::clone(desk) })
         .add_service(limited!(AvailabilityServer(Availability { desk: Arc::clone(desk) })))
 }
 
-fn admin_routes(desk: &Arc<Desk>) -> Routes {
+fn admin_routes(desk: &Arc<Desk>, journal_readers: usize) -> Routes {
     Routes::new(limited!(OperationsServer(Operations { desk: Arc::clone(desk) })))
-        .add_service(limited!(JournalServer(Journal { desk: Arc::clone(desk) })))
+        .add_service(limited!(JournalServer(Journal::new(desk, journal_readers))))
 }
 
 /// Adds reflection, in both of its versions, if it is wanted.

@@ -12,17 +12,18 @@ use std::sync::Arc;
 
 use berth_engine::Lost;
 use berth_engine::node::{Health, Told};
-use berth_inventory::{Command, Millis, UnixMillis};
-use berth_proto::v1;
+use berth_inventory::{Command, UnixMillis};
 use futures_util::{Stream, StreamExt as _};
+use prost::bytes::Bytes;
 use tokio_stream::wrappers::WatchStream;
 use tonic::{Code, Status, Streaming};
 
 use self::frames::{Frames, Taken};
+use crate::codec::Message;
 use crate::deadline;
 use crate::desk::Desk;
 use crate::tally::Kind;
-use crate::wire::Trouble;
+use crate::wire::{self, Asked, Trouble};
 
 /// Messages read at one go before answers are looked at again.
 const READ_AT_ONCE: usize = 4;
@@ -30,11 +31,12 @@ const READ_AT_ONCE: usize = 4;
 /// The answers to the commands of `inbound`.
 pub(crate) fn stream(
     desk: Arc<Desk>,
-    inbound: Streaming<v1::SessionRequest>,
-) -> impl Stream<Item = Result<v1::SessionResponse, Status>> + Send {
+    inbound: Streaming<Bytes>,
+) -> impl Stream<Item = Result<Message, Status>> + Send {
     let health = WatchStream::new(desk.engine.health_watch());
     let engine = desk.engine.session();
-    Shell { desk, engine, inbound, health, frames: Frames::default(), reading: Reading::Open }
+    let frames = Frames::default();
+    Shell { desk, engine, inbound, health, frames, asked: Vec::new(), reading: Reading::Open }
 }
 
 /// Whether more commands may come.
@@ -51,14 +53,16 @@ enum Reading {
 struct Shell {
     desk: Arc<Desk>,
     engine: berth_engine::Session,
-    inbound: Streaming<v1::SessionRequest>,
+    inbound: Streaming<Bytes>,
     health: WatchStream<Health>,
     frames: Frames,
+    /// Room for the commands of a message.
+    asked: Vec<Asked>,
     reading: Reading,
 }
 
 impl Stream for Shell {
-    type Item = Result<v1::SessionResponse, Status>;
+    type Item = Result<Message, Status>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.get_mut();
@@ -66,7 +70,7 @@ impl Stream for Shell {
         this.read(cx);
         this.take_answers(cx);
         if let Some(response) = this.frames.next() {
-            return Poll::Ready(Some(Ok(response)));
+            return Poll::Ready(Some(Ok(Message::Whole(response))));
         }
         if this.frames.unanswered() > 0 {
             return Poll::Pending;
@@ -108,24 +112,29 @@ impl Shell {
                     let status = deadline::reworded(&status).unwrap_or(status);
                     self.reading = Reading::Failed(status);
                 }
-                Poll::Ready(Some(Ok(message))) => self.take_message(message),
+                Poll::Ready(Some(Ok(message))) => self.take_message(&message),
             }
         }
         // There may be more: come back after the answers.
         cx.waker().wake_by_ref();
     }
 
-    fn take_message(&mut self, message: v1::SessionRequest) {
+    fn take_message(&mut self, message: &[u8]) {
         let now = self.desk.engine.now();
-        match self.frames.take(message) {
-            Ok(taken) => {
-                for one in taken {
-                    self.start(one, now);
+        let mut asked = core::mem::take(&mut self.asked);
+        match wire::session(message, &self.desk.engine.info().holds, &mut asked) {
+            Ok(()) => {
+                for one in asked.drain(..) {
+                    if let Some(taken) = self.frames.take(one) {
+                        self.start(taken, now);
+                    }
                 }
                 self.engine.flush();
             }
-            Err(trouble) => self.reading = Reading::Failed(trouble.into_status()),
+            Err(status) => self.reading = Reading::Failed(status),
         }
+        asked.clear();
+        self.asked = asked;
     }
 
     fn start(&mut self, taken: Taken, now: UnixMillis) {
@@ -138,12 +147,14 @@ impl Shell {
             Ok((run, command)) => {
                 if let Some(outcome) = self.engine.add(taken.slot, &run, command, deadline) {
                     self.desk.tally.count(kind, &outcome);
+                    let outcome = outcome.map_err(Trouble::from);
                     self.frames.answered(taken.slot, outcome, &self.desk.teller());
                 }
             }
             Err(why) => {
                 let outcome = Ok(self.desk.teller().refused(why));
                 self.desk.tally.count(kind, &outcome);
+                let outcome = outcome.map_err(Trouble::from);
                 self.frames.answered(taken.slot, outcome, &self.desk.teller());
             }
         }
@@ -158,6 +169,7 @@ impl Shell {
                 if let Some(kind) = frames.kind(tag) {
                     desk.tally.count(kind, &outcome);
                 }
+                let outcome = outcome.map_err(Trouble::from);
                 again.extend(frames.answered(tag, outcome, &teller).map(|hold| (tag, hold)));
             });
             // A part of a hold stays held: its answer says until when.
@@ -167,7 +179,7 @@ impl Shell {
                     Err(why) => Some(Ok(teller.refused(why))),
                 };
                 if let Some(outcome) = outcome {
-                    frames.answered(slot, outcome, &teller);
+                    frames.answered(slot, outcome.map_err(Trouble::from), &teller);
                 }
             }
             engine.flush();
@@ -185,9 +197,4 @@ fn draining() -> Trouble {
         Code::Unavailable,
         "the node is draining; send what is unanswered again with the same request_ids",
     )
-}
-
-/// The timeout of a command; 0 means none.
-fn timeout(ms: u32) -> Option<Millis> {
-    (ms > 0).then_some(Millis(ms.into()))
 }

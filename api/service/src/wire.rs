@@ -14,24 +14,29 @@ mod fault;
 mod inventory;
 mod names;
 mod operations;
+mod pen;
+mod read;
 mod refusal;
 mod run;
 mod said;
+mod scan;
 #[cfg(test)]
 mod tests;
+mod write;
 
 pub(crate) use answer::Teller;
 pub(crate) use availability::{Journey, Look, PoolWish, map_wish, query, watch};
 pub(crate) use check::Invalid;
 pub(crate) use event::journal_event;
 pub(crate) use fault::Trouble;
-pub(crate) use inventory::{
-    Aim, Ask, RunName, cancel, confirm, extend, get_booking, get_hold, release, reserve,
-};
+pub(crate) use inventory::{Aim, Ask, RunName};
 pub(crate) use names::timestamp;
 pub(crate) use operations::{
     ListWish, RunAsk, block, close_sale, create, get_run, list, named_run, open_sale, page_token,
     retire, unblock,
 };
+pub(crate) use pen::Pen;
+pub(crate) use read::{Asked, request, session};
 pub(crate) use run::{Standing, answered_row, run_row, train_run};
 pub(crate) use said::{berth_map, berths_change, pool_names, table};
+pub(crate) use write::{Of, response, session_answer, session_fault};

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use berth_inventory::RunIndex;
 use berth_persistence::conformance::{TEXT, World};
 use berth_persistence::{
-    CommitLog as _, DataDir, Durability, EncodedSnapshot, FileLog, FileSnapshots, Found, LogEnd,
-    LogSettings, Lsn, NodeRecord, SNAPSHOT_SEGMENT_BYTES, Section, SledEvents, SnapshotStore as _,
-    file_name, index_next, walk_log,
+    CommitLog as _, Covered, DataDir, Durability, EncodedSnapshot, FileLog, FileSnapshots, Found,
+    LogEnd, LogSettings, Lsn, NodeRecord, SNAPSHOT_SEGMENT_BYTES, Section, SledEvents,
+    SnapshotStore as _, file_name, index_next, retire_segments, walk_log,
 };
 use clap::Parser as _;
 
@@ -102,6 +102,19 @@ impl SmallDir {
             last = segment.last;
         }
         last
+    }
+
+    /// A mark that snapshots hold everything so far; then lets every older segment go that the event
+    /// store has. The first frame kept.
+    pub fn retire(&self) -> Lsn {
+        let (snap, cut) = (self.dir.snap(), self.dir.cut());
+        let mut snapshots = FileSnapshots::open(&snap, &cut, SNAPSHOT_SEGMENT_BYTES).unwrap();
+        let (lsn, last_at) = (self.end(), self.world.now);
+        let next_run = RunIndex(self.world.runs.len() as u32);
+        snapshots.set_covered(Covered { lsn, last_at, next_run, next_pnr_block: 0 }).unwrap();
+        snapshots.sync().unwrap();
+        let store = SledEvents::open(&self.dir.events()).unwrap().store;
+        retire_segments(&self.dir.log(), 0, lsn, &store).unwrap().first_kept
     }
 
     /// File, first byte and bytes of a frame.

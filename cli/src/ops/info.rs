@@ -32,6 +32,8 @@ pub struct InfoView {
     first_start_date: String,
     last_start_date: String,
     hold_ttl_default_ms: Option<i64>,
+    hold_ttl_min_ms: Option<i64>,
+    hold_ttl_max_ms: Option<i64>,
     hold_life_max_ms: Option<i64>,
     grace_until: Option<String>,
 }
@@ -53,6 +55,8 @@ impl InfoView {
             first_start_date: info.first_start_date.clone(),
             last_start_date: info.last_start_date.clone(),
             hold_ttl_default_ms: millis(info.hold_ttl_default.as_ref()),
+            hold_ttl_min_ms: millis(info.hold_ttl_min.as_ref()),
+            hold_ttl_max_ms: millis(info.hold_ttl_max.as_ref()),
             hold_life_max_ms: millis(info.hold_life_max.as_ref()),
             grace_until: utc(info.grace_until.as_ref()),
         }
@@ -62,11 +66,20 @@ impl InfoView {
         let grace = self.grace_until.as_ref().map_or_else(String::new, |until| {
             format!("\nholds found at the restart have grace until {until}")
         });
+        let seconds =
+            |ms: Option<i64>| ms.map_or_else(|| "?".into(), |ms| format!("{}", ms / 1_000));
+        let holds = format!(
+            "holds last {} s, {} s to {} s when asked, {} s in all",
+            seconds(self.hold_ttl_default_ms),
+            seconds(self.hold_ttl_min_ms),
+            seconds(self.hold_ttl_max_ms),
+            seconds(self.hold_life_max_ms),
+        );
         let version = self.version.trim_start_matches("berth ");
         format!(
             "berth {version} (pid {}) on {}, admin on {}\nstarted at {}\n\
              journal in {}, durability {}, {} workers\n\
-             {} trains open from {} to {} ({}){grace}",
+             {} trains open from {} to {} ({})\n{holds}{grace}",
             self.pid,
             self.listen,
             self.admin_listen,

@@ -102,6 +102,30 @@ fn nothing_that_is_read_is_changed() {
 }
 
 #[test]
+fn a_bounded_log_is_replayed_from_its_snapshots_and_says_so() {
+    let mut small = SmallDir::new(60);
+    small.snapshot();
+    let covered = small.end();
+    small.index();
+    let kept = small.retire();
+    assert!(kept > Lsn(10) && kept <= covered.next(), "{kept}");
+    small.go_on(5);
+    small.stop();
+    let (exit, view) = json(&small, &["--verify"]);
+    assert_eq!((exit, lines(&view["verify"]["problems"])), (Exit::Done, String::new()));
+    assert_eq!(digests(&view), true_digests(&small.world));
+    assert_eq!(
+        (&view["from"], &view["first_lsn"]),
+        (&"SNAPSHOTS".into(), &covered.next().0.into())
+    );
+    assert!(lines(&view["notes"]).contains(&format!("begins with frame {kept}")), "{view}");
+    // An earlier state is nowhere, and the later one is not shown as if it were.
+    let before = (covered.0 - 1).to_string();
+    let (_, view) = json(&small, &["--until", &before]);
+    assert!(lines(&view["notes"]).contains(&format!("as of frame {covered}")), "{view}");
+}
+
+#[test]
 fn one_run_only() {
     let small = SmallDir::new(20);
     let wanted = &small.world.runs[1];

@@ -1,16 +1,25 @@
 //! Settings of `berth serve`: a flag wins over `BERTH_*`, that over the TOML file, that over the
 //! default. The file has the same names with `_`; a name it does not know is a fault.
 
+use std::fmt::Display;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use berth_api::JOURNAL_READERS_DEFAULT;
 use berth_engine::StartError;
+use berth_inventory::Millis;
+use berth_node::HoldTimes;
 use berth_persistence::{CatalogueError, Durability};
 use clap::Args;
 use serde::Deserialize;
 
 use crate::data_dir::{of_recovery, of_snapshots};
 use crate::said::Exit;
+
+/// A segment is not so small that the log is all files, nor so large that none is ever sealed.
+const LOG_SEGMENT_BYTES: (u64, u64) = (64 << 10, 16 << 30);
+/// Longest life of a hold that may be set: after a day nobody is at the counter any more.
+const HOLD_LIFE_SECONDS_MAX: u64 = 86_400;
 
 /// Start a server: an engine with its journal, ready for booking backends
 #[derive(Debug, Default, Args)]
@@ -45,15 +54,37 @@ pub struct ServeArgs {
     /// Refuse new holds while the log is longer than this [default: no bound]
     #[arg(long, env = "BERTH_MAX_LOG_BYTES", value_name = "BYTES")]
     max_log_bytes: Option<u64>,
+    /// Delete old segments of the log beyond this many bytes once snapshots and event store have
+    /// what is in them [default: all are kept]
+    #[arg(long, env = "BERTH_RETAIN_LOG_BYTES", value_name = "BYTES")]
+    retain_log_bytes: Option<u64>,
+    /// Bytes of one segment of the log [default: 256 MiB]
+    #[arg(long, env = "BERTH_LOG_SEGMENT_BYTES", value_name = "BYTES")]
+    log_segment_bytes: Option<u64>,
     /// Log bytes that a restart may have to replay [default: 1 GiB]
     #[arg(long, env = "BERTH_CHECKPOINT_BYTES", value_name = "BYTES")]
     checkpoint_bytes: Option<u64>,
+    /// Calls of Journal.Read and Journal.Follow at once [default: 16]
+    #[arg(long, env = "BERTH_JOURNAL_READERS", value_name = "N")]
+    journal_readers: Option<u16>,
     /// Seconds after which an idle run leaves memory [default: 60]
     #[arg(long, env = "BERTH_IDLE_SECONDS", value_name = "S")]
     idle_seconds: Option<u64>,
     /// Seconds that live holds have at least after a restart [default: 30]
     #[arg(long, env = "BERTH_GRACE_SECONDS", value_name = "S")]
     grace_seconds: Option<u64>,
+    /// Seconds that a hold lasts when the caller names no time [default: 300]
+    #[arg(long, env = "BERTH_HOLD_SECONDS", value_name = "S")]
+    hold_seconds: Option<u64>,
+    /// Shortest time a caller may ask a hold for, in seconds [default: 10]
+    #[arg(long, env = "BERTH_HOLD_MIN_SECONDS", value_name = "S")]
+    hold_min_seconds: Option<u64>,
+    /// Longest time a caller may ask a hold for at once, in seconds [default: 900]
+    #[arg(long, env = "BERTH_HOLD_MAX_SECONDS", value_name = "S")]
+    hold_max_seconds: Option<u64>,
+    /// Longest life of a hold with all its extensions, in seconds [default: 900]
+    #[arg(long, env = "BERTH_HOLD_LIFE_SECONDS", value_name = "S")]
+    hold_life_seconds: Option<u64>,
     /// Start although the wall clock is behind the journal's last stamp
     #[arg(long)]
     accept_clock: bool,
@@ -72,9 +103,16 @@ struct File {
     workers: Option<u16>,
     min_free_bytes: Option<u64>,
     max_log_bytes: Option<u64>,
+    retain_log_bytes: Option<u64>,
+    log_segment_bytes: Option<u64>,
     checkpoint_bytes: Option<u64>,
+    journal_readers: Option<u16>,
     idle_seconds: Option<u64>,
     grace_seconds: Option<u64>,
+    hold_seconds: Option<u64>,
+    hold_min_seconds: Option<u64>,
+    hold_max_seconds: Option<u64>,
+    hold_life_seconds: Option<u64>,
 }
 
 /// What holds.
@@ -88,6 +126,7 @@ pub struct ServeSettings {
     pub workers: u16,
     pub node: berth_node::Settings,
     pub accept_clock: bool,
+    pub journal_readers: u16,
 }
 
 /// Why a server did not start.
@@ -109,7 +148,7 @@ pub enum ServeError {
         /// What was given.
         value: String,
         /// What is allowed.
-        expected: &'static str,
+        expected: String,
     },
     /// The trains.
     #[error(transparent)]
@@ -157,18 +196,26 @@ impl ServeArgs {
             (None, Some(word)) => word.parse().map_err(|_| ServeError::Range {
                 name: "durability",
                 value: word.clone(),
-                expected: "power, process or none",
+                expected: "power, process or none".into(),
             })?,
             (None, None) => Durability::default(),
         };
         let cores = std::thread::available_parallelism().map_or(1, |n| n.get().min(256) as u16);
         let workers =
-            ranged("workers", self.workers.or(file.workers).unwrap_or(cores), 1, 256, "1 to 256")?;
+            ranged("workers", self.workers.or(file.workers).unwrap_or(cores), 1, 256, "")?;
         let open_days = self.open_days.or(file.open_days).unwrap_or(defaults.open_days);
-        let open_days = ranged("open_days", open_days, 0, 366, "0 to 366")?;
+        let open_days = ranged("open_days", open_days, 0, 366, "")?;
         let seconds = |flag: Option<u64>, file: Option<u64>, default: Duration| {
             flag.or(file).map_or(default, Duration::from_secs)
         };
+        let log_segment_bytes = self.log_segment_bytes.or(file.log_segment_bytes);
+        let log_segment_bytes = log_segment_bytes.unwrap_or(defaults.log_segment_bytes);
+        let (min, max) = LOG_SEGMENT_BYTES;
+        let log_segment_bytes = ranged("log_segment_bytes", log_segment_bytes, min, max, " bytes")?;
+        let readers = self.journal_readers.or(file.journal_readers);
+        let readers = readers.unwrap_or(JOURNAL_READERS_DEFAULT as u16);
+        let journal_readers = ranged("journal_readers", readers, 1, 1_024, "")?;
+        let holds = self.holds(&file)?;
         Ok(ServeSettings {
             listen: self.listen.clone().or(file.listen).unwrap_or("127.0.0.1:50051".into()),
             admin_listen: self
@@ -181,6 +228,7 @@ impl ServeArgs {
             durability,
             workers,
             accept_clock: self.accept_clock,
+            journal_readers,
             node: berth_node::Settings {
                 open_days,
                 idle: seconds(self.idle_seconds, file.idle_seconds, defaults.idle),
@@ -194,8 +242,32 @@ impl ServeArgs {
                     .or(file.min_free_bytes)
                     .unwrap_or(defaults.min_free_bytes),
                 max_log_bytes: self.max_log_bytes.or(file.max_log_bytes),
+                retain_log_bytes: self.retain_log_bytes.or(file.retain_log_bytes),
+                log_segment_bytes,
+                holds,
             },
         })
+    }
+
+    /// Bounds that were not set make room for those that were.
+    fn holds(&self, file: &File) -> Result<HoldTimes, ServeError> {
+        let defaults = HoldTimes::default();
+        let seconds = |time: Millis| time.0 / 1_000;
+        let asked = self.hold_max_seconds.or(file.hold_max_seconds);
+        let life = self.hold_life_seconds.or(file.hold_life_seconds);
+        let life = life.unwrap_or_else(|| seconds(defaults.life).max(asked.unwrap_or(0)));
+        let life = ranged("hold_life_seconds", life, 1, HOLD_LIFE_SECONDS_MAX, " seconds")?;
+        let max = asked.unwrap_or(life);
+        let max = ranged("hold_max_seconds", max, 1, life, " seconds, the hold's whole life")?;
+        let min = self.hold_min_seconds.or(file.hold_min_seconds);
+        let min = min.unwrap_or_else(|| seconds(defaults.min).min(max));
+        let min = ranged("hold_min_seconds", min, 1, max, " seconds, the longest hold")?;
+        let default = self.hold_seconds.or(file.hold_seconds);
+        let default = default.unwrap_or_else(|| seconds(defaults.default).clamp(min, max));
+        let default = ranged("hold_seconds", default, min, max, " seconds, as callers may ask")?;
+        let millis = |seconds: u64| Millis(seconds * 1_000);
+        let [default, min, max, life] = [default, min, max, life].map(millis);
+        Ok(HoldTimes { default, min, max, life })
     }
 }
 
@@ -205,16 +277,18 @@ fn read(path: &PathBuf) -> Result<File, ServeError> {
     toml::from_str(&text).map_err(|source| fault(source.to_string()))
 }
 
-fn ranged(
+/// `value` if it is within the bounds, which are named with `unit` behind them.
+fn ranged<T: PartialOrd + Copy + Display>(
     name: &'static str,
-    value: u16,
-    min: u16,
-    max: u16,
-    expected: &'static str,
-) -> Result<u16, ServeError> {
+    value: T,
+    min: T,
+    max: T,
+    unit: &str,
+) -> Result<T, ServeError> {
     if (min..=max).contains(&value) {
         return Ok(value);
     }
+    let expected = format!("{min} to {max}{unit}");
     Err(ServeError::Range { name, value: value.to_string(), expected })
 }
 
@@ -238,5 +312,47 @@ mod tests {
         assert!(fault.contains("open_day") && fault.contains("berth.toml"), "{fault}");
         std::fs::write(&path, "workers = 0\n").unwrap();
         assert!(args.resolve().unwrap_err().to_string().contains("1 to 256"));
+    }
+
+    #[test]
+    fn hold_times_make_room_for_each_other_or_name_both_bounds() {
+        let holds = |default, min, max, life| {
+            let args = ServeArgs {
+                hold_seconds: default,
+                hold_min_seconds: min,
+                hold_max_seconds: max,
+                hold_life_seconds: life,
+                ..ServeArgs::default()
+            };
+            let holds = args.resolve().map_err(|fault| fault.to_string())?.node.holds;
+            Ok([holds.default, holds.min, holds.max, holds.life].map(|time| time.0 / 1_000))
+        };
+        let fault =
+            |text: &str| Err(text.to_owned() + "; set it by flag, BERTH_* or the settings file");
+        for (given, expected) in [
+            (holds(None, None, None, None), Ok([300, 10, 900, 900])),
+            (holds(None, None, Some(1_800), None), Ok([300, 10, 1_800, 1_800])),
+            (holds(None, None, None, Some(120)), Ok([120, 10, 120, 120])),
+            (holds(None, None, None, Some(5)), Ok([5, 5, 5, 5])),
+            (holds(Some(60), Some(30), Some(600), Some(1_200)), Ok([60, 30, 600, 1_200])),
+            (
+                holds(Some(5), None, None, None),
+                fault("hold_seconds is 5: expected 10 to 900 seconds, as callers may ask"),
+            ),
+            (
+                holds(None, Some(901), None, None),
+                fault("hold_min_seconds is 901: expected 1 to 900 seconds, the longest hold"),
+            ),
+            (
+                holds(None, None, Some(61), Some(60)),
+                fault("hold_max_seconds is 61: expected 1 to 60 seconds, the hold's whole life"),
+            ),
+            (
+                holds(None, None, None, Some(0)),
+                fault("hold_life_seconds is 0: expected 1 to 86400 seconds"),
+            ),
+        ] {
+            assert_eq!(given, expected);
+        }
     }
 }

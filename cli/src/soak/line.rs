@@ -4,7 +4,9 @@ use std::time::{Duration, Instant};
 
 use berth_client::v1::session_answer::Answer;
 use berth_client::v1::session_command::Command;
-use berth_client::{Client, ClientError, Options, Policy, Session, SessionOptions};
+use berth_client::{
+    BreakerPolicy, Calls, Client, ClientError, Options, Policy, Session, SessionOptions,
+};
 use tonic::Code;
 
 use super::effect::{self, Said};
@@ -55,9 +57,13 @@ impl Lines {
     pub async fn open(server: &str, clients: u32) -> Result<Self, ClientError> {
         let plain = Options {
             call_timeout: Duration::from_secs(10),
+            // What is answered is counted, so nothing is asked twice or not at all.
             retry: Policy::never(),
+            breaker: BreakerPolicy::never(),
+            calls: Calls::Single,
             ..Options::default()
         };
+        let in_session = SessionOptions { retry: Policy::never(), ..SessionOptions::default() };
         let short = Options { call_timeout: Duration::from_millis(3), ..plain };
         let mut lines = Self {
             sessions: Vec::new(),
@@ -67,7 +73,7 @@ impl Lines {
         };
         for _ in 0..clients.clamp(1, CONNECTIONS_MAX) {
             let client = Client::connect_with(server, plain).await?;
-            lines.sessions.push(client.session(SessionOptions::default()));
+            lines.sessions.push(client.session(in_session));
             lines.unary.push(client);
             lines.hasty.push(Client::connect_with(server, short).await?);
         }
@@ -107,10 +113,6 @@ impl Lines {
         };
         let took = begun.elapsed();
         let said = match answer {
-            Ok(Answer::Fault(fault)) => {
-                let code = Code::from_i32(fault.code.cast_signed());
-                Err(NoAnswer { code, message: fault.message })
-            }
             Ok(answer) => Ok(effect::read(run, answer)),
             Err(fault) => Err(NoAnswer { code: fault.code(), message: fault.to_string() }),
         };

@@ -86,10 +86,7 @@ impl RefusedView {
 
     /// For people: `SOLD_OUT: 2 berths asked, 0 free ...`.
     pub fn text(&self) -> String {
-        let RefusalView { reason, message, facts, .. } = &self.refusal;
-        match &facts.booking {
-            Some(booking) => format!("{reason}: {message}: PNR {}", booking.pnr),
-            None => format!("{reason}: {message}"),
-        }
+        let RefusalView { reason, message, .. } = &self.refusal;
+        format!("{reason}: {message}")
     }
 }

@@ -109,7 +109,7 @@ pub struct Release {
     pub passengers: Option<PassengerSet>,
 }
 
-/// Move a hold's deadline to `ttl` from now, within its life of 15 minutes.
+/// Move a hold's deadline to `ttl` from now, within its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Extend {
     /// The caller's id and the digest of this request.
@@ -118,6 +118,8 @@ pub struct Extend {
     pub hold: HoldId,
     /// New time to live, from now.
     pub ttl: Millis,
+    /// How long a hold lives in all, from its creation.
+    pub life: Millis,
 }
 
 /// Undo confirmed passengers.

@@ -18,11 +18,12 @@ pub const BERTHS_MAX: usize = 8_192;
 pub const POOLS_MAX: usize = 64;
 /// Bytes of the caller's opaque reference and of a payment reference.
 pub const REFERENCE_BYTES_MAX: usize = 128;
-/// Shortest hold, milliseconds.
+/// Shortest hold unless an operator set another, milliseconds.
 pub const HOLD_TTL_MIN_MS: u64 = 10_000;
-/// Hold time when the caller names none, milliseconds.
+/// Hold time when the caller names none and no operator set another, milliseconds.
 pub const HOLD_TTL_DEFAULT_MS: u64 = 5 * 60_000;
-/// Longest life of a hold with all its extensions, milliseconds (a restart's grace comes on top).
+/// Longest life of a hold with all its extensions unless an operator set another, milliseconds; a
+/// restart's grace comes on top. Grace events count from it on replay, so it never changes.
 pub const HOLD_LIFE_MAX_MS: u64 = 15 * 60_000;
 /// How long the ids of an ended hold are remembered, milliseconds of event time.
 pub const REMEMBER_ENDED_MS: u64 = 10 * 60_000;

@@ -2,6 +2,9 @@
 //!
 //! Reason numbers are stable for ever and say nothing of order; the order is [`PRECEDENCE`].
 
+#[cfg(test)]
+mod tests;
+
 use core::fmt;
 
 use crate::class::codes;
@@ -94,7 +97,7 @@ pub enum Refusal {
         id: RequestId,
     },
     /// No such train.
-    #[error("train {train} is not in the catalogue")]
+    #[error("train {train} is not in the catalogue; check the number")]
     UnknownTrain {
         /// The number asked for.
         train: TrainNumber,
@@ -110,7 +113,10 @@ pub enum Refusal {
         next: Option<Date>,
     },
     /// A stop is not on the route.
-    #[error("{} is not a stop of train {train}", StopName(.stop))]
+    #[error(
+        "{} is not a stop of train {train}; name one of its route, by code or by number",
+        StopName(.stop)
+    )]
     UnknownStop {
         /// The train.
         train: TrainNumber,
@@ -118,7 +124,10 @@ pub enum Refusal {
         stop: StopRef,
     },
     /// The journey does not go forward.
-    #[error("stop {to} does not come after stop {from}")]
+    #[error(
+        "stop {to} does not come after stop {from}; name them in the order of the route, a station \
+         that comes twice by number or visit"
+    )]
     BadLegRange {
         /// 1-based stop asked for as boarding.
         from: u16,
@@ -148,7 +157,7 @@ pub enum Refusal {
         has: Vec<QuotaCode>,
     },
     /// More passengers than the quota allows.
-    #[error("{asked} passengers asked, quota {quota} allows {max}")]
+    #[error("{asked} passengers asked, quota {quota} allows {max}; split the party")]
     TooManyPassengers {
         /// Asked.
         asked: u8,
@@ -158,7 +167,7 @@ pub enum Refusal {
         quota: QuotaCode,
     },
     /// Sale has not begun.
-    #[error("quota {quota} of {class} opens at {opens_at}")]
+    #[error("quota {quota} of {class} opens at {opens_at}; ask again then")]
     NotOpen {
         /// The class.
         class: TravelClass,
@@ -168,7 +177,7 @@ pub enum Refusal {
         opens_at: UnixMillis,
     },
     /// Sale has ended or was closed.
-    #[error("sale of {class} {quota} is closed{}", Since(.closed_at))]
+    #[error("sale of {class} {quota} is closed {}", Since(.closed_at))]
     Closed {
         /// The class.
         class: TravelClass,
@@ -192,7 +201,10 @@ pub enum Refusal {
         legs: LegRange,
     },
     /// A named berth is taken.
-    #[error("berth {} is taken on stops {legs}", Berth(.berth))]
+    #[error(
+        "berth {} is taken on stops {legs}; name another, or none to have one chosen",
+        Berth(.berth)
+    )]
     BerthTaken {
         /// Which.
         berth: BerthName,
@@ -200,7 +212,7 @@ pub enum Refusal {
         legs: LegRange,
     },
     /// A hard condition cannot be met.
-    #[error("{condition} cannot be met: {asked} asked, {free} possible")]
+    #[error("{condition} cannot be met: {asked} asked, {free} possible; ask for less of it")]
     PreferenceUnmet {
         /// Which condition.
         condition: &'static str,
@@ -210,7 +222,10 @@ pub enum Refusal {
         free: u16,
     },
     /// No such hold.
-    #[error("hold {hold} is not known here: never made, or forgotten some time after it ended")]
+    #[error(
+        "hold {hold} is not known here: never made, or forgotten some time after it ended; check \
+         the id, or reserve anew"
+    )]
     UnknownHold {
         /// The id.
         hold: HoldId,
@@ -234,7 +249,7 @@ pub enum Refusal {
         now: UnixMillis,
     },
     /// The hold is booked already.
-    #[error("hold {hold} is already confirmed")]
+    #[error("hold {hold} is already confirmed; nothing is left of it to hold")]
     AlreadyConfirmed {
         /// The id.
         hold: HoldId,
@@ -242,13 +257,16 @@ pub enum Refusal {
         booking: Box<crate::BookingView>,
     },
     /// No such booking.
-    #[error("this booking is not known here")]
+    #[error("this booking is not known here; check the number")]
     UnknownBooking {
         /// The number before the printed permutation.
         pnr: Pnr,
     },
     /// No such berth.
-    #[error("train {train} has no berth {} in {}", Berth(.berth), OrAny(.class))]
+    #[error(
+        "train {train} has no berth {} in {}; its berth map names those it has",
+        Berth(.berth), OrAny(.class)
+    )]
     UnknownBerth {
         /// The train.
         train: TrainNumber,
@@ -258,7 +276,7 @@ pub enum Refusal {
         class: Option<TravelClass>,
     },
     /// The party has no such passenger.
-    #[error("passenger {asked} asked, the party has {count}")]
+    #[error("passenger {asked} asked, the party has {count}; they count from 1")]
     UnknownPassenger {
         /// 1-based.
         asked: u8,
@@ -266,7 +284,7 @@ pub enum Refusal {
         count: u8,
     },
     /// The booking is cancelled.
-    #[error("the booking was cancelled at {at}")]
+    #[error("the booking was cancelled at {at}; reserve anew")]
     BookingCancelled {
         /// The number before the printed permutation.
         pnr: Pnr,
@@ -366,8 +384,8 @@ struct Since<'a>(&'a Option<UnixMillis>);
 impl fmt::Display for Since<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            Some(at) => write!(f, " since {at}"),
-            None => f.write_str(" by the operator"),
+            Some(at) => write!(f, "since {at}; the train has left the boarding stop"),
+            None => f.write_str("by the operator; only they open it again"),
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use core::time::Duration;
 
+use berth_inventory::{HOLD_LIFE_MAX_MS, HOLD_TTL_DEFAULT_MS, HOLD_TTL_MIN_MS, Millis};
+
 /// Bytes of events in one group, all shards together.
 pub const GROUP_BYTES_MAX: usize = 4 << 20;
 /// Bytes of events of one run in one group: a hot run cannot fill a group alone.
@@ -45,6 +47,46 @@ pub struct Settings {
     pub min_free_bytes: u64,
     /// New holds are refused while the log is longer than this.
     pub max_log_bytes: Option<u64>,
+    /// Sealed segments of the log beyond this many bytes may go, once nobody needs them; `None`:
+    /// all are kept.
+    pub retain_log_bytes: Option<u64>,
+    /// Bytes of one segment of the log.
+    pub log_segment_bytes: u64,
+    /// How long berths are held.
+    pub holds: HoldTimes,
+}
+
+/// How long berths are held; `min <= default <= max <= life`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HoldTimes {
+    /// When the caller names no time.
+    pub default: Millis,
+    /// The shortest time a caller may ask for.
+    pub min: Millis,
+    /// The longest time a caller may ask for at once.
+    pub max: Millis,
+    /// The longest life of a hold with all its extensions.
+    pub life: Millis,
+}
+
+impl HoldTimes {
+    /// The span of a grace event after which a hold has had its longest life and the grace `span`:
+    /// such an event counts from [`HOLD_LIFE_MAX_MS`], what the operator allows beyond is added.
+    #[must_use]
+    pub fn grace_span(&self, span: Millis) -> Millis {
+        Millis(span.0 + self.life.0.saturating_sub(HOLD_LIFE_MAX_MS))
+    }
+}
+
+impl Default for HoldTimes {
+    fn default() -> Self {
+        Self {
+            default: Millis(HOLD_TTL_DEFAULT_MS),
+            min: Millis(HOLD_TTL_MIN_MS),
+            max: Millis(HOLD_LIFE_MAX_MS),
+            life: Millis(HOLD_LIFE_MAX_MS),
+        }
+    }
 }
 
 impl Default for Settings {
@@ -56,6 +98,9 @@ impl Default for Settings {
             checkpoint_bytes: 1 << 30,
             min_free_bytes: 1 << 30,
             max_log_bytes: None,
+            retain_log_bytes: None,
+            log_segment_bytes: 256 << 20,
+            holds: HoldTimes::default(),
         }
     }
 }

@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use berth_inventory::{RunId, UnixMillis};
-use berth_node::{Front, Health, Shard};
+use berth_node::{Front, Health, HoldTimes, Shard};
 use berth_persistence::{CommitLog, NodeRecord};
 use ractor::{Actor, ActorCell, ActorRef};
 use tokio::sync::watch;
@@ -41,6 +41,8 @@ pub struct EngineInfo {
     pub started_at: UnixMillis,
     /// Holds live before the restart live at least until then.
     pub grace_until: Option<UnixMillis>,
+    /// How long berths are held.
+    pub holds: HoldTimes,
     /// Shards.
     pub shards: u16,
     /// Trains of the catalogue.
@@ -64,6 +66,8 @@ pub struct Figures {
     pub indexed_lsn: AtomicU64,
     /// Reserves refused without the queue.
     pub fast_refusals: AtomicU64,
+    /// Bytes of log let go since the start.
+    pub retired_log_bytes: AtomicU64,
     /// Bytes of log that a restart now would replay.
     pub suffix_bytes: AtomicU64,
 }
@@ -303,6 +307,7 @@ async fn build(
         Arc::clone(&opened.stores),
         Arc::clone(&stopping),
         Arc::clone(&figures),
+        options.settings.retain_log_bytes,
     )
     .map_err(|fault| spawn(&fault))?;
     Ok(House {
@@ -312,6 +317,7 @@ async fn build(
             durability: options.durability,
             started_at: opened.clock.now(),
             grace_until: opened.grace_until,
+            holds: options.settings.holds,
             shards: options.workers,
             trains: options.catalogue.len(),
             recovered,

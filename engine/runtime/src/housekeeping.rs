@@ -50,7 +50,9 @@ async fn look(house: Weak<House>) {
 }
 
 fn measure_disk(house: &House) {
-    let log_bytes = house.log_end.get().bytes;
+    // Positions in the log only grow; what was let go is not there any more.
+    let retired = house.figures.retired_log_bytes.load(std::sync::atomic::Ordering::Relaxed);
+    let log_bytes = house.log_end.get().bytes.saturating_sub(retired);
     match free_space(house.stores.root()) {
         Ok(free) => {
             metrics::gauge!("berth_disk_free_bytes").set(free as f64);

@@ -3,11 +3,13 @@
 //! Map: `engine` starts and stops a node, `handle` is what its users hold; `open` recovers a data
 //! directory; `worker` is a shard's actor, `run_actor` a live run's, `supervisor` their root;
 //! `journal` is the thread that makes groups durable, publishes and answers; `indexer` feeds the
-//! event store; `housekeeping` looks at wheels, disk and clock; `stores` reads a run's past.
+//! event store and bounds the log, `history` reads one run from both; `housekeeping` looks at
+//! wheels, disk and clock; `stores` reads a run's past.
 
 mod clock;
 mod engine;
 mod handle;
+mod history;
 mod housekeeping;
 mod indexer;
 mod journal;
@@ -25,6 +27,7 @@ mod tests;
 
 pub use engine::{EngineInfo, Figures};
 pub use handle::{Engine, Session};
+pub use history::{HistoryError, RunHistory};
 pub use options::{CLOCK_BEHIND_MAX_MS, StartError, StartOptions};
 pub use reply::Lost;
 

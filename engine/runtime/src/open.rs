@@ -48,8 +48,10 @@ pub(crate) fn open(options: &StartOptions) -> Result<Opened, StartError> {
     let last_at = found.last_at.unwrap_or_default();
     let clock = start_clock(last_at, options.accept_clock)?;
     let end = core::mem::take(&mut found.end);
+    let segment_bytes = options.settings.log_segment_bytes;
+    let segments = LogSettings { segment_bytes, ..LogSettings::default() };
     let mut log: Box<dyn CommitLog> =
-        Box::new(FileLog::resume(&dir.log(), &dir.cut(), LogSettings::default(), end)?);
+        Box::new(FileLog::resume(&dir.log(), &dir.cut(), segments, end)?);
     // A hold that outlived a stop in order is in a snapshot only, and must still expire.
     let waiting: Vec<_> = found
         .cold
@@ -134,7 +136,7 @@ fn record_start(
     let grace = anybody.then(|| Grace {
         until: at.saturating_add(span),
         as_of: found.served_at.unwrap_or_default(),
-        span,
+        span: options.settings.holds.grace_span(span),
     });
     let record = NodeRecord::Started {
         grace_until: grace.map(|grace| grace.until),

@@ -6,11 +6,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use berth_inventory::{Plan, PlanHash, Run, RunIndex};
 use berth_node::{Directory, RunEntry};
 use berth_persistence::{
-    Catalogue, Covered, DataDir, EncodedSnapshot, FileSnapshots, Lsn, SledEvents, SnapshotError,
-    SnapshotStore, plan_from_text, rebuild_run,
+    Catalogue, Covered, DataDir, EncodedSnapshot, FileSnapshots, Lsn, RunPast, SnapshotError,
+    SnapshotStore, first_kept, plan_from_text, rebuild_run,
 };
 use hashbrown::HashMap;
 use tokio::sync::watch;
+
+use crate::history::Shelf;
+
+/// How often a rebuild begins anew because a segment went under it.
+const REBUILDS_MAX: u32 = 3;
 
 /// See the module.
 pub(crate) struct Stores {
@@ -18,8 +23,8 @@ pub(crate) struct Stores {
     snapshots: Mutex<FileSnapshots>,
     plans: PlanBook,
     directory: Arc<Directory>,
-    /// History by run, once the indexer has opened it; derived, so it may be missing.
-    events: Mutex<Option<SledEvents>>,
+    /// History by run.
+    pub shelf: Shelf,
     /// The last frame that survives a power cut: nothing later may rest on an unsynced one.
     settled: watch::Receiver<u64>,
 }
@@ -103,7 +108,7 @@ impl Stores {
             snapshots: Mutex::new(snapshots),
             plans,
             directory,
-            events: Mutex::default(),
+            shelf: Shelf::default(),
             settled,
         }
     }
@@ -134,14 +139,33 @@ impl Stores {
         Run::from_state(plan, state).map(Some).map_err(|fault| fault.to_string())
     }
 
-    /// The run from its snapshot and the log behind it.
+    /// The run from its snapshot and the log behind it. Snapshots of others go on meanwhile.
     pub fn rebuild(&self, entry: &RunEntry) -> Result<Box<Run>, String> {
         let index = entry.index.get().ok_or("the run has no number in the journal")?;
         let parse = |text: &str| self.plans.parse(text);
-        let find = |hash: PlanHash| self.plans.text(hash);
-        let until = Lsn(*self.settled.borrow());
-        let snapshots = self.snapshots();
-        rebuild_run(&self.dir, &*snapshots, *index, until, &parse, &find)
+        let find =
+            |hash: PlanHash| self.plans.text(hash).or_else(|| self.snapshots().plan_text(hash));
+        let mut tries = 1;
+        loop {
+            let kept = first_kept(&self.dir.log());
+            let until = Lsn(*self.settled.borrow());
+            let past = RunPast::read(&*self.snapshots(), *index)?;
+            let rebuilt = rebuild_run(&self.dir, past, *index, until, &parse, &find);
+            // A segment may go while it is read, when snapshots no longer need it: then less is to
+            // be read.
+            let gone = first_kept(&self.dir.log()).ok() != kept.ok();
+            if rebuilt.is_ok() || !gone || tries == REBUILDS_MAX {
+                return rebuilt;
+            }
+            tries += 1;
+        }
+    }
+
+    /// The last frame that snapshots vouch for, whatever happens to the power.
+    pub fn covered(&self) -> Result<Lsn, SnapshotError> {
+        let mut snapshots = self.snapshots();
+        snapshots.sync()?;
+        Ok(snapshots.covered().map_or(Lsn(0), |covered| covered.lsn))
     }
 
     pub fn encode_snapshot(entry: &RunEntry, run: &Run) -> EncodedSnapshot {
@@ -185,14 +209,8 @@ impl Stores {
     }
 
     /// The version of a run's latest snapshot.
-    #[cfg(test)]
     pub fn snapshot_version(&self, entry: &RunEntry) -> Option<berth_inventory::Version> {
         self.snapshots().latest(*entry.index.get()?).map(|info| info.version)
-    }
-
-    /// The event store; `None` while it is opened, or when it cannot be had.
-    pub fn events(&self) -> MutexGuard<'_, Option<SledEvents>> {
-        self.events.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The last frame that survives a power cut.

@@ -14,6 +14,8 @@ use berth_persistence::{Catalogue, Durability};
 
 use crate::{Engine, StartError, StartOptions};
 
+mod bounded;
+
 const NEVER: UnixMillis = UnixMillis::MAX;
 
 fn train(number: &str, coaches: &[&str]) -> Entry {

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use berth_inventory::{
-    AgeBand, Cancel, Changes, Command, Conditions, Confirm, Date, Digest, Event, Extend, HoldId,
-    Millis, Passenger, PassengerSet, Plan, Pnr, Release, RequestId, RequestMark, Reserve, Rest,
-    Run, RunCreated, RunId, RunIndex, Said, SaleChange, Sex, StopRef, TravelClass, UnixMillis,
-    Verdict,
+    AgeBand, Cancel, Changes, Command, Conditions, Confirm, Date, Digest, Event, Extend,
+    HOLD_LIFE_MAX_MS, HoldId, Millis, Passenger, PassengerSet, Plan, Pnr, Release, RequestId,
+    RequestMark, Reserve, Rest, Run, RunCreated, RunId, RunIndex, Said, SaleChange, Sex, StopRef,
+    TravelClass, UnixMillis, Verdict,
 };
 
 use crate::{Section, plan_from_text};
@@ -148,7 +148,8 @@ impl World {
                 (run, Command::Release(Release { request, hold, passengers }))
             }
             (4, Some((run, hold))) => {
-                (run, Command::Extend(Extend { request, hold, ttl: Millis(400_000) }))
+                let (ttl, life) = (Millis(400_000), Millis(HOLD_LIFE_MAX_MS));
+                (run, Command::Extend(Extend { request, hold, ttl, life }))
             }
             (5, Some((run, hold))) => (run, Command::Expire(hold)),
             (6, _) if !self.bookings.is_empty() => {

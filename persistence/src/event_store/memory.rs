@@ -61,6 +61,12 @@ impl EventStore for MemoryEvents {
         Ok(self.texts.get(&hash).cloned())
     }
 
+    fn holds(&self, segment: &IndexedSegment) -> Result<bool, EventStoreError> {
+        let same = |chunk: &Chunk| self.chunks.get(&(chunk.run, chunk.first)) == Some(chunk);
+        let texts = segment.texts.iter().all(|(hash, _)| self.texts.contains_key(hash));
+        Ok(segment.last <= self.indexed && texts && segment.chunks.iter().all(same))
+    }
+
     fn check(&self) -> Result<(), EventStoreError> {
         for chunk in self.chunks.values() {
             visit_chunk(chunk, Version(0), &mut |_| true)?;

@@ -9,7 +9,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use berth_inventory::{PlanHash, RunIndex, Version};
 
@@ -22,7 +22,12 @@ const SLED_SEGMENT_BYTES: usize = 8 << 20;
 /// The store is written and seldom read; sled takes ten times what it is given.
 const SLED_CACHE_BYTES: u64 = 16 << 20;
 
-/// The event store in a directory of sled's.
+/// In what sled says when another handle has the directory.
+const SLED_LOCKED: &str = "acquire lock";
+
+/// The event store in a directory of sled's. A clone is the same store: one of them writes, any
+/// number read meanwhile.
+#[derive(Clone)]
 pub struct SledEvents {
     dir: PathBuf,
     /// Kept for its flush; dropped last.
@@ -30,8 +35,18 @@ pub struct SledEvents {
     chunks: sled::Tree,
     texts: sled::Tree,
     manifests: sled::Tree,
-    indexed: Lsn,
-    failed: AtomicBool,
+    /// What is put and synced; chunks of later frames are on their way.
+    indexed: Arc<AtomicU64>,
+    failed: Arc<AtomicBool>,
+}
+
+/// What a store that is damaged is worth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Aside {
+    /// The segments have everything: the last damaged one is kept for a look, no other.
+    Derived,
+    /// Segments were deleted, their events are nowhere else: every damaged one is kept.
+    OnlyCopy,
 }
 
 /// How an opening went.
@@ -97,15 +112,43 @@ impl SledEvents {
     /// # Errors
     /// When not even an empty store can be had.
     pub fn open(dir: &Path) -> Result<Opened, EventStoreError> {
+        Self::open_as(dir, Aside::Derived)
+    }
+
+    /// As [`SledEvents::open`], where `whose` says what becomes of an earlier store that was moved
+    /// aside.
+    ///
+    /// # Errors
+    /// As [`SledEvents::open`].
+    pub fn open_as(dir: &Path, whose: Aside) -> Result<Opened, EventStoreError> {
         file::create_dir(dir)?;
         let why = match Self::try_open(dir).and_then(|store| store.check().map(|()| store)) {
             Ok(store) => {
                 let rebuilt = store.forgotten()?;
                 return Ok(Opened { store, rebuilt });
             }
+            // Somebody else has it: that says nothing of what is in it.
+            Err(why) if why.to_string().contains(SLED_LOCKED) => return Err(why),
             Err(why) => why.to_string(),
         };
-        let aside = beside(dir, "-damaged");
+        let aside = Self::move_aside(dir, whose)?;
+        let why = format!("{why}; it was moved to {}", aside.display());
+        tracing::warn!(%why, "event store is rebuilt");
+        Ok(Opened { store: Self::try_open(dir)?, rebuilt: Some(why) })
+    }
+
+    /// Makes room for an empty store: what is in `dir` goes to `<dir>-damaged`, which is told.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn move_aside(dir: &Path, whose: Aside) -> Result<PathBuf, EventStoreError> {
+        let mut aside = beside(dir, "-damaged");
+        if whose == Aside::OnlyCopy {
+            let mut names = (2..).map(|n| beside(dir, &format!("-damaged-{n}")));
+            while aside.exists() {
+                aside = names.next().unwrap_or_default();
+            }
+        }
         let moved = || {
             if aside.exists() {
                 std::fs::remove_dir_all(&aside)?;
@@ -115,12 +158,14 @@ impl SledEvents {
         moved().map_err(|cause| file::FileError::new("moving aside of", dir, cause))?;
         file::create_dir(dir)?;
         match file::remove(&beside(dir, "-indexed")) {
-            Err(fault) if !fault.is_not_found() => return Err(fault.into()),
-            _ => {}
+            Err(fault) if !fault.is_not_found() => Err(fault.into()),
+            _ => Ok(aside),
         }
-        let why = format!("{why}; it was moved to {}", aside.display());
-        tracing::warn!(%why, "event store is rebuilt");
-        Ok(Opened { store: Self::try_open(dir)?, rebuilt: Some(why) })
+    }
+
+    /// Whether a clone of it is in use elsewhere: the directory cannot be opened again so long.
+    pub fn is_shared(&self) -> bool {
+        Arc::strong_count(&self.failed) > 1
     }
 
     fn try_open(dir: &Path) -> Result<Self, EventStoreError> {
@@ -133,11 +178,12 @@ impl SledEvents {
             let db = config.open()?;
             let (chunks, texts) = (db.open_tree("chunks")?, db.open_tree("texts")?);
             let manifests = db.open_tree("manifests")?;
-            let (dir, failed) = (dir.to_owned(), AtomicBool::new(false));
-            Ok(Self { dir, db, chunks, texts, manifests, indexed: Lsn(0), failed })
+            let (dir, indexed, failed) = (dir.to_owned(), Arc::default(), Arc::default());
+            Ok(Self { dir, db, chunks, texts, manifests, indexed, failed })
         };
-        let mut store = guarded(dir, "opening", open)?;
-        store.indexed = store.read_manifests()?.last().map_or(Lsn(0), |m| Lsn(m.last));
+        let store = guarded(dir, "opening", open)?;
+        let last = store.read_manifests()?.last().map_or(0, |manifest| manifest.last);
+        store.indexed.store(last, Ordering::Release);
         Ok(store)
     }
 
@@ -151,11 +197,11 @@ impl SledEvents {
                 Self::read_told(&bytes[..read]).unwrap_or(Lsn(0))
             }
         };
-        Ok((told > self.indexed).then(|| {
+        Ok((told > self.indexed()).then(|| {
             format!(
                 "event store {} has forgotten frames {} to {told}; they are indexed again",
                 self.dir.display(),
-                self.indexed.next()
+                self.indexed().next()
             )
         }))
     }
@@ -173,7 +219,7 @@ impl SledEvents {
             }
             created => created?,
         };
-        let lsn = self.indexed.0.to_le_bytes();
+        let lsn = self.indexed().0.to_le_bytes();
         file.write_at(&[&lsn[..], &crc32c::crc32c(&lsn).to_le_bytes()].concat(), 0)?;
         Ok(file.sync_data()?)
     }
@@ -251,7 +297,7 @@ fn guarded<T>(
 
 impl EventStore for SledEvents {
     fn put(&mut self, segment: &IndexedSegment) -> Result<(), EventStoreError> {
-        let (first, last, indexed) = (segment.first, segment.last, self.indexed);
+        let (first, last, indexed) = (segment.first, segment.last, self.indexed());
         if indexed.0 > 0 && first != indexed.next() {
             return Err(EventStoreError::OutOfOrder { first, last, indexed });
         }
@@ -275,12 +321,12 @@ impl EventStore for SledEvents {
         let (key, value) = (first.0.to_be_bytes(), manifest.bytes());
         self.guarded("writing of a manifest", || self.manifests.insert(key, value))?;
         self.make_durable()?;
-        self.indexed = last;
+        self.indexed.store(last.0, Ordering::Release);
         self.tell()
     }
 
     fn indexed(&self) -> Lsn {
-        self.indexed
+        Lsn(self.indexed.load(Ordering::Acquire))
     }
 
     fn history(
@@ -319,6 +365,26 @@ impl EventStore for SledEvents {
             .ok_or_else(|| self.fault("look-up of a text", format!("text {hash} is damaged")))
     }
 
+    fn holds(&self, segment: &IndexedSegment) -> Result<bool, EventStoreError> {
+        let first = segment.first.0.to_be_bytes();
+        let same = self.guarded("comparing of a segment", || {
+            for chunk in &segment.chunks {
+                let key = Chunk::key(chunk.run, chunk.first);
+                if self.chunks.get(key)?.is_none_or(|bytes| *bytes != *chunk.bytes) {
+                    return Ok(false);
+                }
+            }
+            for (hash, text) in &segment.texts {
+                let key = [&hash.0[..], &first[..]].concat();
+                if self.texts.get(key)?.is_none_or(|bytes| *bytes != *text.as_bytes()) {
+                    return Ok(false);
+                }
+            }
+            self.manifests.contains_key(first)
+        })?;
+        Ok(same && segment.last <= self.indexed())
+    }
+
     fn check(&self) -> Result<(), EventStoreError> {
         let mut expected = Manifest::default();
         for manifest in self.read_manifests()? {
@@ -338,7 +404,7 @@ impl EventStore for SledEvents {
             let damaged = |fault| EventStoreError::Damaged { run, first, fault };
             let events = chunk.events().map_err(damaged)?;
             // Chunks of a segment whose manifest was never written are put again; ignore them.
-            if events.first().is_some_and(|event| event.lsn <= self.indexed) {
+            if events.first().is_some_and(|event| event.lsn <= self.indexed()) {
                 found.add_chunk(&chunk);
             }
         }
@@ -347,7 +413,7 @@ impl EventStore for SledEvents {
             self.guarded("reading of a text", || texts.next().transpose())?
         {
             let (hash, first) = key.split_at_checked(32).unwrap_or((&key, &[]));
-            if first.iter().fold(0, |n, b| n << 8 | u64::from(*b)) <= self.indexed.0 {
+            if first.iter().fold(0, |n, b| n << 8 | u64::from(*b)) <= self.indexed().0 {
                 found.add_text(hash, &text);
             }
         }

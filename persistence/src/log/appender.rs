@@ -189,19 +189,8 @@ impl Appender {
 
     /// Removes sealed segments whose frames are all before `lsn`, oldest first; bytes freed.
     pub fn delete_before(&mut self, lsn: Lsn) -> Result<u64, FileError> {
-        let mut freed = 0;
-        let ids = segment::list(&self.dir)?;
-        // A segment ends where the next one begins; the open one stays.
-        for pair in ids.windows(2).filter(|pair| pair[1] <= lsn.0 && pair[0] < self.open.id) {
-            let path = segment::path(&self.dir, pair[0]);
-            let bytes = File::read_only(&path)?.len()?;
-            file::remove(&path)?;
-            freed += bytes;
-            self.sealed_bytes -= bytes;
-        }
-        if freed > 0 {
-            file::sync_dir(&self.dir)?;
-        }
+        let freed = segment::delete_before(&self.dir, lsn)?;
+        self.sealed_bytes -= freed;
         Ok(freed)
     }
 }

@@ -127,6 +127,12 @@ enum Search {
     Torn,
 }
 
+fn total_bytes(dir: &Path, segments: &[u64]) -> Result<u64, FileError> {
+    segments
+        .iter()
+        .try_fold(0, |sum, id| Ok(sum + File::read_only(&segment::path(dir, *id))?.len()?))
+}
+
 /// A walk over the segments of a directory.
 pub struct Scanner {
     dir: PathBuf,
@@ -150,13 +156,16 @@ pub struct Scanner {
 impl Scanner {
     /// Begins at the start of the segment that holds frame `from` (or of the first one).
     pub fn open(dir: &Path, magic: Magic, from: Lsn) -> Result<Self, FileError> {
-        let all = segment::list(dir)?;
-        let skip = all.iter().rposition(|id| *id <= from.0).unwrap_or(0);
-        let segments = all[skip..].to_vec();
-        let mut bytes_total = 0;
-        for id in &segments {
-            bytes_total += File::read_only(&segment::path(dir, *id))?.len()?;
-        }
+        let (segments, bytes_total) = loop {
+            let mut segments = segment::list(dir)?;
+            let skip = segments.iter().rposition(|id| *id <= from.0).unwrap_or(0);
+            segments.drain(..skip);
+            match total_bytes(dir, &segments) {
+                // Let go between the two questions: what is there now?
+                Err(fault) if fault.is_not_found() && segment::list(dir)? != segments => {}
+                total => break (segments, total?),
+            }
+        };
         let first = segments.first().copied().unwrap_or(1);
         Ok(Self {
             dir: dir.to_owned(),

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use berth_inventory::{RunId, RunIndex, Version};
 
-use crate::file::{self, FileError};
+use crate::file::{self, File, FileError};
 use crate::frame::take_run_id;
 use crate::section::Touch;
 use crate::{Lsn, varint};
@@ -28,6 +28,26 @@ pub fn segment_of(name: &str) -> Option<u64> {
 /// Ids of the segments in `dir`, ascending.
 pub fn list(dir: &Path) -> Result<Vec<u64>, FileError> {
     Ok(file::names(dir)?.iter().filter_map(|name| segment_of(name)).collect())
+}
+
+/// The first frame kept in `dir`; 1 when nothing was ever deleted, or written.
+pub fn first_kept(dir: &Path) -> Result<Lsn, FileError> {
+    Ok(Lsn(list(dir)?.first().copied().unwrap_or(1)))
+}
+
+/// Removes sealed segments whose frames are all before `lsn`, oldest first; bytes freed.
+pub fn delete_before(dir: &Path, lsn: Lsn) -> Result<u64, FileError> {
+    let mut freed = 0;
+    // A segment ends where the next one begins; the last one is being written, and stays.
+    for pair in list(dir)?.windows(2).filter(|pair| pair[1] <= lsn.0) {
+        let path = path(dir, pair[0]);
+        freed += File::read_only(&path)?.len()?;
+        file::remove(&path)?;
+    }
+    if freed > 0 {
+        file::sync_dir(dir)?;
+    }
+    Ok(freed)
 }
 
 /// Path of segment `id` in `dir`.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use berth_inventory::{Changes, Event, Run, RunIndex};
+use berth_inventory::{Changes, Event, Run, RunIndex, RunState, Version};
 
 use super::load::Plans;
 use super::replayer::guarded;
@@ -10,26 +10,69 @@ use super::{PlanParser, TextFinder};
 use crate::group::Item;
 use crate::log::scan::{Scanner, Step};
 use crate::snapshot::SnapshotStore;
-use crate::{DataDir, Lsn, NodeRecord};
+use crate::{DataDir, Lsn, MemorySnapshots, NodeRecord, SnapshotInfo};
 
-/// Rebuilds run `index` as of frame `until`, which must be durable, from its latest whole
-/// snapshot and the frames behind it. The log may be growing meanwhile.
+/// What the snapshots know of one run, read in one go: whoever rebuilds it holds nobody up while
+/// the log is read.
+#[derive(Debug)]
+pub struct RunPast {
+    /// Its latest snapshot that is whole.
+    snapshot: Option<(SnapshotInfo, RunState)>,
+    /// The latest version that any snapshot had, whole or not.
+    version: Version,
+    /// The last frame that need not be read.
+    covered: Lsn,
+}
+
+impl RunPast {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// There are snapshots, and none of them is whole.
+    pub fn read(snapshots: &dyn SnapshotStore, index: RunIndex) -> Result<Self, String> {
+        let covered = snapshots.covered().map_or(Lsn(0), |covered| covered.lsn);
+        let Some(latest) = snapshots.latest(index) else {
+            // Without a snapshot it is dirty from its first event on, and nothing dirty is covered.
+            return Ok(Self { snapshot: None, version: Version(0), covered });
+        };
+        let (found, covered) = match snapshots.load(index) {
+            // What is covered is in the latest snapshot of each run.
+            Ok(found) => {
+                let lsn = found.0.lsn;
+                (found, covered.max(lsn))
+            }
+            Err(why) => {
+                let found = snapshots.load_older(index).map_err(|_| why.to_string())?;
+                let lsn = found.0.lsn;
+                (found, lsn)
+            }
+        };
+        Ok(Self { snapshot: Some(found), version: latest.version, covered })
+    }
+}
+
+/// Rebuilds run `index` as of frame `until`, which must be durable, from `past` and the frames
+/// behind it. The log may be growing meanwhile.
 ///
 /// # Errors
 /// Why the run cannot be had, in words; it must stay refused then.
 pub fn rebuild_run(
     dir: &DataDir,
-    snapshots: &dyn SnapshotStore,
+    past: RunPast,
     index: RunIndex,
     until: Lsn,
     parse: PlanParser<'_>,
     find_text: TextFinder<'_>,
 ) -> Result<Box<Run>, String> {
-    let mut plans = Plans::new(parse, find_text, snapshots);
-    let (mut run, from) = match snapshots.latest(index) {
-        Some(_) => plans.load(index).map(|(run, lsn)| (Some(run), lsn.next()))?,
-        // Without a snapshot it is dirty from its first event on, and nothing dirty is covered.
-        None => (None, snapshots.covered().map_or(Lsn(1), |covered| covered.lsn.next())),
+    let none = MemorySnapshots::new();
+    let mut plans = Plans::new(parse, find_text, &none);
+    let (from, known) = (past.covered.next(), past.version);
+    let mut run = match past.snapshot {
+        None => None,
+        Some((info, state)) => {
+            let run = Run::from_state(plans.get(info.plan)?, state);
+            Some(Box::new(run.map_err(|fault| fault.to_string())?))
+        }
     };
     let mut changes = Changes::default();
     let mut scanner =
@@ -56,7 +99,16 @@ pub fn rebuild_run(
             Step::End => return Err(format!("the log ends before frame {until}")),
         }
     }
-    run.ok_or_else(|| format!("run number {index} is not in the log up to frame {until}"))
+    let run =
+        run.ok_or_else(|| format!("run number {index} is not in the log up to frame {until}"))?;
+    if run.version() < known {
+        return Err(format!(
+            "its snapshot of version {known} is damaged, and the log no longer has what is behind \
+             version {}: restore snap/ from a copy",
+            run.version()
+        ));
+    }
+    Ok(run)
 }
 
 /// Why a rebuild stopped.

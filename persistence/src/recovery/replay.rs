@@ -134,9 +134,14 @@ pub fn replay(
         ReplayFrom::Snapshots => (snapshots, trusted_cover(snapshots, &mut found.damage)),
     };
     let log = dir.log();
+    let kept = segment::first_kept(&log)?;
+    if let Err(fault) = super::vouch_for_deleted(base, kept) {
+        found.damage.push(fault.to_string());
+    }
     let mut scanner = Scanner::open(&log, Magic::Group, covered.next())?;
     let plans = Plans::new(parse, find_text, snapshots);
     let mut state = State {
+        base,
         replayer: Replayer::new(base, plans),
         names: Vec::new(),
         what: *what,
@@ -192,6 +197,7 @@ pub fn replay(
 }
 
 struct State<'a> {
+    base: &'a dyn SnapshotStore,
     replayer: Replayer<'a>,
     /// Names of runs by number.
     names: Vec<Option<RunId>>,
@@ -259,7 +265,18 @@ impl State<'_> {
                 Slot::Unknown => {}
                 Slot::Live(run, _) => found.runs.push((index, run)),
                 Slot::Cold => match self.replayer.plans.load(index) {
-                    Ok((run, _)) => found.runs.push((index, run)),
+                    Ok((run, _)) => {
+                        let known =
+                            self.base.latest(index).map_or(run.version(), |info| info.version);
+                        if run.version() < known {
+                            let (id, held) = (run.id(), run.version());
+                            found.damage.push(format!(
+                                "run {id}: its snapshot of version {known} is damaged, the state \
+                                 is that of version {held}"
+                            ));
+                        }
+                        found.runs.push((index, run));
+                    }
                     Err(why) => found.damage.push(why),
                 },
                 Slot::Refused(run, why) => {

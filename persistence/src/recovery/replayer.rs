@@ -202,7 +202,7 @@ impl<'a> Replayer<'a> {
             );
             return self.refuse(run, None, lsn, why);
         }
-        if let Err(why) = self.step(lsn, run, at, event) {
+        if let Err(why) = self.step(lsn, run, at, version, event) {
             let created = match event {
                 Event::RunCreated(created) => Some(created.run),
                 _ => None,
@@ -217,6 +217,7 @@ impl<'a> Replayer<'a> {
         lsn: Lsn,
         run: RunIndex,
         at: UnixMillis,
+        version: Version,
         event: &Event,
     ) -> Result<(), String> {
         self.events += 1;
@@ -230,6 +231,14 @@ impl<'a> Replayer<'a> {
             (Slot::Unknown, _) => return Err("its first event is not its creation".to_owned()),
             (Slot::Cold, _) => {
                 let (loaded, _) = self.plans.load(run)?;
+                // An older snapshot stood in for a damaged one.
+                if loaded.version().next() != version {
+                    let known = loaded.version();
+                    return Err(format!(
+                        "its latest snapshot is damaged, and the log no longer has what is between \
+                         version {known} and version {version}: restore snap/ from a copy"
+                    ));
+                }
                 *self.slot(run) = Slot::Live(loaded, lsn);
             }
             (Slot::Live(..) | Slot::Refused(..), _) => {}
@@ -284,15 +293,24 @@ impl<'a> Replayer<'a> {
         self.hole = self.hole.take_if(|(lost, ..)| *lost < first);
     }
 
-    /// Runs whose only snapshot is damaged and whose first events are not in the log any more.
-    pub fn refuse_lost_snapshots(&mut self, damage: &[Damage]) {
+    /// Runs with a damaged snapshot for which the log, of which frames from `kept` on are kept,
+    /// cannot stand in any more.
+    pub fn refuse_lost_snapshots(&mut self, damage: &[Damage], kept: Lsn) {
         for damage in damage {
             let DamageKind::Frames { named, last, .. } = &damage.kind else { continue };
             for name in named {
-                if matches!(self.slot(name.run), Slot::Unknown) {
-                    let why = format!("{damage}, and the log no longer has its first events");
-                    self.refuse(name.run, name.created, *last, why);
-                }
+                let older = self.snapshots.latest(name.run).map(|info| info.lsn);
+                let why = match self.slot(name.run) {
+                    Slot::Unknown => {
+                        format!("{damage}, and the log no longer has its first events")
+                    }
+                    // What was behind this older snapshot may have been in frames that are gone.
+                    Slot::Cold if older.is_none_or(|older| older.next() < kept) => {
+                        format!("{damage}, and the log no longer has what that snapshot held")
+                    }
+                    Slot::Cold | Slot::Live(..) | Slot::Refused(..) => continue,
+                };
+                self.refuse(name.run, name.created, *last, why);
             }
         }
     }

@@ -4,13 +4,13 @@ use std::fs;
 use std::path::PathBuf;
 
 use berth_inventory::RunIndex;
-use berth_persistence::conformance::{TEXT, no_text, parse};
+use berth_persistence::conformance::TEXT;
 use berth_persistence::{
     EncodedSnapshot, LogReader, Lsn, MemorySnapshots, NodeRecord, RecoverError, Section,
-    SnapshotStore, rebuild_run,
+    SnapshotStore,
 };
 
-use crate::support::{Story, files, is_true, recover_with};
+use crate::support::{Story, files, is_true, rebuild, recover_with};
 
 /// A file and where each of its frames begins.
 fn frames_of(story: &Story, file: usize) -> (PathBuf, Vec<(Lsn, usize)>) {
@@ -90,7 +90,7 @@ fn a_clean_stop_vouches_for_the_frame_before_it() {
     // Whoever was refused cannot be rebuilt either.
     let refused = found.refused[0].index;
     let until = found.end.chain.last;
-    let again = rebuild_run(&story.dir, &none, refused, until, &parse, &no_text);
+    let again = rebuild(&story, &none, refused, until);
     assert!(again.unwrap_err().contains("damaged"));
 }
 

@@ -4,4 +4,5 @@ mod conformance;
 mod damage;
 mod holes;
 mod recovery;
+mod retention;
 mod support;

@@ -4,11 +4,10 @@ use berth_inventory::{Run, RunIndex};
 use berth_persistence::conformance::{TEXT, no_text, parse};
 use berth_persistence::{
     CommitLog, DataDir, Durability, FileLog, FileSnapshots, LogReader, Lsn, MemorySnapshots,
-    NodeRecord, RecoverError, Replay, ReplayFrom, Section, SnapshotStore, Until, rebuild_run,
-    replay,
+    NodeRecord, RecoverError, Replay, ReplayFrom, Section, SnapshotStore, Until, replay,
 };
 
-use crate::support::{Story, is_true, recover_with, settings};
+use crate::support::{Story, is_true, rebuild, recover_with, settings};
 
 #[test]
 fn an_empty_directory_recovers_to_nothing() {
@@ -85,12 +84,11 @@ fn one_run_is_rebuilt_as_of_any_frame() {
     for until in [middle, Lsn(middle.0 + 7), last] {
         for index in 0..3 {
             let run = RunIndex(index);
-            let rebuilt =
-                rebuild_run(&story.dir, &snapshots, run, until, &parse, &no_text).unwrap();
+            let rebuilt = rebuild(&story, &snapshots, run, until).unwrap();
             assert_eq!(rebuilt.digest(), story.digests[until.0 as usize][index as usize]);
         }
     }
-    let unknown = rebuild_run(&story.dir, &snapshots, RunIndex(9), last, &parse, &no_text);
+    let unknown = rebuild(&story, &snapshots, RunIndex(9), last);
     assert!(unknown.unwrap_err().contains("run number 9"));
 }
 

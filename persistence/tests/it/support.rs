@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use berth_inventory::{Digest, RunIndex};
+use berth_inventory::{Digest, Run, RunIndex};
 use berth_persistence::conformance::{TEXT, World, no_text, parse};
 use berth_persistence::{
     CommitLog, Covered, DataDir, Durability, EncodedSnapshot, FileLog, FileSnapshots, LogEnd,
-    LogSettings, Lsn, MemorySnapshots, NodeRecord, RecoverError, Recovered, Section, SnapshotStore,
-    recover,
+    LogSettings, Lsn, MemorySnapshots, NodeRecord, RecoverError, Recovered, RunPast, Section,
+    SnapshotStore, rebuild_run, recover,
 };
 
 /// Small segments, so that a short history has many; nothing is zeroed ahead unless asked for.
@@ -85,6 +85,17 @@ pub fn recover_with(
     snapshots: &dyn SnapshotStore,
 ) -> Result<Recovered, RecoverError> {
     recover(dir, snapshots, &parse, &no_text)
+}
+
+pub fn rebuild(
+    story: &Story,
+    snapshots: &dyn SnapshotStore,
+    run: RunIndex,
+    until: Lsn,
+) -> Result<Box<Run>, String> {
+    let past = RunPast::read(snapshots, run)?;
+    let text = |hash| snapshots.plan_text(hash);
+    rebuild_run(&story.dir, past, run, until, &parse, &text)
 }
 
 /// What was recovered is the state as of the log's last frame, or refused by name. How many runs

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use berth_engine::Engine;
 use berth_engine::node::{Health, ShardStats};
 use berth_engine::persistence::Lsn;
-use berth_inventory::{HOLD_LIFE_MAX_MS, HOLD_TTL_DEFAULT_MS};
+use berth_inventory::Millis;
 use berth_proto::v1;
 use tonic::Code;
 
@@ -115,9 +115,9 @@ pub(super) fn server_info(desk: &Desk) -> v1::GetServerInfoResponse {
         calendar.open_dates(train.light(), now).next().filter(|_| train.is_listed())
     };
     let first = engine.front().directory.trains().into_iter().filter_map(first_open).min();
-    let span = |ms: u64| prost_types::Duration {
-        seconds: (ms / 1_000).cast_signed(),
-        nanos: (ms % 1_000) as i32 * 1_000_000,
+    let span = |time: Millis| prost_types::Duration {
+        seconds: (time.0 / 1_000).cast_signed(),
+        nanos: (time.0 % 1_000) as i32 * 1_000_000,
     };
     v1::GetServerInfoResponse {
         server_time: Some(timestamp(now)),
@@ -132,8 +132,10 @@ pub(super) fn server_info(desk: &Desk) -> v1::GetServerInfoResponse {
         trains: info.trains as u32,
         first_start_date: first.unwrap_or(calendar.today(now)).to_string(),
         last_start_date: calendar.last_open(now).to_string(),
-        hold_ttl_default: Some(span(HOLD_TTL_DEFAULT_MS)),
-        hold_life_max: Some(span(HOLD_LIFE_MAX_MS)),
+        hold_ttl_default: Some(span(info.holds.default)),
+        hold_life_max: Some(span(info.holds.life)),
+        hold_ttl_min: Some(span(info.holds.min)),
+        hold_ttl_max: Some(span(info.holds.max)),
         grace_until: info.grace_until.map(timestamp),
         pid: std::process::id(),
     }

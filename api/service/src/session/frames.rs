@@ -1,4 +1,4 @@
-//! A session without I/O: messages in, commands out; outcomes in, messages out.
+//! A session without I/O: requests in, commands out; outcomes in, messages out.
 //!
 //! The engine counts commands by *slots*, not by the caller's correlation ids, so that a caller that
 //! uses an id twice confuses only itself.
@@ -7,16 +7,13 @@
 
 use std::collections::VecDeque;
 
-use berth_engine::node::{Fault, Outcome};
-use berth_inventory::{HoldId, Millis};
-use berth_proto::v1::session_answer::Answer as Wire;
-use berth_proto::v1::session_command::Command as Asked;
-use berth_proto::{SESSION_COMMANDS_MAX, SESSION_WINDOW, v1};
-use tonic::Code;
+use berth_engine::node::Fault;
+use berth_inventory::{Answer, HoldId, Millis, Said};
+use berth_proto::{SESSION_COMMANDS_MAX, SESSION_WINDOW};
 
 use crate::desk::{keeps_rest, rest_deadline};
 use crate::tally::Kind;
-use crate::wire::{self, Ask, Invalid, Teller, Trouble, timestamp};
+use crate::wire::{Ask, Asked, Of, Pen, Teller, Trouble, session_answer, session_fault};
 
 /// Answers of one message, most; 1,024 holds of six are below 1.5 MiB.
 const ANSWERS_MAX: usize = SESSION_COMMANDS_MAX;
@@ -31,14 +28,27 @@ pub(super) struct Taken {
     pub ask: Ask,
 }
 
+/// A command that is not answered yet.
 #[derive(Debug)]
 struct Slot {
     correlation: u64,
     kind: Kind,
-    /// A confirm that leaves a part of this hold held.
-    keeps: Option<HoldId>,
+    /// A confirm that leaves a part of its hold held.
+    keeps: Option<Box<Keeps>>,
+}
+
+#[derive(Debug)]
+struct Keeps {
+    hold: HoldId,
     /// Its answer, but for the deadline of what stays held.
-    booked: Option<v1::ConfirmResponse>,
+    booked: Option<Answer>,
+}
+
+/// A message to the caller that is being put together: encoded answers, one after the other.
+#[derive(Default)]
+struct Ready {
+    bytes: Vec<u8>,
+    answers: usize,
 }
 
 /// See the module.
@@ -46,14 +56,19 @@ struct Slot {
 pub(super) struct Frames {
     slots: Vec<Option<Slot>>,
     free: Vec<usize>,
-    ready: VecDeque<v1::SessionAnswer>,
+    pen: Pen,
+    ready: VecDeque<Ready>,
+    /// Answers in `ready`.
+    waiting: usize,
     under_way: usize,
+    /// Bytes of the message that left last, as a guess at the next one's.
+    last: usize,
 }
 
 impl Frames {
     /// Commands whose answer has not left.
     pub fn unanswered(&self) -> usize {
-        self.under_way + self.ready.len()
+        self.under_way + self.waiting
     }
 
     /// Whether the caller may be read on.
@@ -61,83 +76,84 @@ impl Frames {
         self.unanswered() + SESSION_COMMANDS_MAX <= SESSION_WINDOW
     }
 
-    /// What a message asks. Its malformed commands are answered already.
-    ///
-    /// # Errors
-    /// The message holds no command, or too many: the stream ends.
-    pub fn take(&mut self, message: v1::SessionRequest) -> Result<Vec<Taken>, Trouble> {
-        let count = message.commands.len();
-        if !(1..=SESSION_COMMANDS_MAX).contains(&count) {
-            let why = format!("has {count} commands, a message has 1 to {SESSION_COMMANDS_MAX}");
-            return Err(Invalid::one("commands", why).into());
-        }
-        let mut taken = Vec::with_capacity(count);
-        for command in message.commands {
-            let correlation = command.correlation_id;
-            match read(command.command.as_ref()) {
-                Ok(ask) => {
-                    let keeps = keeps_rest(&ask.command);
-                    let kind = Kind::of(&ask.command);
-                    let slot = self.open(Slot { correlation, kind, keeps, booked: None });
-                    taken.push(Taken { slot, timeout: super::timeout(command.timeout_ms), ask });
-                }
-                Err(invalid) => self.tell(correlation, fault(invalid.into())),
+    /// A command of the caller; a malformed one is answered already.
+    pub fn take(&mut self, asked: Asked) -> Option<Taken> {
+        let Asked { correlation, timeout_ms, ask } = asked;
+        match ask {
+            Ok(ask) => {
+                let keeps = keeps_rest(&ask.command);
+                let keeps = keeps.map(|hold| Box::new(Keeps { hold, booked: None }));
+                let slot = self.open(Slot { correlation, kind: Kind::of(&ask.command), keeps });
+                Some(Taken { slot, timeout: timeout(timeout_ms), ask })
+            }
+            Err(invalid) => {
+                session_fault(&mut self.pen, correlation, invalid.into());
+                self.tell();
+                None
             }
         }
-        Ok(taken)
     }
 
     /// The kind of the command in a slot; `None` for the second question of a confirm.
     pub fn kind(&self, slot: u64) -> Option<Kind> {
         let slot = self.slots.get(slot as usize)?.as_ref()?;
-        slot.booked.is_none().then_some(slot.kind)
+        let again = slot.keeps.as_ref().is_some_and(|keeps| keeps.booked.is_some());
+        (!again).then_some(slot.kind)
     }
 
-    /// An outcome. Gives the hold that must be looked at before the answer is whole; its outcome
-    /// comes back under the same slot.
-    pub fn answered(&mut self, number: u64, outcome: Outcome, teller: &Teller) -> Option<HoldId> {
-        let slot = self.slots[number as usize].as_mut().expect("a slot is answered once");
-        let told = match (outcome, slot.booked.take()) {
-            (Err(why), _) => fault(why.into()),
-            (Ok(answer), Some(response)) => {
-                let expires_at = rest_deadline(&answer).map(timestamp);
-                Wire::Confirm(v1::ConfirmResponse { expires_at, ..response })
+    /// An outcome, about the run `of` if one was asked. Gives the hold that must be looked at before
+    /// the answer is whole; its outcome comes back under the same slot.
+    pub fn answered(
+        &mut self,
+        number: u64,
+        outcome: Result<Answer, Trouble>,
+        teller: &Teller,
+    ) -> Option<HoldId> {
+        let place = &mut self.slots[number as usize];
+        let slot = place.as_mut().expect("a slot is answered once");
+        let (correlation, kind) = (slot.correlation, slot.kind);
+        let booked = slot.keeps.as_mut().and_then(|keeps| keeps.booked.take());
+        match (outcome, booked) {
+            (Err(trouble), _) => session_fault(&mut self.pen, correlation, trouble),
+            (Ok(rest), Some(answer)) => {
+                let (of, rest) = (Of::answer(&answer), rest_deadline(&rest));
+                session_answer(&mut self.pen, correlation, kind, &answer, of, teller, rest);
             }
-            (Ok(answer), None) => match tell(slot.kind, &answer, teller) {
-                Ok(Wire::Confirm(response)) if slot.keeps.is_some() && is_booked(&response) => {
-                    slot.booked = Some(response);
-                    return slot.keeps;
+            (Ok(answer), None) => match &mut slot.keeps {
+                Some(keeps) if matches!(answer.said, Said::Booking(_)) => {
+                    keeps.booked = Some(answer);
+                    return Some(keeps.hold);
                 }
-                Ok(told) => told,
-                Err(trouble) => fault(trouble),
+                _ => {
+                    let of = Of::answer(&answer);
+                    session_answer(&mut self.pen, correlation, kind, &answer, of, teller, None);
+                }
             },
-        };
-        let correlation = slot.correlation;
-        self.slots[number as usize] = None;
+        }
+        *place = None;
         self.free.push(number as usize);
         self.under_way -= 1;
-        self.tell(correlation, told);
+        self.tell();
         None
     }
 
     /// Nobody will answer any more: the node is going.
     pub fn give_up(&mut self) {
-        for (number, slot) in self.slots.iter_mut().enumerate() {
-            let Some(slot) = slot.take() else { continue };
+        for number in 0..self.slots.len() {
+            let Some(slot) = self.slots[number].take() else { continue };
             self.free.push(number);
             self.under_way -= 1;
-            let answer = Some(fault(Fault::Draining.into()));
-            self.ready.push_back(v1::SessionAnswer { correlation_id: slot.correlation, answer });
+            session_fault(&mut self.pen, slot.correlation, Fault::Draining.into());
+            self.tell();
         }
     }
 
-    /// The next message to the caller, if an answer waits.
-    pub fn next(&mut self) -> Option<v1::SessionResponse> {
-        if self.ready.is_empty() {
-            return None;
-        }
-        let count = self.ready.len().min(ANSWERS_MAX);
-        Some(v1::SessionResponse { answers: self.ready.drain(..count).collect() })
+    /// The next message to the caller, encoded, if an answer waits.
+    pub fn next(&mut self) -> Option<Vec<u8>> {
+        let Ready { bytes, answers } = self.ready.pop_front()?;
+        self.waiting -= answers;
+        self.last = bytes.len();
+        Some(bytes)
     }
 
     fn open(&mut self, slot: Slot) -> u64 {
@@ -150,74 +166,63 @@ impl Frames {
         place as u64
     }
 
-    fn tell(&mut self, correlation_id: u64, answer: Wire) {
-        self.ready.push_back(v1::SessionAnswer { correlation_id, answer: Some(answer) });
-    }
-}
-
-fn read(command: Option<&Asked>) -> Result<Ask, Invalid> {
-    match command {
-        Some(Asked::Reserve(message)) => wire::reserve(message),
-        Some(Asked::Confirm(message)) => wire::confirm(message),
-        Some(Asked::Release(message)) => wire::release(message),
-        Some(Asked::Extend(message)) => wire::extend(message),
-        Some(Asked::Cancel(message)) => wire::cancel(message),
-        Some(Asked::GetHold(message)) => wire::get_hold(message),
-        Some(Asked::GetBooking(message)) => wire::get_booking(message),
-        None => Err(Invalid::one("command", "is missing, or one this server does not know")),
-    }
-}
-
-fn tell(kind: Kind, answer: &berth_inventory::Answer, teller: &Teller) -> Result<Wire, Trouble> {
-    match kind {
-        Kind::Reserve => teller.reserve(answer).map(Wire::Reserve),
-        Kind::Confirm => teller.booked(answer).map(Wire::Confirm),
-        Kind::Release => teller.release(answer).map(Wire::Release),
-        Kind::Extend => teller.extend(answer).map(Wire::Extend),
-        Kind::Cancel => teller.cancel(answer).map(Wire::Cancel),
-        Kind::GetHold => teller.get_hold(answer).map(Wire::GetHold),
-        Kind::GetBooking => teller.get_booking(answer).map(Wire::GetBooking),
-        Kind::SetSale
-        | Kind::Block
-        | Kind::Unblock
-        | Kind::Create
-        | Kind::Retire
-        | Kind::GetRun => {
-            Err(Trouble::new(Code::Internal, "a session carries no command of operators"))
+    /// Puts the answer under the pen to the others.
+    fn tell(&mut self) {
+        let bytes = Vec::with_capacity;
+        match self.ready.back() {
+            Some(ready) if ready.answers < ANSWERS_MAX => {}
+            _ => self.ready.push_back(Ready { bytes: bytes(self.last), answers: 0 }),
         }
+        let ready = self.ready.back_mut().expect("it was made sure");
+        ready.bytes.extend_from_slice(self.pen.written());
+        ready.answers += 1;
+        self.waiting += 1;
+        self.pen.clear();
     }
 }
 
-fn is_booked(response: &v1::ConfirmResponse) -> bool {
-    matches!(response.outcome, Some(v1::confirm_response::Outcome::Booking(_)))
-}
-
-fn fault(trouble: Trouble) -> Wire {
-    Wire::Fault(trouble.into_fault())
+/// The timeout of a command; 0 means none.
+fn timeout(ms: u32) -> Option<Millis> {
+    (ms > 0).then_some(Millis(ms.into()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use berth_engine::node::Names;
+    use berth_engine::node::{HoldTimes, Names};
     use berth_inventory::UnixMillis;
+    use berth_proto::v1;
+    use berth_proto::v1::session_answer::Answer as Told;
+    use berth_proto::v1::session_command::Command as Named;
+    use prost::Message as _;
     use std::sync::Arc;
 
     fn get_hold(correlation_id: u64, hold_id: &str) -> v1::SessionCommand {
-        let command = Asked::GetHold(v1::GetHoldRequest { hold_id: hold_id.into() });
+        let command = Named::GetHold(v1::GetHoldRequest { hold_id: hold_id.into() });
         v1::SessionCommand { correlation_id, timeout_ms: 0, command: Some(command) }
     }
 
-    fn message(commands: Vec<v1::SessionCommand>) -> v1::SessionRequest {
-        v1::SessionRequest { commands }
+    fn take(
+        frames: &mut Frames,
+        commands: Vec<v1::SessionCommand>,
+    ) -> Result<Vec<Taken>, tonic::Status> {
+        let mut asked = Vec::new();
+        let message = v1::SessionRequest { commands }.encode_to_vec();
+        crate::wire::session(&message, &HoldTimes::default(), &mut asked)?;
+        Ok(asked.into_iter().filter_map(|asked| frames.take(asked)).collect())
     }
 
-    fn faults(response: &v1::SessionResponse) -> Vec<(u64, u32)> {
+    fn next(frames: &mut Frames) -> Vec<v1::SessionAnswer> {
+        let message = frames.next().expect("answers");
+        v1::SessionResponse::decode(&*message).expect("a message").answers
+    }
+
+    fn faults(answers: &[v1::SessionAnswer]) -> Vec<(u64, u32)> {
         let fault = |answer: &v1::SessionAnswer| match &answer.answer {
-            Some(Wire::Fault(fault)) => (answer.correlation_id, fault.code),
+            Some(Told::Fault(fault)) => (answer.correlation_id, fault.code),
             other => panic!("expected a fault, got {other:?}"),
         };
-        response.answers.iter().map(fault).collect()
+        answers.iter().map(fault).collect()
     }
 
     const HOLD: &str = "00112233445566778899aabbccddeeff";
@@ -227,10 +232,10 @@ mod tests {
         let mut frames = Frames::default();
         let nothing = v1::SessionCommand { correlation_id: 3, timeout_ms: 0, command: None };
         let commands = vec![get_hold(1, HOLD), get_hold(2, "short"), nothing];
-        let taken = frames.take(message(commands)).expect("a well-formed message");
+        let taken = take(&mut frames, commands).expect("a well-formed message");
         assert_eq!(taken.len(), 1);
         assert_eq!(taken[0].timeout, None);
-        let told = frames.next().expect("two faults");
+        let told = next(&mut frames);
         assert_eq!(faults(&told), [(2, 3), (3, 3)]);
         assert_eq!(frames.unanswered(), 1);
     }
@@ -240,8 +245,8 @@ mod tests {
         let mut frames = Frames::default();
         for count in [0, SESSION_COMMANDS_MAX + 1] {
             let commands = (0..count as u64).map(|n| get_hold(n, HOLD)).collect();
-            let trouble = frames.take(message(commands)).expect_err("refused");
-            assert_eq!(trouble.code(), Code::InvalidArgument);
+            let status = take(&mut frames, commands).expect_err("refused");
+            assert_eq!(status.code(), tonic::Code::InvalidArgument);
         }
         assert_eq!(frames.unanswered(), 0, "nothing of it was begun");
     }
@@ -255,17 +260,16 @@ mod tests {
         while frames.may_read() {
             // The caller may use a correlation id as often as it likes.
             let commands = (0..SESSION_COMMANDS_MAX).map(|_| get_hold(9, HOLD)).collect();
-            slots.extend(frames.take(message(commands)).expect("fine").iter().map(|t| t.slot));
+            slots.extend(take(&mut frames, commands).expect("fine").iter().map(|t| t.slot));
         }
         assert_eq!(slots.len(), SESSION_WINDOW);
         for slot in slots {
-            assert_eq!(frames.answered(slot, Err(Fault::Draining), &teller), None);
+            assert_eq!(frames.answered(slot, Err(Fault::Draining.into()), &teller), None);
         }
         assert!(!frames.may_read(), "answers that wait to be sent count");
-        let told = frames.next().expect("answers");
-        assert_eq!(told.answers.len(), ANSWERS_MAX);
+        assert_eq!(next(&mut frames).len(), ANSWERS_MAX);
         assert!(frames.may_read());
-        let more = frames.take(message(vec![get_hold(1, HOLD)])).expect("fine");
+        let more = take(&mut frames, vec![get_hold(1, HOLD)]).expect("fine");
         assert!((more[0].slot as usize) < SESSION_WINDOW, "slots are used again");
     }
 }

@@ -1,4 +1,7 @@
-//! Answers of runs as the responses of calls.
+//! What callers are told, and when it is.
+
+#[cfg(test)]
+mod messages;
 
 use std::sync::Arc;
 
@@ -6,10 +9,7 @@ use berth_engine::node::Names;
 use berth_inventory::{Answer, Refusal, Said, UnixMillis, Version};
 use berth_proto::v1;
 
-use super::fault::Trouble;
-use super::names::timestamp;
 use super::refusal::refusal;
-use super::said::{booking, freed, hold};
 
 /// Puts answers into words: it prints PNRs and tells the time.
 pub(crate) struct Teller {
@@ -19,71 +19,7 @@ pub(crate) struct Teller {
     pub now: UnixMillis,
 }
 
-/// One function for each response: `$said` patterns give the outcome, a refusal is one everywhere.
-macro_rules! responses {
-    ($($(#[$doc:meta])* $name:ident -> $response:ident, $module:ident {
-        $($said:pat => $outcome:expr),+ $(,)?
-    } with $names:ident)+) => {
-        $(
-            $(#[$doc])*
-            pub fn $name(&self, answer: &Answer) -> Result<v1::$response, Trouble> {
-                use v1::$module::Outcome;
-                let $names = &*self.names;
-                let outcome = match &answer.said {
-                    Said::Refused(why) => Outcome::Refusal(refusal(why, &self.names)),
-                    $($said => $outcome,)+
-                    other => return Err(Trouble::nonsense(stringify!($name), other)),
-                };
-                Ok(v1::$response {
-                    run_version: answer.version.0,
-                    server_time: Some(timestamp(self.now)),
-                    outcome: Some(outcome),
-                    ..Default::default()
-                })
-            }
-        )+
-    };
-}
-
-#[allow(clippy::needless_update, reason = "one response of the list has a field more")]
 impl Teller {
-    responses! {
-        /// To Reserve.
-        reserve -> ReserveResponse, reserve_response {
-            Said::Hold(view) => Outcome::Hold(hold(view, names)),
-        } with names
-        /// To Confirm, but for the deadline of the rest.
-        booked -> ConfirmResponse, confirm_response {
-            Said::Booking(view) => Outcome::Booking(booking(view, names)),
-        } with names
-        /// To Release.
-        release -> ReleaseResponse, release_response {
-            Said::Released(view, who) => Outcome::Released(v1::Released {
-                hold: Some(hold(view, names)),
-                passengers: freed(who),
-            }),
-        } with names
-        /// To Extend.
-        extend -> ExtendResponse, extend_response {
-            Said::Hold(view) => Outcome::Hold(hold(view, names)),
-        } with names
-        /// To Cancel.
-        cancel -> CancelResponse, cancel_response {
-            Said::Cancelled(view, who) => Outcome::Cancelled(v1::Cancelled {
-                booking: Some(booking(view, names)),
-                passengers: freed(who),
-            }),
-        } with names
-        /// To GetHold.
-        get_hold -> GetHoldResponse, get_hold_response {
-            Said::Hold(view) => Outcome::Hold(hold(view, names)),
-        } with names
-        /// To GetBooking.
-        get_booking -> GetBookingResponse, get_booking_response {
-            Said::Booking(view) => Outcome::Booking(booking(view, names)),
-        } with names
-    }
-
     /// A refusal found before any run was asked.
     pub fn refusal(&self, why: &Refusal) -> v1::Refusal {
         refusal(why, &self.names)

@@ -3,10 +3,10 @@
 use core::fmt::Display;
 use core::str::FromStr;
 
+use berth_engine::node::HoldTimes;
 use berth_inventory::{
-    AgeBand, BerthName, BerthType, Date, HOLD_LIFE_MAX_MS, HOLD_TTL_MIN_MS, HoldId, Millis,
-    PARTY_MAX, PassengerSet, QuotaCode, REFERENCE_BYTES_MAX, RequestId, RequestMark, STOPS_MAX,
-    Sex, StopRef, TrainNumber, TravelClass,
+    AgeBand, BerthName, BerthType, Date, HoldId, Millis, PARTY_MAX, PassengerSet, QuotaCode,
+    REFERENCE_BYTES_MAX, RequestId, RequestMark, STOPS_MAX, Sex, StopRef, TrainNumber, TravelClass,
 };
 use berth_proto::v1;
 use berth_proto::v1::stop_ref::Stop;
@@ -157,18 +157,17 @@ impl Check {
         Some(text.into())
     }
 
-    /// A time to live within the bounds of a hold.
-    pub fn ttl(&mut self, ttl: prost_types::Duration) -> Option<Millis> {
-        let bounds = HOLD_TTL_MIN_MS..=HOLD_LIFE_MAX_MS;
-        let ms = millis(ttl).filter(|ms| bounds.contains(ms));
+    /// A time to live within the bounds that the operator set.
+    pub fn ttl(&mut self, ttl: prost_types::Duration, holds: &HoldTimes) -> Option<Millis> {
+        let ms = millis(ttl).filter(|ms| (holds.min.0..=holds.max.0).contains(ms));
         if ms.is_none() {
             let (seconds, nanos) = (ttl.seconds, ttl.nanos);
             self.wrong(
                 "ttl",
                 format_args!(
                     "{seconds} s {nanos} ns is outside {} s to {} s",
-                    HOLD_TTL_MIN_MS / 1_000,
-                    HOLD_LIFE_MAX_MS / 1_000
+                    holds.min.0 / 1_000,
+                    holds.max.0 / 1_000
                 ),
             );
         }

@@ -31,6 +31,11 @@ impl Trouble {
         Self { code, message: message.into(), retry_after: None, violations: Vec::new() }
     }
 
+    /// With a hint.
+    pub fn retry_after(self, span: Millis) -> Self {
+        Self { retry_after: Some(span), ..self }
+    }
+
     /// A fault of ours: the machine said what nobody asked.
     pub fn nonsense(call: &str, said: &impl fmt::Debug) -> Self {
         tracing::error!(call, ?said, "a run answered what was not asked");

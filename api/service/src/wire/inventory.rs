@@ -1,9 +1,10 @@
 //! Requests of Inventory, checked and as commands that do not know their run yet.
 
-use berth_engine::node::When;
+use arrayvec::ArrayString;
+use berth_engine::node::{HoldTimes, When};
 use berth_inventory::{
-    Cancel, Command, Conditions, Confirm, Date, Extend, HOLD_TTL_DEFAULT_MS, HoldId, Millis,
-    PARTY_MAX, Passenger, Pnr, QuotaCode, Release, Reserve, Rest, StopRef, TrainNumber,
+    Cancel, Command, Conditions, Confirm, Date, Extend, HoldId, Millis, PARTY_MAX, Passenger, Pnr,
+    QuotaCode, Release, Reserve, Rest, StopRef, TrainNumber,
 };
 use berth_proto::v1;
 use berth_proto::v1::run_ref::Day;
@@ -12,7 +13,7 @@ use super::check::{Check, Invalid};
 use super::digest;
 
 /// The quota of a reserve that names none.
-const GENERAL: &str = "GN";
+pub(super) const GENERAL: &str = "GN";
 
 /// A dated train as the caller names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +30,7 @@ pub(crate) enum Aim {
     /// A hold.
     Hold(HoldId),
     /// The printed digits of a PNR; its number goes into the command once it is known.
-    Pnr(Box<str>),
+    Pnr(ArrayString<10>),
 }
 
 /// A well-formed request.
@@ -37,6 +38,44 @@ pub(crate) enum Aim {
 pub(crate) struct Ask {
     pub aim: Aim,
     pub command: Command,
+}
+
+/// Each gives the command the digest of what it means, however it was read.
+impl Ask {
+    /// `ttl` is what the caller named; the command has what it gets.
+    pub fn reserve(run: RunName, mut asked: Reserve, ttl: Option<Millis>) -> Self {
+        asked.request.digest = digest::reserve(run, &asked, ttl);
+        let aim = Aim::Run { run, from: Some(asked.from) };
+        Self { aim, command: Command::Reserve(Box::new(asked)) }
+    }
+
+    pub fn confirm(mut asked: Confirm) -> Self {
+        asked.request.digest = digest::confirm(&asked);
+        Self { aim: Aim::Hold(asked.hold), command: Command::Confirm(Box::new(asked)) }
+    }
+
+    pub fn release(mut asked: Release) -> Self {
+        asked.request.digest = digest::release(&asked);
+        Self { aim: Aim::Hold(asked.hold), command: Command::Release(asked) }
+    }
+
+    pub fn extend(mut asked: Extend) -> Self {
+        asked.request.digest = digest::extend(&asked);
+        Self { aim: Aim::Hold(asked.hold), command: Command::Extend(asked) }
+    }
+
+    pub fn cancel(digits: ArrayString<10>, mut asked: Cancel) -> Self {
+        asked.request.digest = digest::cancel(digits, &asked);
+        Self { aim: Aim::Pnr(digits), command: Command::Cancel(asked) }
+    }
+
+    pub fn get_hold(hold: HoldId) -> Self {
+        Self { aim: Aim::Hold(hold), command: Command::GetHold(hold) }
+    }
+
+    pub fn get_booking(digits: ArrayString<10>) -> Self {
+        Self { aim: Aim::Pnr(digits), command: Command::GetBooking(Pnr(0)) }
+    }
 }
 
 /// Which dated train.
@@ -61,9 +100,9 @@ pub(super) fn run_name(check: &mut Check, run: Option<&v1::RunRef>) -> Option<Ru
 }
 
 /// Inventory.Reserve.
-pub(crate) fn reserve(message: &v1::ReserveRequest) -> Result<Ask, Invalid> {
+pub(crate) fn reserve(message: &v1::ReserveRequest, holds: &HoldTimes) -> Result<Ask, Invalid> {
     let mut check = Check::default();
-    let request = check.request(&message.request_id, digest::of(message));
+    let request = check.request(&message.request_id, 0);
     let run = run_name(&mut check, message.run.as_ref());
     let from = check.stop("from_stop", message.from_stop.as_ref());
     let to = check.stop("to_stop", message.to_stop.as_ref());
@@ -81,19 +120,18 @@ pub(crate) fn reserve(message: &v1::ReserveRequest) -> Result<Ask, Invalid> {
         );
     }
     let ttl = match message.ttl {
-        Some(ttl) => check.ttl(ttl),
-        None => Some(Millis(HOLD_TTL_DEFAULT_MS)),
+        Some(ttl) => check.ttl(ttl, holds),
+        None => Some(holds.default),
     };
     let reference = check.opaque("reference", &message.reference);
     let whole = || {
-        let from = from?;
         let reserve = Reserve {
             request: request?,
             // Drawn by the node when it decides.
             hold: HoldId(0),
             class: class?,
             quota: quota?,
-            from,
+            from: from?,
             to: to?,
             party: party?.into_iter().collect(),
             conditions: conditions?,
@@ -101,8 +139,7 @@ pub(crate) fn reserve(message: &v1::ReserveRequest) -> Result<Ask, Invalid> {
             ttl: ttl?,
             reference: reference?,
         };
-        let aim = Aim::Run { run: run?, from: Some(from) };
-        Some(Ask { aim, command: Command::Reserve(Box::new(reserve)) })
+        Some(Ask::reserve(run?, reserve, message.ttl.and(ttl)))
     };
     check.end(whole())
 }
@@ -155,7 +192,7 @@ fn conditions(check: &mut Check, asked: v1::Conditions, needing: usize) -> Optio
 /// Inventory.Confirm.
 pub(crate) fn confirm(message: &v1::ConfirmRequest) -> Result<Ask, Invalid> {
     let mut check = Check::default();
-    let request = check.request(&message.request_id, digest::of(message));
+    let request = check.request(&message.request_id, 0);
     let hold = check.hold(&message.hold_id);
     let passengers = check.passengers(&message.passengers);
     let payment = check.opaque("payment_reference", &message.payment_reference);
@@ -164,17 +201,16 @@ pub(crate) fn confirm(message: &v1::ConfirmRequest) -> Result<Ask, Invalid> {
     }
     let rest = if message.keep_rest { Rest::Kept } else { Rest::Released };
     let whole = || {
-        let hold = hold?;
         let confirm = Confirm {
             request: request?,
-            hold,
+            hold: hold?,
             passengers: passengers?,
             rest,
             payment: payment?,
             // Drawn by the node when the run needs one.
             pnr_block: None,
         };
-        Some(Ask { aim: Aim::Hold(hold), command: Command::Confirm(Box::new(confirm)) })
+        Some(Ask::confirm(confirm))
     };
     check.end(whole())
 }
@@ -182,30 +218,27 @@ pub(crate) fn confirm(message: &v1::ConfirmRequest) -> Result<Ask, Invalid> {
 /// Inventory.Release.
 pub(crate) fn release(message: &v1::ReleaseRequest) -> Result<Ask, Invalid> {
     let mut check = Check::default();
-    let request = check.request(&message.request_id, digest::of(message));
+    let request = check.request(&message.request_id, 0);
     let hold = check.hold(&message.hold_id);
     let passengers = check.passengers(&message.passengers);
-    let whole = || {
-        let hold = hold?;
-        let release = Release { request: request?, hold, passengers: passengers? };
-        Some(Ask { aim: Aim::Hold(hold), command: Command::Release(release) })
-    };
+    let whole =
+        || Some(Ask::release(Release { request: request?, hold: hold?, passengers: passengers? }));
     check.end(whole())
 }
 
 /// Inventory.Extend.
-pub(crate) fn extend(message: &v1::ExtendRequest) -> Result<Ask, Invalid> {
+pub(crate) fn extend(message: &v1::ExtendRequest, holds: &HoldTimes) -> Result<Ask, Invalid> {
     let mut check = Check::default();
-    let request = check.request(&message.request_id, digest::of(message));
+    let request = check.request(&message.request_id, 0);
     let hold = check.hold(&message.hold_id);
     if message.ttl.is_none() {
-        check.wrong("ttl", "is required: 10 s to 900 s from now");
+        let (min, max) = (holds.min.0 / 1_000, holds.max.0 / 1_000);
+        check.wrong("ttl", format_args!("is required: {min} s to {max} s from now"));
     }
-    let ttl = message.ttl.and_then(|ttl| check.ttl(ttl));
+    let ttl = message.ttl.and_then(|ttl| check.ttl(ttl, holds));
     let whole = || {
-        let hold = hold?;
-        let extend = Extend { request: request?, hold, ttl: ttl? };
-        Some(Ask { aim: Aim::Hold(hold), command: Command::Extend(extend) })
+        let (request, hold) = (request?, hold?);
+        Some(Ask::extend(Extend { request, hold, ttl: ttl?, life: holds.life }))
     };
     check.end(whole())
 }
@@ -213,12 +246,12 @@ pub(crate) fn extend(message: &v1::ExtendRequest) -> Result<Ask, Invalid> {
 /// Inventory.Cancel.
 pub(crate) fn cancel(message: &v1::CancelRequest) -> Result<Ask, Invalid> {
     let mut check = Check::default();
-    let request = check.request(&message.request_id, digest::of(message));
-    let digits = check.pnr(&message.pnr);
+    let request = check.request(&message.request_id, 0);
+    let digits = check.pnr(&message.pnr).and_then(|digits| ArrayString::from(&digits).ok());
     let passengers = check.passengers(&message.passengers);
     let whole = || {
         let cancel = Cancel { request: request?, pnr: Pnr(0), passengers: passengers? };
-        Some(Ask { aim: Aim::Pnr(digits?), command: Command::Cancel(cancel) })
+        Some(Ask::cancel(digits?, cancel))
     };
     check.end(whole())
 }
@@ -227,14 +260,12 @@ pub(crate) fn cancel(message: &v1::CancelRequest) -> Result<Ask, Invalid> {
 pub(crate) fn get_hold(message: &v1::GetHoldRequest) -> Result<Ask, Invalid> {
     let mut check = Check::default();
     let hold = check.hold(&message.hold_id);
-    check.end(hold.map(|hold| Ask { aim: Aim::Hold(hold), command: Command::GetHold(hold) }))
+    check.end(hold.map(Ask::get_hold))
 }
 
 /// Inventory.GetBooking.
 pub(crate) fn get_booking(message: &v1::GetBookingRequest) -> Result<Ask, Invalid> {
     let mut check = Check::default();
-    let digits = check.pnr(&message.pnr);
-    check.end(
-        digits.map(|digits| Ask { aim: Aim::Pnr(digits), command: Command::GetBooking(Pnr(0)) }),
-    )
+    let digits = check.pnr(&message.pnr).and_then(|digits| ArrayString::from(&digits).ok());
+    check.end(digits.map(Ask::get_booking))
 }

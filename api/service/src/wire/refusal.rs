@@ -11,9 +11,28 @@ use super::said::booking;
 pub(super) fn refusal(refusal: &Refusal, names: &Names) -> v1::Refusal {
     v1::Refusal {
         reason: refusal.reason() as i32,
-        message: refusal.to_string(),
+        message: message(refusal, names),
         retryable: refusal.is_retryable(),
         facts: Some(facts(refusal, names)),
+    }
+}
+
+/// The machine knows a booking by its number; people know it by the PNR printed for it.
+fn message(refusal: &Refusal, names: &Names) -> String {
+    match refusal {
+        Refusal::UnknownBooking { pnr } => {
+            let pnr = names.print_pnr(*pnr);
+            format!("PNR {pnr} is not known here; check the number")
+        }
+        Refusal::AlreadyConfirmed { hold, booking } => {
+            let pnr = names.print_pnr(booking.pnr);
+            format!("hold {hold} is already confirmed as PNR {pnr}; reserve anew for more berths")
+        }
+        Refusal::BookingCancelled { pnr, at } => {
+            let pnr = names.print_pnr(*pnr);
+            format!("PNR {pnr} was cancelled at {at}; reserve anew")
+        }
+        _ => refusal.to_string(),
     }
 }
 

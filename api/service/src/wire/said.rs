@@ -2,14 +2,16 @@
 
 use berth_engine::node::{BerthState, Names, PoolRow, RunTable, SaleStatus};
 use berth_inventory::{
-    BerthIndex, BookingView, Date, Freed, HoldView, LegRange, PassengerSet, Plan, PoolIndex,
-    SeatView, TravelClass,
+    BerthIndex, BookingView, Date, LegRange, PassengerSet, Plan, PoolIndex, SeatView, TravelClass,
 };
+#[cfg(test)]
+use berth_inventory::{Freed, HoldView};
 use berth_proto::v1;
 
 use super::names::{class, stop, timestamp};
 
 /// A hold. Only its holder is shown it.
+#[cfg(test)]
 pub(super) fn hold(view: &HoldView, names: &Names) -> v1::Hold {
     let plan = &view.plan;
     let pool = plan.pool(view.pool);
@@ -56,6 +58,7 @@ pub(super) fn booking(view: &BookingView, names: &Names) -> v1::Booking {
 }
 
 /// Who was given back, as people count.
+#[cfg(test)]
 pub(super) fn freed(freed: &Freed) -> Vec<u32> {
     people(freed.passengers)
 }

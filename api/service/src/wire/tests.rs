@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use berth_engine::node::{Names, When};
+use berth_engine::node::{HoldTimes, Names, When};
 use berth_inventory::{
     AgeBand, Answer, BerthName, BerthType, Command, Date, HoldId, LegRange, Millis, PRECEDENCE,
     PassengerSet, Pnr, Reason, Refusal, RequestId, Rest, RunId, Said, Sex, StopRef, TravelClass,
@@ -16,6 +16,7 @@ use berth_proto::v1::passenger::Years;
 use berth_proto::v1::run_ref::Day;
 use berth_proto::v1::stop_ref::Stop;
 
+use super::read::tests::{cancel, confirm, extend, get_booking, get_hold, release, reserve};
 use super::*;
 
 const UUID: &str = "7f0c1f0e-3f3b-4c63-9a52-6f8d1f3f3a11";
@@ -69,6 +70,29 @@ fn fields<T: core::fmt::Debug>(outcome: Result<T, Invalid>) -> Vec<String> {
 }
 
 #[test]
+fn hold_times_are_what_the_operator_set() {
+    let (default, min, max, life) =
+        (Millis(60_000), Millis(30_000), Millis(600_000), Millis(7_000));
+    let holds = HoldTimes { default, min, max, life };
+    let Command::Reserve(asked) = reserve(&good(), &holds).unwrap().command else {
+        panic!("a reserve");
+    };
+    assert_eq!(asked.ttl, default);
+    let wrong = |ttl| {
+        let message = v1::ExtendRequest { request_id: UUID.into(), hold_id: HOLD.into(), ttl };
+        extend(&message, &holds).unwrap_err().violations[0].description.clone()
+    };
+    assert_eq!(wrong(seconds(601)), "601 s 0 ns is outside 30 s to 600 s");
+    assert_eq!(wrong(None), "is required: 30 s to 600 s from now");
+    let message =
+        v1::ExtendRequest { request_id: UUID.into(), hold_id: HOLD.into(), ttl: seconds(600) };
+    let Command::Extend(asked) = extend(&message, &holds).unwrap().command else {
+        panic!("an extend");
+    };
+    assert_eq!((asked.ttl, asked.life), (max, life));
+}
+
+#[test]
 fn a_good_reserve_means_what_it_says() {
     let mut message = good();
     message.conditions =
@@ -76,7 +100,9 @@ fn a_good_reserve_means_what_it_says() {
     message.berths = vec![v1::BerthName { coach: "B3".into(), number: 17 }];
     message.ttl = seconds(10);
     message.passengers[0].preference = 4;
-    let Ask { aim, command: Command::Reserve(reserve) } = reserve(&message).unwrap() else {
+    let Ask { aim, command: Command::Reserve(reserve) } =
+        reserve(&message, &HoldTimes::default()).unwrap()
+    else {
         panic!("a reserve");
     };
     let from = StopRef::Station { code: "MMCT".parse().unwrap(), occurrence: 1 };
@@ -169,13 +195,13 @@ fn every_wrong_field_of_a_reserve_is_named() {
         let mut message = good();
         change(&mut message);
         let expected: Vec<&str> = if field.is_empty() { vec![] } else { vec![field] };
-        assert_eq!(fields(reserve(&message)), expected, "line {place}");
+        assert_eq!(fields(reserve(&message, &HoldTimes::default())), expected, "line {place}");
     }
 }
 
 #[test]
 fn all_violations_are_told_at_once() {
-    let empty = fields(reserve(&v1::ReserveRequest::default()));
+    let empty = fields(reserve(&v1::ReserveRequest::default(), &HoldTimes::default()));
     let expected = ["request_id", "run", "from_stop", "to_stop", "travel_class", "passengers"];
     assert_eq!(empty, expected);
 }
@@ -185,7 +211,8 @@ fn ages_become_bands() {
     let band = |age: u32| {
         let mut message = good();
         message.passengers[0].years = Some(Years::Age(age));
-        let Command::Reserve(reserve) = reserve(&message).unwrap().command else {
+        let Command::Reserve(reserve) = reserve(&message, &HoldTimes::default()).unwrap().command
+        else {
             panic!("a reserve");
         };
         reserve.party[0].age as u8
@@ -225,8 +252,16 @@ fn the_other_requests_are_checked_too() {
         (Rest::Kept, HoldId(u128::from_str_radix(HOLD, 16).unwrap()))
     );
 
-    let extend_with =
-        |ttl| extend(&v1::ExtendRequest { request_id: id(), hold_id: HOLD.into(), ttl });
+    let release_with = |passengers| {
+        release(&v1::ReleaseRequest { request_id: id(), hold_id: HOLD.into(), passengers })
+    };
+    assert_eq!(fields(release_with(vec![7, 1, 1])), ["passengers[0]", "passengers[2]"]);
+    assert_eq!(fields(release_with(vec![])), [""; 0]);
+
+    let extend_with = |ttl| {
+        let message = v1::ExtendRequest { request_id: id(), hold_id: HOLD.into(), ttl };
+        extend(&message, &HoldTimes::default())
+    };
     assert_eq!(fields(extend_with(None)), ["ttl"]);
     assert_eq!(fields(extend_with(seconds(5))), ["ttl"]);
     assert_eq!(fields(extend_with(seconds(60))), [""; 0]);
@@ -359,6 +394,13 @@ fn a_refusal_carries_its_facts() {
     let facts = told.facts.unwrap();
     assert_eq!((facts.asked, facts.free), (Some(3), Some(0)), "zero is said, not left out");
     assert_eq!(told.message, "3 berths asked, 0 free in 3A GN on stops 1..3");
+    let pnr = Pnr(77);
+    let printed = teller.names.print_pnr(pnr);
+    let told = teller.refusal(&Refusal::UnknownBooking { pnr });
+    assert_eq!(told.message, format!("PNR {printed} is not known here; check the number"));
+    let told = teller.refusal(&Refusal::BookingCancelled { pnr, at: UnixMillis(0) });
+    let then = "1970-01-01T00:00:00.000Z";
+    assert_eq!(told.message, format!("PNR {printed} was cancelled at {then}; reserve anew"));
     let told = teller.refusal(&Refusal::NotOpen { class, quota, opens_at: UnixMillis(1_234_567) });
     let at = told.facts.unwrap().opens_at.unwrap();
     assert_eq!((at.seconds, at.nanos), (1_234, 567_000_000));

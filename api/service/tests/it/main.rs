@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod enquiry;
+mod history;
 mod operating;
 mod selling;
 mod session;

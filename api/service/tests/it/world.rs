@@ -68,6 +68,11 @@ fn train(number: &str, coaches: &[(&str, &str)]) -> Entry {
 
 impl World {
     pub async fn start() -> Self {
+        Self::start_with(Settings::default(), berth_api::JOURNAL_READERS_DEFAULT).await
+    }
+
+    /// So many readers of history at once, and what else an operator sets.
+    pub async fn start_with(settings: Settings, journal_readers: usize) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let trains = [train(TRAIN, &[("B1", "3A"), ("S1", "SL")]), train("10002", &[("C1", "CC")])];
         let options = StartOptions {
@@ -75,13 +80,14 @@ impl World {
             catalogue: Arc::new(Catalogue::from_entries("Asia/Kolkata", &trains).unwrap()),
             durability: Durability::Process,
             workers: 2,
-            settings: Settings { min_free_bytes: 0, ..Settings::default() },
+            settings: Settings { min_free_bytes: 0, ..settings },
             accept_clock: false,
             address: "test".into(),
         };
         let engine = Engine::start(options).await.unwrap();
         let listener = || TcpListener::bind("127.0.0.1:0").unwrap();
         let server = Server::new(engine.clone(), "Asia/Kolkata", listener(), listener()).unwrap();
+        let server = server.journal_readers(journal_readers);
         let public = format!("http://{}", server.listen());
         let admin = format!("http://{}", server.admin_listen());
         let (stop, stopped) = oneshot::channel();

@@ -4,7 +4,7 @@ use super::standing::still_held;
 use super::{Decision, Events, Ruling, Then, take};
 use crate::answer::Said;
 use crate::register::RequestKind;
-use crate::{Event, Extend, HOLD_LIFE_MAX_MS, Millis, Run, UnixMillis};
+use crate::{Event, Extend, Run, UnixMillis};
 
 pub(super) fn decide(run: &Run, ask: Extend, now: UnixMillis, events: &mut Events) -> Decision {
     if let Some(record) = run.first_effect(ask.request, RequestKind::Extend)? {
@@ -14,7 +14,7 @@ pub(super) fn decide(run: &Run, ask: Extend, now: UnixMillis, events: &mut Event
     still_held(run, record, None, now)?;
     // From here on the extend must succeed. The end of its life does not take away what a
     // restart's grace has given beyond it.
-    let life = record.created_at.saturating_add(Millis(HOLD_LIFE_MAX_MS)).max(record.expires_at);
+    let life = record.created_at.saturating_add(ask.life).max(record.expires_at);
     let expires_at = now.saturating_add(ask.ttl).min(life);
     let extended = Event::Extended { hold: ask.hold, request: ask.request, expires_at };
     Ok(take(events, extended, Then::Hold(ask.hold)))
@@ -54,6 +54,16 @@ mod tests {
              extend d H1 900 => known H1 B1-1:held until 900
              @899.999 extend e H1 900 => H1 B1-1:held until 900
              @900 extend f H1 900 => HOLD_EXPIRED",
+        );
+    }
+
+    #[test]
+    fn the_length_of_a_life_is_an_argument() {
+        check(
+            "@0 reserve a H1 3A GN S1..S3 M30 ttl=1800 => H1 B1-1:held until 1800
+             @100 extend b H1 600 life=400 => H1 B1-1:held until 700
+             extend c H1 3600 life=3600 => H1 B1-1:held until 3600
+             extend d H1 60 life=60 => H1 B1-1:held until 160",
         );
     }
 

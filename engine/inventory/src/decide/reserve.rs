@@ -7,8 +7,8 @@ use crate::answer::Said;
 use crate::choose::{NoBerth, Wish, choose, choose_one, is_soft};
 use crate::register::RequestKind;
 use crate::{
-    Event, HOLD_LIFE_MAX_MS, HeldPassenger, LegRange, Millis, PARTY_MAX, Plan, Pool, PoolIndex,
-    Refusal, Reserve, Run, UnixMillis,
+    Event, HeldPassenger, LegRange, PARTY_MAX, Plan, Pool, PoolIndex, Refusal, Reserve, Run,
+    UnixMillis,
 };
 
 pub(super) fn decide(
@@ -41,7 +41,7 @@ pub(super) fn decide(
         pool: index,
         legs,
         party,
-        expires_at: now.saturating_add(ask.ttl.min(Millis(HOLD_LIFE_MAX_MS))),
+        expires_at: now.saturating_add(ask.ttl),
         reference: ask.reference.clone(),
     };
     Ok(take(events, held, Then::Hold(ask.hold)))

@@ -54,13 +54,14 @@ fn layouts_once_sold_by_keep_their_rows() {
         );
     }
     let is_new = |name: &str| PINNED.iter().all(|(pinned, _)| *pinned != name);
-    let lines: String = (found.iter().filter(|(name, _)| is_new(name)))
+    let lines: Vec<String> = (found.iter().filter(|(name, _)| is_new(name)))
         .map(|(name, digest)| format!("    (\"{name}\", \"{digest}\"),\n"))
         .collect();
     assert!(
         lines.is_empty(),
-        "new layouts: once their rows are right, pin them in layout/pinned.rs with\n{lines}from \
-         then on they never change"
+        "new layouts: once their rows are right, pin them in layout/pinned.rs with\n{}from \
+         then on they never change",
+        lines.concat()
     );
 }
 

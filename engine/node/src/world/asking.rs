@@ -5,8 +5,9 @@
 
 use berth_inventory::{
     AgeBand, Block, BookingView, Cancel, CoachEntry, Command, Conditions, Confirm, Entry, Extend,
-    HoldId, HoldView, Millis, Opens, Passenger, Pnr, PoolEntry, PoolSize, Refusal, Release,
-    RequestId, RequestMark, Reserve, Rest, RunningDays, Said, Sex, StopEntry, StopRef, TravelClass,
+    HOLD_LIFE_MAX_MS, HoldId, HoldView, Millis, Opens, Passenger, Pnr, PoolEntry, PoolSize,
+    Refusal, Release, RequestId, RequestMark, Reserve, Rest, RunningDays, Said, Sex, StopEntry,
+    StopRef, TravelClass,
 };
 use berth_persistence::Catalogue;
 
@@ -108,7 +109,8 @@ pub(crate) fn release(id: u128, hold: HoldId) -> Command {
 }
 
 pub(crate) fn extend(id: u128, hold: HoldId, ttl: u64) -> Command {
-    Command::Extend(Extend { request: mark(id), hold, ttl: Millis(ttl) })
+    let (ttl, life) = (Millis(ttl), Millis(HOLD_LIFE_MAX_MS));
+    Command::Extend(Extend { request: mark(id), hold, ttl, life })
 }
 
 pub(crate) fn cancel(id: u128, pnr: Pnr) -> Command {

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
 use berth_client::v1::journal_event::Event;
 use berth_client::v1::{self, AllocationStatus, Reason};
-use berth_client::{ClientError, SessionOptions};
+use berth_client::{ClientError, Policy, SessionOptions};
 use futures_util::future::join_all;
 
 use crate::asking::{
@@ -66,7 +66,9 @@ async fn ten_thousand_first_requests_are_one_load_and_each_is_answered() {
     let server = Server::start();
     let mut sessions = Vec::new();
     for _ in 0..4 {
-        let options = SessionOptions { batch: 1_024, window: 4_096, ..SessionOptions::default() };
+        let retry = Policy::never();
+        let options =
+            SessionOptions { batch: 1_024, window: 4_096, retry, ..SessionOptions::default() };
         sessions.push(server.client().await.session(options));
     }
     let ask = |n: usize| {

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use berth_client::v1;
-use berth_client::{Admin, Client, Options, Policy, Session, SessionOptions};
+use berth_client::{Admin, BreakerPolicy, Calls, Client, Options, Policy, Session, SessionOptions};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 use tonic::transport::{Channel, Endpoint};
@@ -176,6 +176,11 @@ impl Server {
         fs::read_to_string(&self.log).unwrap_or_default()
     }
 
+    /// URL of the public listener.
+    pub fn url(&self) -> &str {
+        &self.listen
+    }
+
     /// `HOST:PORT` of the public listener.
     pub fn address(&self) -> &str {
         self.listen.trim_start_matches("http://")
@@ -186,9 +191,10 @@ impl Server {
         self.admin_listen.trim_start_matches("http://")
     }
 
-    /// A client on a connection of its own that tells the first status and never retries.
+    /// A client on a connection of its own that makes calls of their own, tells the first status
+    /// and never retries.
     pub async fn client(&self) -> Client {
-        self.client_with(Options { retry: Policy::never(), ..patient() }).await
+        self.client_with(patient()).await
     }
 
     pub async fn client_with(&self, options: Options) -> Client {
@@ -196,15 +202,18 @@ impl Server {
     }
 
     pub async fn admin(&self) -> Admin {
-        let options = Options { retry: Policy::never(), ..patient() };
-        Admin::connect_with(&self.admin_listen, options).await.expect("the admin listener answers")
+        Admin::connect_with(&self.admin_listen, patient())
+            .await
+            .expect("the admin listener answers")
     }
 
-    /// A session on a connection of its own that never opens its stream again.
+    /// A session on a connection of its own that tells the first fault and never opens its stream
+    /// again.
     pub async fn session(&self, window: usize) -> Session {
         let options = SessionOptions {
             window,
             timeout: PATIENCE,
+            retry: Policy::never(),
             reconnect: Policy::never(),
             ..SessionOptions::default()
         };
@@ -273,8 +282,14 @@ impl Server {
     }
 }
 
-fn patient() -> Options {
-    Options { call_timeout: PATIENCE, connect_timeout: PATIENCE, ..Options::default() }
+pub fn patient() -> Options {
+    Options {
+        call_timeout: PATIENCE,
+        connect_timeout: PATIENCE,
+        retry: Policy::never(),
+        breaker: BreakerPolicy::never(),
+        calls: Calls::Single,
+    }
 }
 
 async fn channel(address: &str) -> Channel {

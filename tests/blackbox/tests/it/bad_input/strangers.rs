@@ -22,7 +22,8 @@ async fn is_unknown(server: &Server, hold: &str) {
         assert_eq!(
             refusal.message,
             format!(
-                "hold {hold} is not known here: never made, or forgotten some time after it ended"
+                "hold {hold} is not known here: never made, or forgotten some time after it ended; \
+                 check the id, or reserve anew"
             )
         );
         assert!(!refusal.retryable);
@@ -95,7 +96,7 @@ async fn a_pnr_that_never_was_is_not_known() {
         ];
         for refusal in told {
             assert_eq!(refusal.reason(), Reason::UnknownBooking);
-            assert_eq!(refusal.message, "this booking is not known here");
+            assert_eq!(refusal.message, format!("PNR {pnr} is not known here; check the number"));
         }
     }
     victim.goes_unharmed().await;

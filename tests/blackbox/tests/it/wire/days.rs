@@ -56,9 +56,9 @@ async fn a_station_that_comes_twice_is_two_stops() {
     assert_eq!(by_number.rows, table.rows);
     let third = client.query(ask(visit("B", 3), stop("E"))).await.unwrap().refused();
     assert_eq!(third.reason(), Reason::UnknownStop);
-    assert_eq!(third.message, "B (visit 3) is not a stop of train 10002");
+    assert!(third.message.starts_with("B (visit 3) is not a stop of train 10002"));
     let back = client.query(ask(visit("B", 2), visit("B", 1))).await.unwrap().refused();
-    assert_eq!(back.message, "stop 2 does not come after stop 4");
+    assert!(back.message.starts_with("stop 2 does not come after stop 4"));
 }
 
 #[tokio::test]

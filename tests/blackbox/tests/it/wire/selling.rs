@@ -161,7 +161,7 @@ async fn named_berths_are_given_or_refused() {
         let nowhere = v1::ReserveRequest { berths: vec![berth("S9", 1)], ..reserve("10001", 1) };
         let refusal = door.reserve(&nowhere).await.refused();
         assert_eq!(refusal.reason(), Reason::UnknownBerth);
-        assert_eq!(refusal.message, "train 10001 has no berth S9-1 in SL");
+        assert!(refusal.message.starts_with("train 10001 has no berth S9-1 in SL"));
     }
 }
 

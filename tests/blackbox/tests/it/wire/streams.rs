@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use berth_client::Options;
 use berth_client::v1::session_answer::Answer;
 use berth_client::v1::session_command::Command;
 use berth_client::v1::{self, SessionCommand, SessionRequest};
-use berth_client::{Options, Policy};
 use futures_util::future::join_all;
 use prost::Message as _;
 use tokio::sync::mpsc;
@@ -16,7 +16,7 @@ use tonic::Code;
 use crate::asking::{Answered as _, get_hold, journal, reserve};
 use crate::ledger::Ledger;
 use crate::raw::Raw;
-use crate::server::Server;
+use crate::server::{Server, patient};
 
 /// A bare session: messages in, messages out.
 struct Line {
@@ -139,11 +139,7 @@ async fn a_call_that_gives_up_at_any_moment_is_applied_once_or_not_at_all() {
     let client = server.client().await;
     let mut asks = Vec::new();
     for micros in [1, 50, 100, 200, 400, 800, 1_600, 3_200, 6_400, 12_800, 25_600, 50_000] {
-        let options = Options {
-            call_timeout: Duration::from_micros(micros),
-            retry: Policy::never(),
-            ..Options::default()
-        };
+        let options = Options { call_timeout: Duration::from_micros(micros), ..patient() };
         let hasty = server.client_with(options).await;
         let tries: Vec<_> = (0..8).map(|_| reserve("10005", 1)).collect();
         let answers = join_all(tries.iter().map(|ask| hasty.reserve(ask.clone()))).await;

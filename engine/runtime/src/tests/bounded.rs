@@ -1,0 +1,144 @@
+//! A node whose log is bounded, and one whose event store fails: nothing that was told is missed.
+
+use berth_inventory::Version;
+use berth_persistence::{EventStore as _, Lsn, StoredEvent};
+
+use super::*;
+use crate::HistoryError;
+
+/// Small segments, snapshots all the time, and nothing kept that nobody needs.
+fn bounded(dir: &std::path::Path) -> StartOptions {
+    let mut options = options(dir);
+    options.settings.log_segment_bytes = 16 << 10;
+    options.settings.retain_log_bytes = Some(0);
+    options.settings.checkpoint_bytes = 0;
+    options
+}
+
+fn history(engine: &Engine, run: &RunEntry) -> Result<Vec<StoredEvent>, HistoryError> {
+    let mut events = Vec::new();
+    let history = loop {
+        let whole = Version(0)..=Version(u64::MAX);
+        let mut history = engine.history(run, whole).expect("it has events");
+        events.clear();
+        let told = loop {
+            match history.next_batch() {
+                Ok(Some(batch)) => events.extend(batch),
+                Ok(None) => break Ok(()),
+                Err(fault) => break Err(fault),
+            }
+        };
+        match told {
+            Ok(()) => break history,
+            Err(HistoryError::NotYet { .. }) => std::thread::yield_now(),
+            Err(fault) => return Err(fault),
+        }
+    };
+    assert!(events.iter().zip(1..).all(|(event, version)| event.version == Version(version)));
+    assert!(events.last().is_none_or(|event| event.lsn < history.next_lsn()));
+    Ok(events)
+}
+
+/// Holds that are released at once, until `is_enough`.
+async fn go_on(engine: &Engine, run: &Arc<RunEntry>, ids: u128, is_enough: impl Fn() -> bool) {
+    let mut id = ids;
+    while !is_enough() {
+        for _ in 0..16 {
+            let hold = held(engine, run, id).await;
+            let release =
+                Command::Release(Release { request: mark(id + 1), hold, passengers: None });
+            engine.ask(run, release, NEVER).await.unwrap();
+            id += 2;
+        }
+        engine.house.cover().await;
+    }
+}
+
+fn first_kept(engine: &Engine) -> Lsn {
+    engine.first_kept().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bounded_log_forgets_nothing_that_was_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let engine = Engine::start(bounded(dir.path())).await.unwrap();
+    let mut told = Vec::new();
+    for (place, train) in ["10001", "10003"].into_iter().enumerate() {
+        let run = run_of(&engine, train, 3);
+        let id = 10 * (place as u128 + 1);
+        let hold = held(&engine, &run, id).await;
+        let pnr = booked(&engine, id + 1, hold).await;
+        told.push((run.id, id, hold, pnr, engine.front().names.print_pnr(pnr)));
+    }
+    let last = *engine.durable_lsn().borrow();
+    let busy = run_of(&engine, "10001", 4);
+    go_on(&engine, &busy, 1_000, || first_kept(&engine) > Lsn(last)).await;
+    let mut before = Vec::new();
+    for (run, ..) in &told {
+        let run = run_of(&engine, &run.train.to_string(), 3);
+        let events = history(&engine, &run).unwrap();
+        assert!(events[0].lsn < first_kept(&engine), "its creation is in the store only");
+        before.push((events, engine.digest(&run).await));
+    }
+    let of_busy = history(&engine, &busy).unwrap();
+    assert_eq!(engine.stop(Duration::from_secs(5)).await, Ok(Vec::new()));
+    drop(engine);
+
+    let engine = Engine::start(bounded(dir.path())).await.unwrap();
+    assert_eq!(engine.info().report, Vec::<String>::new());
+    assert!(first_kept(&engine) > Lsn(last), "the first bookings are not in the log any more");
+    for ((id, request, hold, pnr, printed), (events, digest)) in told.into_iter().zip(before) {
+        let (found, run) = engine.front().by_pnr(&printed).unwrap();
+        let run = Arc::clone(run);
+        assert_eq!((found, run.id), (pnr, id), "a PNR leads to its run");
+        let answer = engine.ask(&run, Command::GetBooking(pnr), NEVER).await.unwrap();
+        let Said::Booking(booking) = answer.said else { panic!("{answer:?}") };
+        assert_eq!(booking.hold, hold);
+        assert_eq!(held(&engine, &run, request).await, hold, "a retry gets the first answer");
+        assert_eq!(booked(&engine, request + 1, hold).await, pnr);
+        assert_eq!(engine.digest(&run).await, digest);
+        assert!(history(&engine, &run).unwrap() == events, "history is told from the store");
+    }
+    let again = history(&engine, &run_of(&engine, "10001", 4)).unwrap();
+    assert!(again[..of_busy.len()] == of_busy, "without a seam");
+    // A run's new PNRs come from a block that nobody has.
+    let run = run_of(&engine, "10003", 4);
+    let hold = held(&engine, &run, 77).await;
+    let fresh = booked(&engine, 78, hold).await;
+    assert!(engine.front().by_pnr(&engine.front().names.print_pnr(fresh)).unwrap().1.id == run.id);
+    engine.stop(Duration::from_secs(5)).await.unwrap();
+    drop(engine);
+
+    // Without the event store the beginning is nowhere, and that is said.
+    std::fs::remove_dir_all(dir.path().join("events")).unwrap();
+    let engine = Engine::start(bounded(dir.path())).await.unwrap();
+    let fault = history(&engine, &run_of(&engine, "10003", 3)).unwrap_err();
+    let kept = first_kept(&engine);
+    assert!(matches!(fault, HistoryError::NotKept { kept: k, .. } if k == kept), "{fault}");
+    engine.stop(Duration::from_secs(5)).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_failed_event_store_is_passed_by_and_taken_up_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut options = bounded(dir.path());
+    options.settings.retain_log_bytes = None;
+    let engine = Engine::start(options).await.unwrap();
+    let run = run_of(&engine, "10001", 1);
+    let shelf = &engine.house.stores.shelf;
+    let is_indexed = || shelf.get().is_ok_and(|store| store.indexed() > Lsn(20));
+    go_on(&engine, &run, 1, is_indexed).await;
+    let from_both = history(&engine, &run).unwrap();
+    for round in 0..2 {
+        shelf.fail("sled panicked: a test");
+        assert!(history(&engine, &run).unwrap() == from_both, "round {round}: from the log");
+        // The indexer checks the store and puts it back.
+        while shelf.get().is_err() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        assert!(is_indexed(), "it was whole");
+        assert!(history(&engine, &run).unwrap() == from_both, "round {round}: from both");
+    }
+    assert_eq!(first_kept(&engine), Lsn(1), "without a bound every segment is kept");
+    engine.stop(Duration::from_secs(5)).await.unwrap();
+}
