@@ -47,15 +47,19 @@ impl Desk {
         Ok((run, command))
     }
 
-    /// Finds the run, asks it, counts what came of it.
-    pub async fn ask(&self, ask: Ask, deadline: UnixMillis) -> Result<Answer, Trouble> {
+    /// Finds the run, asks it, counts what came of it. No run was asked if none is given back.
+    pub async fn ask(
+        &self,
+        ask: Ask,
+        deadline: UnixMillis,
+    ) -> Result<(Answer, Option<Arc<RunEntry>>), Trouble> {
         let kind = Kind::of(&ask.command);
-        let outcome = match self.lead(ask, self.engine.now()) {
-            Ok((run, command)) => self.engine.ask(&run, command, deadline).await,
-            Err(why) => Ok(self.teller().refused(why)),
+        let (outcome, run) = match self.lead(ask, self.engine.now()) {
+            Ok((run, command)) => (self.engine.ask(&run, command, deadline).await, Some(run)),
+            Err(why) => (Ok(self.teller().refused(why)), None),
         };
         self.tally.count(kind, &outcome);
-        outcome.map_err(Trouble::from)
+        outcome.map(|answer| (answer, run)).map_err(Trouble::from)
     }
 
     /// Asks a run that is known already.

@@ -100,7 +100,7 @@ async fn one(
     let deadline = deadline::of(&request);
     let ask = wire::request(kind, request.get_ref(), &desk.engine.info().holds)?;
     let kept = keeps_rest(&ask.command);
-    let answer = desk.ask(ask, deadline).await?;
+    let (answer, run) = desk.ask(ask, deadline).await?;
     let rest = match kept {
         Some(hold) if matches!(answer.said, Said::Booking(_)) => {
             desk.rest_of(hold, deadline).await?
@@ -108,7 +108,8 @@ async fn one(
         _ => None,
     };
     let mut pen = Pen::default();
-    wire::response(&mut pen, kind, &answer, Of::answer(&answer), &desk.teller(), rest)?;
+    let of = run.as_deref().and_then(Of::run);
+    wire::response(&mut pen, kind, &answer, of, &desk.teller(), rest)?;
     Ok(Response::new(Message::Penned(pen)))
 }
 

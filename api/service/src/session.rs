@@ -23,7 +23,7 @@ use crate::codec::Message;
 use crate::deadline;
 use crate::desk::Desk;
 use crate::tally::Kind;
-use crate::wire::{self, Asked, Trouble};
+use crate::wire::{self, Asked, Of, Trouble};
 
 /// Messages read at one go before answers are looked at again.
 const READ_AT_ONCE: usize = 4;
@@ -148,14 +148,14 @@ impl Shell {
                 if let Some(outcome) = self.engine.add(taken.slot, &run, command, deadline) {
                     self.desk.tally.count(kind, &outcome);
                     let outcome = outcome.map_err(Trouble::from);
-                    self.frames.answered(taken.slot, outcome, &self.desk.teller());
+                    self.frames.answered(taken.slot, outcome, None, &self.desk.teller());
                 }
             }
             Err(why) => {
                 let outcome = Ok(self.desk.teller().refused(why));
                 self.desk.tally.count(kind, &outcome);
                 let outcome = outcome.map_err(Trouble::from);
-                self.frames.answered(taken.slot, outcome, &self.desk.teller());
+                self.frames.answered(taken.slot, outcome, None, &self.desk.teller());
             }
         }
     }
@@ -165,12 +165,13 @@ impl Shell {
         let teller = desk.teller();
         let mut again = Vec::new();
         loop {
-            let polled = engine.poll_told(cx, |_, Told { tag, outcome, .. }| {
+            let polled = engine.poll_told(cx, |_, Told { run, tag, outcome }| {
                 if let Some(kind) = frames.kind(tag) {
                     desk.tally.count(kind, &outcome);
                 }
                 let outcome = outcome.map_err(Trouble::from);
-                again.extend(frames.answered(tag, outcome, &teller).map(|hold| (tag, hold)));
+                let of = Of::run(&run);
+                again.extend(frames.answered(tag, outcome, of, &teller).map(|hold| (tag, hold)));
             });
             // A part of a hold stays held: its answer says until when.
             for (slot, hold) in again.drain(..) {
@@ -179,7 +180,7 @@ impl Shell {
                     Err(why) => Some(Ok(teller.refused(why))),
                 };
                 if let Some(outcome) = outcome {
-                    frames.answered(slot, outcome.map_err(Trouble::from), &teller);
+                    frames.answered(slot, outcome.map_err(Trouble::from), None, &teller);
                 }
             }
             engine.flush();

@@ -1,12 +1,10 @@
 //! What a caller is told. Views are copies: the state they show may have moved on.
 
-use std::sync::Arc;
-
 use arrayvec::ArrayVec;
 
 use crate::{
-    BerthIndex, HoldId, LegRange, PARTY_MAX, Passenger, Plan, Pnr, PoolIndex, Refusal, RunId,
-    RunSummary, SeatState, UnixMillis, Version,
+    BerthIndex, HoldId, LegRange, PARTY_MAX, Passenger, Pnr, PoolIndex, Refusal, RunId, RunSummary,
+    SeatState, UnixMillis, Version,
 };
 
 /// One passenger of a view.
@@ -20,13 +18,11 @@ pub struct SeatView {
     pub state: SeatState,
 }
 
-/// A hold as it stands.
-#[derive(Clone, Debug)]
+/// A hold as it stands. Berth and pool indexes are of the run's plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HoldView {
     /// Its run.
     pub run: RunId,
-    /// What its berth indexes mean.
-    pub plan: Arc<Plan>,
     /// Its id.
     pub hold: HoldId,
     /// The pool its berths come from.
@@ -45,13 +41,11 @@ pub struct HoldView {
     pub reference: Box<str>,
 }
 
-/// A booking as it stands.
-#[derive(Clone, Debug)]
+/// A booking as it stands. Berth and pool indexes are of the run's plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BookingView {
     /// Its run.
     pub run: RunId,
-    /// What its berth indexes mean.
-    pub plan: Arc<Plan>,
     /// Its number, before the printed permutation.
     pub pnr: Pnr,
     /// The hold it came from.
@@ -70,31 +64,6 @@ pub struct BookingView {
     pub party: ArrayVec<(u8, SeatView), PARTY_MAX>,
 }
 
-// Views are compared by what they show; the plan is named by its hash.
-impl PartialEq for HoldView {
-    fn eq(&self, other: &Self) -> bool {
-        (self.run, self.plan.hash(), self.hold, self.pool, self.legs, self.created_at)
-            == (other.run, other.plan.hash(), other.hold, other.pool, other.legs, other.created_at)
-            && self.expires_at == other.expires_at
-            && self.party == other.party
-            && self.bookings == other.bookings
-            && self.reference == other.reference
-    }
-}
-impl Eq for HoldView {}
-
-impl PartialEq for BookingView {
-    fn eq(&self, other: &Self) -> bool {
-        (self.run, self.plan.hash(), self.pnr, self.hold, self.pool, self.legs)
-            == (other.run, other.plan.hash(), other.pnr, other.hold, other.pool, other.legs)
-            && self.confirmed_at == other.confirmed_at
-            && self.payment == other.payment
-            && self.reference == other.reference
-            && self.party == other.party
-    }
-}
-impl Eq for BookingView {}
-
 /// What a release or a cancel gave back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Freed {
@@ -102,17 +71,19 @@ pub struct Freed {
     pub passengers: crate::PassengerSet,
 }
 
-/// What one command is answered.
+/// What one command is answered. The common answers are large and stand inline: they are written
+/// once, where their parcel carries them, and allocate nothing.
+#[expect(clippy::large_enum_variant, reason = "an allocation a command costs more than the room")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Said {
     /// The hold (Reserve, Extend, GetHold).
-    Hold(Box<HoldView>),
+    Hold(HoldView),
     /// The booking (Confirm, GetBooking).
-    Booking(Box<BookingView>),
+    Booking(BookingView),
     /// The hold after a release, and who was given back.
-    Released(Box<HoldView>, Freed),
+    Released(HoldView, Freed),
     /// The booking after a cancel, and who was cancelled.
-    Cancelled(Box<BookingView>, Freed),
+    Cancelled(BookingView, Freed),
     /// Pools touched by a sale change, bit `i` = pool `i`.
     Sale(u64),
     /// Berths touched by a block or unblock.

@@ -124,11 +124,11 @@ impl Run {
             Command::Retire(request) => retire::decide(self, *request, events),
             Command::GetHold(hold) => self
                 .find_hold(*hold)
-                .map(|record| Ruling::Known(Said::Hold(Box::new(self.show_hold(record, now))))),
+                .map(|record| Ruling::Known(Said::Hold(self.show_hold(record, now)))),
             Command::GetBooking(pnr) => match self.register.booked(*pnr) {
                 Some((record, booking)) => {
                     let view = self.show_booking(record, &booking, now);
-                    Ok(Ruling::Known(Said::Booking(Box::new(view))))
+                    Ok(Ruling::Known(Said::Booking(view)))
                 }
                 None => Err(Refusal::UnknownBooking { pnr: *pnr }),
             },

@@ -255,6 +255,8 @@ pub enum Refusal {
         hold: HoldId,
         /// The booking it became.
         booking: Box<crate::BookingView>,
+        /// What the booking's berth indexes mean.
+        plan: std::sync::Arc<crate::Plan>,
     },
     /// No such booking.
     #[error("this booking is not known here; check the number")]

@@ -215,10 +215,10 @@ impl Run {
         let record = |hold: HoldId| self.register.get(hold).expect("the hold was just changed");
         let booked = |pnr: Pnr| self.register.booked(pnr).expect("the booking was just changed");
         match then {
-            Then::Hold(hold) => Said::Hold(Box::new(self.show_hold(record(hold), self.last_at))),
+            Then::Hold(hold) => Said::Hold(self.show_hold(record(hold), self.last_at)),
             Then::Booking(pnr) => {
                 let (record, booking) = booked(pnr);
-                Said::Booking(Box::new(self.show_booking(record, &booking, self.last_at)))
+                Said::Booking(self.show_booking(record, &booking, self.last_at))
             }
             Then::Released(hold, asked) => self.say_released(record(hold), asked, self.last_at),
             Then::Cancelled(pnr, asked) => {
@@ -242,7 +242,7 @@ impl Run {
     ) -> Said {
         let asked = asked.unwrap_or_else(|| record.everybody());
         let passengers = asked.and(record.in_state(SeatState::Released));
-        Said::Released(Box::new(self.show_hold(record, now)), Freed { passengers })
+        Said::Released(self.show_hold(record, now), Freed { passengers })
     }
 
     /// A cancel is answered with whom of those asked for is cancelled by now.
@@ -255,13 +255,12 @@ impl Run {
     ) -> Said {
         let asked = asked.unwrap_or(booking.passengers).and(booking.passengers);
         let passengers = asked.and(record.in_state(SeatState::Cancelled));
-        Said::Cancelled(Box::new(self.show_booking(record, booking, now)), Freed { passengers })
+        Said::Cancelled(self.show_booking(record, booking, now), Freed { passengers })
     }
 
     pub(crate) fn show_hold(&self, record: &Card, now: UnixMillis) -> HoldView {
         HoldView {
             run: self.id(),
-            plan: Arc::clone(&self.plan),
             hold: record.hold,
             pool: record.pool,
             legs: record.legs,
@@ -282,7 +281,6 @@ impl Run {
         let seat = |i: usize| (i as u8, record.seat_view(i, now));
         BookingView {
             run: self.id(),
-            plan: Arc::clone(&self.plan),
             pnr: booking.pnr,
             hold: record.hold,
             pool: record.pool,

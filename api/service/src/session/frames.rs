@@ -107,6 +107,7 @@ impl Frames {
         &mut self,
         number: u64,
         outcome: Result<Answer, Trouble>,
+        of: Option<Of<'_>>,
         teller: &Teller,
     ) -> Option<HoldId> {
         let place = &mut self.slots[number as usize];
@@ -116,7 +117,7 @@ impl Frames {
         match (outcome, booked) {
             (Err(trouble), _) => session_fault(&mut self.pen, correlation, trouble),
             (Ok(rest), Some(answer)) => {
-                let (of, rest) = (Of::answer(&answer), rest_deadline(&rest));
+                let rest = rest_deadline(&rest);
                 session_answer(&mut self.pen, correlation, kind, &answer, of, teller, rest);
             }
             (Ok(answer), None) => match &mut slot.keeps {
@@ -125,7 +126,6 @@ impl Frames {
                     return Some(keeps.hold);
                 }
                 _ => {
-                    let of = Of::answer(&answer);
                     session_answer(&mut self.pen, correlation, kind, &answer, of, teller, None);
                 }
             },
@@ -264,7 +264,7 @@ mod tests {
         }
         assert_eq!(slots.len(), SESSION_WINDOW);
         for slot in slots {
-            assert_eq!(frames.answered(slot, Err(Fault::Draining.into()), &teller), None);
+            assert_eq!(frames.answered(slot, Err(Fault::Draining.into()), None, &teller), None);
         }
         assert!(!frames.may_read(), "answers that wait to be sent count");
         assert_eq!(next(&mut frames).len(), ANSWERS_MAX);

@@ -24,7 +24,7 @@ fn message(refusal: &Refusal, names: &Names) -> String {
             let pnr = names.print_pnr(*pnr);
             format!("PNR {pnr} is not known here; check the number")
         }
-        Refusal::AlreadyConfirmed { hold, booking } => {
+        Refusal::AlreadyConfirmed { hold, booking, .. } => {
             let pnr = names.print_pnr(booking.pnr);
             format!("hold {hold} is already confirmed as PNR {pnr}; reserve anew for more berths")
         }
@@ -71,8 +71,8 @@ fn facts(refusal: &Refusal, names: &Names) -> v1::RefusalFacts {
             facts.ended_at = Some(timestamp(*at));
         }
         Refusal::HoldExpired { expires_at, .. } => facts.expires_at = Some(timestamp(*expires_at)),
-        Refusal::AlreadyConfirmed { booking: view, .. } => {
-            facts.booking = Some(booking(view, names));
+        Refusal::AlreadyConfirmed { booking: view, plan, .. } => {
+            facts.booking = Some(booking(view, plan, names));
         }
         Refusal::UnknownPassenger { asked, count } => {
             facts.asked = Some((*asked).into());

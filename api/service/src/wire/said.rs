@@ -12,8 +12,7 @@ use super::names::{class, stop, timestamp};
 
 /// A hold. Only its holder is shown it.
 #[cfg(test)]
-pub(super) fn hold(view: &HoldView, names: &Names) -> v1::Hold {
-    let plan = &view.plan;
+pub(super) fn hold(view: &HoldView, plan: &Plan, names: &Names) -> v1::Hold {
     let pool = plan.pool(view.pool);
     let party = view.party.iter().enumerate();
     v1::Hold {
@@ -34,8 +33,7 @@ pub(super) fn hold(view: &HoldView, names: &Names) -> v1::Hold {
 }
 
 /// A booking.
-pub(super) fn booking(view: &BookingView, names: &Names) -> v1::Booking {
-    let plan = &view.plan;
+pub(super) fn booking(view: &BookingView, plan: &Plan, names: &Names) -> v1::Booking {
     let pool = plan.pool(view.pool);
     let party = view.party.iter();
     v1::Booking {

@@ -16,6 +16,8 @@ use berth_proto::v1::passenger::Years;
 use berth_proto::v1::run_ref::Day;
 use berth_proto::v1::stop_ref::Stop;
 
+use crate::tally::Kind;
+
 use super::read::tests::{cancel, confirm, extend, get_booking, get_hold, release, reserve};
 use super::*;
 
@@ -412,10 +414,11 @@ fn an_answer_that_nobody_asked_for_is_a_fault_of_ours() {
     let names = Arc::new(Names::new(&[7; 32], 1));
     let teller = Teller { names, now: UnixMillis(1) };
     let answer = Answer { version: Version(1), at: UnixMillis(1), said: Said::Done };
-    assert_eq!(teller.reserve(&answer).unwrap_err().code(), tonic::Code::Internal);
+    let told = |kind, answer| response(&mut Pen::default(), kind, answer, None, &teller, None);
+    assert_eq!(told(Kind::Reserve, &answer).unwrap_err().code(), tonic::Code::Internal);
     let refused = teller.refused(Refusal::UnknownBooking { pnr: Pnr(1) });
     assert_eq!(refused.version, Version(0));
-    assert!(teller.cancel(&refused).is_ok(), "every call may be refused");
+    assert!(told(Kind::Cancel, &refused).is_ok(), "every call may be refused");
 }
 
 #[test]

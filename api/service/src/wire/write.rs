@@ -6,7 +6,7 @@
 #[cfg(test)]
 mod tests;
 
-use berth_engine::node::Names;
+use berth_engine::node::{Names, RunEntry};
 use berth_inventory::{
     Answer, BookingView, Freed, HoldView, LegRange, PassengerSet, Plan, PoolIndex, Refusal, RunId,
     Said, SeatView, UnixMillis,
@@ -28,17 +28,9 @@ pub(crate) struct Of<'a> {
 }
 
 impl<'a> Of<'a> {
-    /// The run that an answer itself tells of; none when no run was asked.
-    pub fn answer(answer: &'a Answer) -> Option<Self> {
-        match &answer.said {
-            Said::Hold(view) | Said::Released(view, _) => {
-                Some(Self { run: view.run, plan: &view.plan })
-            }
-            Said::Booking(view) | Said::Cancelled(view, _) => {
-                Some(Self { run: view.run, plan: &view.plan })
-            }
-            _ => None,
-        }
+    /// A run that was asked; it is or was live, so its plan is fixed.
+    pub fn run(entry: &'a RunEntry) -> Option<Self> {
+        entry.plan.get().map(|plan| Self { run: entry.id, plan })
     }
 }
 

@@ -11,7 +11,7 @@ pub(super) fn decide(run: &Run, ask: &Confirm, now: UnixMillis, events: &mut Eve
         let booking = run.register.bookings_of(record).find(|b| b.request.id == ask.request.id);
         let booking = booking.expect("a remembered confirm stands in its record (INV-6)");
         let view = run.show_booking(record, &booking, now);
-        return Ok(Ruling::Known(Said::Booking(Box::new(view))));
+        return Ok(Ruling::Known(Said::Booking(view)));
     }
     let record = run.find_hold(ask.hold)?;
     check_party(record, ask.passengers)?;

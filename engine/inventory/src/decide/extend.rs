@@ -8,7 +8,7 @@ use crate::{Event, Extend, Run, UnixMillis};
 
 pub(super) fn decide(run: &Run, ask: Extend, now: UnixMillis, events: &mut Events) -> Decision {
     if let Some(record) = run.first_effect(ask.request, RequestKind::Extend)? {
-        return Ok(Ruling::Known(Said::Hold(Box::new(run.show_hold(record, now)))));
+        return Ok(Ruling::Known(Said::Hold(run.show_hold(record, now))));
     }
     let record = run.find_hold(ask.hold)?;
     still_held(run, record, None, now)?;

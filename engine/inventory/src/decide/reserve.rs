@@ -18,7 +18,7 @@ pub(super) fn decide(
     events: &mut Events,
 ) -> Decision {
     if let Some(record) = run.first_effect(ask.request, RequestKind::Reserve)? {
-        return Ok(Ruling::Known(Said::Hold(Box::new(run.show_hold(record, now)))));
+        return Ok(Ruling::Known(Said::Hold(run.show_hold(record, now))));
     }
     let legs = route::journey(&run.plan, ask.from, ask.to)?;
     let (index, party_max) = pool_for(&run.plan, ask, legs)?;

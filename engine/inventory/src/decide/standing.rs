@@ -73,7 +73,11 @@ fn booked(run: &Run, record: &Card, named: PassengerSet, now: UnixMillis) -> Opt
     // The latest counts.
     if let Some(booking) = of_named().filter(|b| !b.passengers.and(confirmed).is_empty()).last() {
         let booking = Box::new(run.show_booking(record, &booking, now));
-        return Some(Refusal::AlreadyConfirmed { hold: record.hold, booking });
+        return Some(Refusal::AlreadyConfirmed {
+            hold: record.hold,
+            booking,
+            plan: run.plan.clone(),
+        });
     }
     of_named().last().map(|booking| Refusal::BookingCancelled {
         pnr: booking.pnr,

@@ -113,7 +113,6 @@ impl Dice {
     fn hold(&self, plan: &Arc<Plan>) -> HoldView {
         HoldView {
             run: self.run(),
-            plan: Arc::clone(plan),
             hold: HoldId(self.number),
             pool: self.pool(plan),
             legs: self.legs(),
@@ -129,7 +128,6 @@ impl Dice {
         let party = self.seats.iter().enumerate();
         BookingView {
             run: self.run(),
-            plan: Arc::clone(plan),
             pnr: Pnr(self.small % 9_000_000_000),
             hold: HoldId(self.number),
             pool: self.pool(plan),
@@ -170,7 +168,7 @@ impl Dice {
             Refusal::UnknownHold { hold },
             Refusal::HoldReleased { hold, at },
             Refusal::HoldExpired { hold, expires_at: at, now: at },
-            Refusal::AlreadyConfirmed { hold, booking },
+            Refusal::AlreadyConfirmed { hold, booking, plan: Arc::clone(plan) },
             Refusal::UnknownBooking { pnr },
             Refusal::UnknownBerth { train, berth, class: None },
             Refusal::BookingCancelled { pnr, at },
@@ -187,23 +185,34 @@ impl Dice {
 fn by_prost(
     kind: Kind,
     answer: &Answer,
+    plan: &Plan,
     teller: &Teller,
     rest: Option<UnixMillis>,
 ) -> Result<(Vec<u8>, Told), Trouble> {
     use super::super::names::timestamp;
     Ok(match kind {
-        Kind::Reserve => teller.reserve(answer).map(|m| (m.encode_to_vec(), Told::Reserve(m)))?,
+        Kind::Reserve => {
+            teller.reserve(answer, plan).map(|m| (m.encode_to_vec(), Told::Reserve(m)))?
+        }
         Kind::Confirm => {
-            let mut message = teller.booked(answer)?;
+            let mut message = teller.booked(answer, plan)?;
             message.expires_at = rest.map(timestamp);
             (message.encode_to_vec(), Told::Confirm(message))
         }
-        Kind::Release => teller.release(answer).map(|m| (m.encode_to_vec(), Told::Release(m)))?,
-        Kind::Extend => teller.extend(answer).map(|m| (m.encode_to_vec(), Told::Extend(m)))?,
-        Kind::Cancel => teller.cancel(answer).map(|m| (m.encode_to_vec(), Told::Cancel(m)))?,
-        Kind::GetHold => teller.get_hold(answer).map(|m| (m.encode_to_vec(), Told::GetHold(m)))?,
+        Kind::Release => {
+            teller.release(answer, plan).map(|m| (m.encode_to_vec(), Told::Release(m)))?
+        }
+        Kind::Extend => {
+            teller.extend(answer, plan).map(|m| (m.encode_to_vec(), Told::Extend(m)))?
+        }
+        Kind::Cancel => {
+            teller.cancel(answer, plan).map(|m| (m.encode_to_vec(), Told::Cancel(m)))?
+        }
+        Kind::GetHold => {
+            teller.get_hold(answer, plan).map(|m| (m.encode_to_vec(), Told::GetHold(m)))?
+        }
         Kind::GetBooking => {
-            teller.get_booking(answer).map(|m| (m.encode_to_vec(), Told::GetBooking(m)))?
+            teller.get_booking(answer, plan).map(|m| (m.encode_to_vec(), Told::GetBooking(m)))?
         }
         other => panic!("{other:?} is none of a caller"),
     })
@@ -220,14 +229,21 @@ const CALLS: [Kind; 7] = [
 ];
 
 /// Writes an answer both ways, as the response of every call and as the answer of a session.
-fn same(answer: &Answer, teller: &Teller, correlation: u64, rest: Option<UnixMillis>) {
-    let of = Of::answer(answer);
+fn same(
+    answer: &Answer,
+    (run, plan): (RunId, &Plan),
+    teller: &Teller,
+    correlation: u64,
+    rest: Option<UnixMillis>,
+) {
+    let asked = !matches!(answer.said, Said::Refused(_));
+    let of = asked.then_some(Of { run, plan });
     for kind in CALLS {
         let rest = rest.filter(|_| kind == Kind::Confirm);
         let (mut pen, mut session) = (Pen::default(), Pen::default());
         let written = response(&mut pen, kind, answer, of, teller, rest);
         session_answer(&mut session, correlation, kind, answer, of, teller, rest);
-        let told = match by_prost(kind, answer, teller, rest) {
+        let told = match by_prost(kind, answer, plan, teller, rest) {
             Ok((message, told)) => {
                 assert_eq!(pen.written(), message, "{kind:?} {answer:?}");
                 told
@@ -263,16 +279,16 @@ proptest! {
         let freed = Freed { passengers: PassengerSet(dice.small as u8 & 0x3f) };
         let rest = rest.map(UnixMillis);
         let mut said = vec![
-            Said::Hold(Box::new(dice.hold(&plan))),
-            Said::Booking(Box::new(dice.booking(&plan))),
-            Said::Released(Box::new(dice.hold(&plan)), freed.clone()),
-            Said::Cancelled(Box::new(dice.booking(&plan)), freed),
+            Said::Hold(dice.hold(&plan)),
+            Said::Booking(dice.booking(&plan)),
+            Said::Released(dice.hold(&plan), freed.clone()),
+            Said::Cancelled(dice.booking(&plan), freed),
             Said::Done,
         ];
         let refusals = dice.refusals(&plan).into_iter();
         said.extend(refusals.map(|why| Said::Refused(Box::new(why))));
         for said in said {
-            same(&dice.answer(said), &teller, correlation, rest);
+            same(&dice.answer(said), (dice.run(), &plan), &teller, correlation, rest);
         }
     }
 
