@@ -165,7 +165,7 @@ impl Shell {
         let teller = desk.teller();
         let mut again = Vec::new();
         loop {
-            let polled = engine.poll_told(cx, |_, Told { run, tag, outcome }| {
+            let polled = engine.poll_told(cx, |Told { run, tag, outcome }| {
                 if let Some(kind) = frames.kind(tag) {
                     desk.tally.count(kind, &outcome);
                 }

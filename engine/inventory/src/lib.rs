@@ -37,6 +37,7 @@ mod summary;
 #[cfg(test)]
 mod tests;
 mod time;
+mod warm;
 mod word;
 
 pub use answer::{Answer, BookingView, Freed, HoldView, Said, SeatView};

@@ -9,6 +9,7 @@ mod execute;
 mod lives;
 mod slot;
 mod slots;
+mod warm;
 
 use std::sync::Arc;
 
@@ -252,6 +253,9 @@ impl<T: Way> Shard<T> {
         let shards = self.shards();
         let mut count = 0;
         while count < budget && batch.has_room(lane, shards) {
+            if count % warm::AHEAD == 0 && parcel.works.len() > 1 {
+                self.look_ahead(&parcel.works);
+            }
             let Some(work) = parcel.works.pop_front() else { break };
             count += 1;
             if let Some((told, rests_on)) = self.execute(work, Some(&mut parcel.to), now, batch) {
