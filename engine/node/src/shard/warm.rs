@@ -23,7 +23,7 @@ impl<T> Shard<T> {
             sum ^ slot.last_batch ^ slot.touched.0 ^ slot.waiting.len() as u64
         });
         black_box((entries, slots));
-        let mut all = |look: fn(&Run, &Command) -> u64| {
+        let all = |look: fn(&Run, &Command) -> u64| {
             black_box(works().fold(0, |sum, work| match self.slots.peek(&work.run) {
                 Some(slot) => match &slot.place {
                     Place::Here(live) => sum ^ look(&live.run, &work.command),
