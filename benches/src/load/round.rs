@@ -263,9 +263,10 @@ fn drive(job: &Job<'_>, calls: Calls, mine: &[usize], salt: u64) -> Bench<Vec<Ta
             .iter()
             .map(|connection| async move {
                 let seed = Dice(salt.wrapping_add(*connection as u64)).next();
+                let phase = *connection as f64 / job.shape.connections as f64;
                 match calls {
-                    Calls::Session => session::drive(job, seed).await,
-                    Calls::Unary => unary::drive(job, seed).await,
+                    Calls::Session => session::drive(job, seed, phase).await,
+                    Calls::Unary => unary::drive(job, seed, phase).await,
                 }
             })
             .collect();

@@ -44,7 +44,7 @@ struct Session<'a> {
 ///
 /// # Errors
 /// The stream broke.
-pub async fn drive(job: &Job<'_>, seed: u64) -> Bench<Tally> {
+pub async fn drive(job: &Job<'_>, seed: u64, phase: f64) -> Bench<Tally> {
     let mut grpc = connect(job.address).await?;
     grpc.ready().await.map_err(|why| BenchError::Wire(why.to_string()))?;
     let (outgoing, messages) = unbounded_channel();
@@ -70,7 +70,7 @@ pub async fn drive(job: &Job<'_>, seed: u64) -> Bench<Tally> {
         }
         Pressure::Open { rate } => {
             let messages = rate / (job.shape.connections * job.shape.batch) as f64;
-            Some(Schedule::new(job.start, messages))
+            Some(Schedule::new(job.start, messages, phase))
         }
     };
     let request = Request::new(UnboundedReceiverStream::new(messages));

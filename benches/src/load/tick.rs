@@ -62,9 +62,11 @@ pub struct Schedule {
 }
 
 impl Schedule {
-    /// `rate` things a second from `start` on.
-    pub fn new(start: Instant, rate: f64) -> Self {
-        Self { start, every_ns: 1e9 / rate, next: 0 }
+    /// `rate` things a second, the first `phase` (0 to 1) of their distance after `start`: so
+    /// several schedules take turns.
+    pub fn new(start: Instant, rate: f64, phase: f64) -> Self {
+        let every_ns = 1e9 / rate;
+        Self { start: start + Duration::from_nanos((phase * every_ns) as u64), every_ns, next: 0 }
     }
 
     /// The next thing if it is due by `now`: when it was.
@@ -84,7 +86,7 @@ mod tests {
     #[test]
     fn a_schedule_forgets_nothing_while_nobody_looks() {
         let start = Instant::now();
-        let mut schedule = Schedule::new(start, 1_000.0);
+        let mut schedule = Schedule::new(start, 1_000.0, 0.0);
         assert_eq!(schedule.due(start), Some(start));
         assert_eq!(schedule.due(start + Duration::from_micros(900)), None);
         let late = start + Duration::from_millis(50);

@@ -34,7 +34,7 @@ type Due = Mutex<mpsc::UnboundedReceiver<Instant>>;
 ///
 /// # Errors
 /// The connection could not be opened.
-pub async fn drive(job: &Job<'_>, seed: u64) -> Bench<Tally> {
+pub async fn drive(job: &Job<'_>, seed: u64, phase: f64) -> Bench<Tally> {
     let grpc = connect(job.address).await?;
     let customers = job.shape.window();
     let state = RefCell::new(State {
@@ -51,7 +51,7 @@ pub async fn drive(job: &Job<'_>, seed: u64) -> Bench<Tally> {
             .collect();
         all.collect::<Vec<_>>().await.into_iter().collect::<Bench<()>>()
     };
-    let (played, told) = tokio::join!(play, say_due(job, tell));
+    let (played, told) = tokio::join!(play, say_due(job, phase, tell));
     played?;
     told?;
     let State { slots, tally, .. } = state.into_inner();
@@ -59,9 +59,9 @@ pub async fn drive(job: &Job<'_>, seed: u64) -> Bench<Tally> {
 }
 
 /// Says what is due until the round is over; then nothing is any more.
-async fn say_due(job: &Job<'_>, tell: mpsc::UnboundedSender<Instant>) -> Bench<()> {
+async fn say_due(job: &Job<'_>, phase: f64, tell: mpsc::UnboundedSender<Instant>) -> Bench<()> {
     let Pressure::Open { rate } = job.pressure else { return Ok(()) };
-    let mut schedule = Schedule::new(job.start, rate / job.shape.connections as f64);
+    let mut schedule = Schedule::new(job.start, rate / job.shape.connections as f64, phase);
     let ticks = Ticks::new()?;
     loop {
         ticks.next().await?;

@@ -37,6 +37,8 @@ const DAYS: i32 = 55;
 /// What is asked, at which size.
 const FULL: Scale = Scale { holds: 1_000_000, lead: 70, spread: 25, watch: 10 };
 const QUICK: Scale = Scale { holds: 20_000, lead: 14, spread: 2, watch: 2 };
+/// Latest expiry that is told apart, milliseconds.
+const LATEST_MS: u64 = 3_600_000;
 /// From the last deadline to the end of the server.
 const AFTER: Duration = Duration::from_secs(3);
 
@@ -134,7 +136,7 @@ fn lateness(root: &Path) -> Bench<Histogram<u64>> {
     let fault = |why: &dyn core::fmt::Display| BenchError::Other(format!("the journal: {why}"));
     let dir = DataDir::read_only(root).map_err(|why| fault(&why))?;
     let mut deadlines = HashMap::new();
-    let mut late = Histogram::new(3).expect("sound bounds");
+    let mut late = Histogram::new_with_bounds(1, LATEST_MS, 3).expect("sound bounds");
     for frame in LogReader::open(&dir.log()).map_err(|why| fault(&why))? {
         let frame = frame.map_err(|why| fault(&why))?;
         for (_, _, at, _, event) in frame.events() {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use berth_inventory::TravelClass;
 use berth_proto::v1;
 
-use super::core::train::{Journeys, Shape as Train, entry};
+use super::core::train::{Shape as Train, entry};
 use super::flow::{Order, Then, fill};
 use super::network;
 use super::stand::Stand;
@@ -35,6 +35,8 @@ const ON_ONE_RUN: Shape = Shape::new(4, 16, 4);
 const ON_A_POINT: Shape = Shape::new(4, 64, 4);
 /// In flight over all connections.
 const OVER_CONNECTIONS: usize = 10_000;
+/// Times that every leg of a train that should be sold out is asked for once more.
+const REST: u32 = 20;
 /// Rounds of a point for the report.
 const ROUNDS: usize = 3;
 /// So many connections take seconds to open, which must not be most of a round.
@@ -161,8 +163,9 @@ fn sold(setup: &Setup) -> Bench<Axis> {
     Ok(Axis { name: "per cent sold", stand, points })
 }
 
-/// Bookings that sell `share` per cent of a run's berth-legs: half by journeys as they come, the rest
-/// leg by leg, so that what is left is left on all of them.
+/// Bookings that sell `share` per cent of a run's berth-legs, as many on every leg: two journeys that
+/// meet at some stop, again and again, fill one berth after the other. To the last berth, a few more
+/// are asked for than there are.
 fn bookings(run: &v1::RunRef, shape: Train, share: u32) -> impl Iterator<Item = Order> + '_ {
     let legs = u32::from(shape.legs);
     let order = move |journey| Order {
@@ -171,19 +174,14 @@ fn bookings(run: &v1::RunRef, shape: Train, share: u32) -> impl Iterator<Item = 
         class: v1::TravelClass::Sleeper,
         ttl: None,
     };
-    let half = shape.berths() as f64 * f64::from(legs) / 2.0;
-    let mean = f64::midpoint(1.0, (f64::from(legs) * 0.4).floor());
-    let journeys = if share >= 50 { (half / mean) as usize } else { 0 };
-    let mut drawn = Journeys::new(1, shape.legs);
-    let scattered = (0..journeys).map(move |_| drawn.draw());
-    // What is sold already is not spread evenly: to the last berth, ask for more than there are.
-    let each = match share {
-        100 => shape.berths() as u32,
-        share => shape.berths() as u32 * share.saturating_sub(50) / 100,
+    let pairs = shape.berths() as u32 * share / 100;
+    let pair = move |n: u32| {
+        let meet = 2 + n % (legs - 1);
+        [(1, meet), (meet, legs + 1)]
     };
-    let single = (1..=legs).flat_map(move |from| (0..each).map(move |_| (from, from + 1)));
-    let scattered = scattered.map(|(from, to)| (u32::from(from), u32::from(to)));
-    scattered.chain(single).map(order)
+    let rest = if share == 100 { REST } else { 0 };
+    let single = (0..rest).flat_map(move |_| (1..=legs).map(|from| (from, from + 1)));
+    (0..pairs).flat_map(pair).chain(single).map(order)
 }
 
 /// Short and long routes.
@@ -312,9 +310,10 @@ mod tests {
             orders.map(|order| u64::from(order.journey.1 - order.journey.0)).sum::<u64>() as f64
         };
         let all = shape.berths() as f64 * f64::from(shape.legs);
-        assert!(legs(0).abs() < f64::EPSILON);
-        assert!((legs(50) / all - 0.5).abs() < 0.03, "{}", legs(50) / all);
-        assert!((legs(90) / all - 0.9).abs() < 0.03, "{}", legs(90) / all);
+        for share in [0, 50, 90] {
+            let part = legs(share) / all;
+            assert!((part - f64::from(share) / 100.0).abs() < 0.001, "{part} for {share} %");
+        }
         assert!(legs(100) > all, "to the last berth");
     }
 }

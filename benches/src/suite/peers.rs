@@ -187,7 +187,7 @@ fn hold(
     let round = |time| berth.round(shape, time).map_err(|why| why.to_string());
     let held = bout(title, (setup.pairs, setup.seconds), (shape, round), entrants, shape_of);
     setup.place.check()?;
-    berth.stop()?;
+    berth.end()?;
     Ok(held)
 }
 

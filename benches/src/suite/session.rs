@@ -46,6 +46,8 @@ pub fn run(setup: &Setup) -> Bench<Section> {
     let bed = Bed::new(setup, &[])?;
     let echoes = Echoes::new(setup, &Flavour::ALL)?;
     let spread = Stage::new(Spread::Zipf(setup.zipf));
+    // The first round makes runs of trains that nobody asked for before.
+    cycles(setup, Calls::Session, Shape::new(4, 16, 8), &spread).run(&bed.server)?;
     let shapes = setup.shape.map_or(SHAPES.to_vec(), |shape| vec![shape]);
     for shape in shapes {
         let load = cycles(setup, Calls::Session, shape, &spread);

@@ -4,6 +4,7 @@
 mod session;
 mod stock;
 
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use berth_proto::v1;
@@ -39,7 +40,10 @@ const THREADS: usize = 2;
 pub struct Berth {
     stock: Stock,
     server: Server,
+    data: PathBuf,
     rounds: u64,
+    /// Stocks of 200 runs that the last round used.
+    stocks: usize,
 }
 
 /// What a connection of a round needs.
@@ -79,12 +83,15 @@ impl Berth {
             text.parse().map_err(|_| BenchError::Wire(format!("{text:?} is no date of a start")))
         };
         let stock = Stock::new(date(&info.first_start_date)?, date(&info.last_start_date)?);
-        Ok(Self { stock, server, rounds: 0 })
+        Ok(Self { stock, server, data, rounds: 0, stocks: 1 })
     }
 
-    /// Ends it in order.
-    pub fn stop(self) -> Bench<()> {
-        self.server.stop()
+    /// Ends it and takes its data away. All that was asked is answered and checked, so it need not
+    /// write its snapshots first.
+    pub fn end(self) -> Bench<()> {
+        self.server.kill();
+        std::fs::remove_dir_all(&self.data)
+            .map_err(BenchError::io(format!("remove {}", self.data.display())))
     }
 
     /// A round on fresh stock, checked: over sessions, or by unary calls when a connection has one
@@ -92,6 +99,8 @@ impl Berth {
     pub fn round(&mut self, shape: Shape, time: Duration) -> Bench<Round> {
         self.rounds += 1;
         let first = self.stock.begin();
+        let fresh = self.stock.ahead(first, self.stocks).map_err(BenchError::Other)?;
+        runtime()?.block_on(wake(&self.server.address, self.rounds, fresh))?;
         let (cpu, begun) = (self.server.cpu(), Instant::now());
         let (address, stock) = (&*self.server.address, &self.stock);
         let job = Job { address, stock, round: self.rounds, shape, until: begun + time };
@@ -112,6 +121,7 @@ impl Berth {
         let server_cpu = self.server.cpu().saturating_sub(cpu);
         let round = Round { told, time: begun.elapsed(), server_cpu };
         let used = self.stock.used(first).map_err(BenchError::Other)?;
+        self.stocks = used.len();
         let sold = runtime()?.block_on(sold(&self.server.admin, used))?;
         told.check(sold).map_err(BenchError::Other)?;
         Ok(round)
@@ -138,6 +148,28 @@ async fn drive(job: Job<'_>, mine: impl Iterator<Item = usize>) -> Bench<Told> {
         told += part?;
     }
     Ok(told)
+}
+
+/// Makes the runs that the round will sell from, each by a hold that is given back: as the peers'
+/// stock is there before their rounds begin. Runs beyond those of the round before are made in it.
+async fn wake(address: &str, round: u64, fresh: Vec<Runs<'_>>) -> Bench<()> {
+    let grpc = connect(address).await?;
+    let runs = fresh.iter().flat_map(|runs| (0..TRAINS).map(move |train| (runs, train)));
+    let woken = runs.enumerate().map(|(n, (runs, train))| {
+        let mut grpc = grpc.clone();
+        // No connection of a round has such a number.
+        let mut ids = RequestIds::new(Dice(round << 16 | 1 << 48 | n as u64).next());
+        let wish = Wish { id: 0, train, class: 0, from: 0, to: 1, confirm: false };
+        async move {
+            let run = runs.run_ref(train);
+            let held = call(&mut grpc, &reserve(&wish, &run), &mut ids).await?;
+            match response(2, &held) {
+                Said::Hold(hold) => call(&mut grpc, &finish(&wish, hold), &mut ids).await.map(drop),
+                said => Err(BenchError::Wire(said.words())),
+            }
+        }
+    });
+    stream::iter(woken).buffer_unordered(READS).try_collect().await
 }
 
 /// Asks the server itself, run by run. Every granted hold was finished, so nothing may be held.

@@ -3,7 +3,8 @@
 //! A peer starts each round with fresh stock of 200 trains. Berth sells more than that in a round,
 //! so its holds move on: every 200,000 holds (250 a class and train) go to the next 200 runs, other
 //! dates of the same trains or, when the dates are used up, the same dates of the next 200 trains.
-//! Making the new runs is part of the round.
+//! As many runs as the round before used are made before a round begins, as a peer's stock is filled;
+//! making more is part of the round.
 
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -132,6 +133,11 @@ impl Stock {
         let begun = self.holds.load(Ordering::Relaxed).div_ceil(STOCK_HOLDS);
         self.holds.store(begun * STOCK_HOLDS, Ordering::Relaxed);
         begun
+    }
+
+    /// The first of the runs of a round that begins.
+    pub fn ahead(&self, begun: u64, stocks: usize) -> Result<Vec<Runs<'_>>, String> {
+        (begun..begun + stocks as u64).map(|stock| self.runs(stock)).collect()
     }
 
     /// The runs handed out since.
