@@ -74,7 +74,7 @@ pub fn choose(
     wish: &Wish,
 ) -> Result<ArrayVec<BerthIndex, PARTY_MAX>, NoBerth> {
     debug_assert!(index.is_none_or(|index| index.pool() == pool), "index of another pool");
-    if let [passenger] = wish.party.as_slice()
+    if let [passenger] = *wish.party.as_slice()
         && is_soft(passenger, wish.conditions)
     {
         let berth = choose_one(plan, pool, rows, index, wish.legs, passenger)?;
@@ -99,7 +99,7 @@ pub fn choose(
 }
 
 /// Whether nothing that a single passenger asks can refuse a free berth.
-pub(crate) const fn is_soft(passenger: &Passenger, conditions: Conditions) -> bool {
+pub(crate) const fn is_soft(passenger: Passenger, conditions: Conditions) -> bool {
     conditions.min_lower == 0
         && !(conditions.preferences_are_hard && passenger.preference.is_some())
 }
@@ -111,7 +111,7 @@ pub(crate) fn choose_one(
     rows: &Rows,
     index: Option<&GapIndex>,
     legs: LegRange,
-    passenger: &Passenger,
+    passenger: Passenger,
 ) -> Result<BerthIndex, NoBerth> {
     let wanted = passenger.wish();
     let found = match index {

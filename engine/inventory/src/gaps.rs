@@ -263,8 +263,8 @@ impl GapIndex {
         let (mut any, mut match_) = (None, None);
         each!(&self.width, gaps => {
             let len = gaps.tightest((from, to))?;
-            let last = from.min(u32::from(self.legs) - len);
-            for start in to.saturating_sub(len)..last + 1 {
+            let past = 1 + from.min(u32::from(self.legs) - len);
+            for start in to.saturating_sub(len)..past {
                 if gaps.has(start, start + len) {
                     let cell = &gaps.cells[gaps.cell(start, start + len)];
                     let gap = LegRange { from: start as u8, to: (start + len) as u8 };

@@ -12,19 +12,24 @@ use crate::{BerthIndex, LEGS_MAX, LegMask, LegRange, Plan};
 /// Berths looked at in one step of a scan.
 const STEP: usize = 16;
 
+/// What is taken and sold of one berth, side by side: whoever takes or frees a berth is asked for
+/// both.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Row<W> {
+    taken: W,
+    sold: W,
+}
+
 #[derive(Clone, Debug)]
 struct Table<W> {
-    /// Apart from the others: it is what searches walk along.
-    taken: Box<[W]>,
-    sold: Box<[W]>,
+    rows: Box<[Row<W>]>,
     /// Empty as long as nothing was ever blocked, which is so for most runs.
     blocked: Box<[W]>,
 }
 
 impl<W: Word> Table<W> {
     fn new(berths: usize) -> Self {
-        let empty = vec![W::default(); berths].into_boxed_slice();
-        Self { taken: empty.clone(), sold: empty, blocked: Box::default() }
+        Self { rows: vec![Row::default(); berths].into(), blocked: Box::default() }
     }
 
     fn blocked(&self, berth: usize) -> W {
@@ -33,15 +38,16 @@ impl<W: Word> Table<W> {
     }
 
     fn held(&self, berth: usize) -> W {
-        self.taken[berth].without(self.sold[berth] | self.blocked(berth))
+        let row = self.rows[berth];
+        row.taken.without(row.sold | self.blocked(berth))
     }
 
     fn allocated(&self, berth: usize) -> W {
-        self.taken[berth].without(self.blocked(berth))
+        self.rows[berth].taken.without(self.blocked(berth))
     }
 
     fn hold(&mut self, berth: usize, mask: W) {
-        let taken = &mut self.taken[berth];
+        let taken = &mut self.rows[berth].taken;
         assert!(!taken.intersects(mask), "hold of {mask:?} on berth {berth}, taken {taken:?}");
         *taken = *taken | mask;
     }
@@ -49,18 +55,16 @@ impl<W: Word> Table<W> {
     fn sell(&mut self, berth: usize, mask: W) {
         let held = self.held(berth);
         assert!(mask.without(held).is_empty(), "sale of {mask:?} on berth {berth}, held {held:?}");
-        self.sold[berth] = self.sold[berth] | mask;
+        let row = &mut self.rows[berth];
+        row.sold = row.sold | mask;
     }
 
     fn free(&mut self, berth: usize, mask: W) {
         let allocated = self.allocated(berth);
         let all = mask.without(allocated).is_empty();
         assert!(all, "freeing {mask:?} on berth {berth}, held or sold {allocated:?}");
-        self.taken[berth] = self.taken[berth].without(mask);
-        // Not written when nothing of it was sold: the line stays clean.
-        if self.sold[berth].intersects(mask) {
-            self.sold[berth] = self.sold[berth].without(mask);
-        }
+        let row = &mut self.rows[berth];
+        *row = Row { taken: row.taken.without(mask), sold: row.sold.without(mask) };
     }
 
     fn block(&mut self, berth: usize, mask: W) {
@@ -68,16 +72,18 @@ impl<W: Word> Table<W> {
         let none = !allocated.intersects(mask);
         assert!(none, "block of {mask:?} on berth {berth}, held or sold {allocated:?}");
         if self.blocked.is_empty() {
-            self.blocked = vec![W::default(); self.taken.len()].into();
+            self.blocked = vec![W::default(); self.rows.len()].into();
         }
-        self.taken[berth] = self.taken[berth] | mask;
+        let row = &mut self.rows[berth];
+        row.taken = row.taken | mask;
         self.blocked[berth] = self.blocked[berth] | mask;
     }
 
     fn unblock(&mut self, berth: usize, mask: W) {
         let back = self.blocked(berth) & mask;
         if !back.is_empty() {
-            self.taken[berth] = self.taken[berth].without(back);
+            let row = &mut self.rows[berth];
+            row.taken = row.taken.without(back);
             self.blocked[berth] = self.blocked[berth].without(back);
         }
     }
@@ -92,7 +98,7 @@ impl<W: Word> Table<W> {
         let (from, to) = (u32::from(legs.from), u32::from(legs.to));
         let wanted = W::narrow(legs.mask());
         for berth in berths {
-            let taken = self.taken[usize::from(berth.0)];
+            let taken = self.rows[usize::from(berth.0)].taken;
             if !taken.intersects(wanted) {
                 let (start, end) = taken.gap_around(from, to, route);
                 if !visit(*berth, (end - start) as u8) {
@@ -111,13 +117,13 @@ impl<W: Word> Table<W> {
     ) {
         let (window, border) = (W::narrow(window), W::narrow(border));
         let first = berths.start;
-        let like = |taken: &W| *taken & window == border;
-        for (step, rows) in self.taken[berths].chunks(STEP).enumerate() {
+        let like = |row: &Row<W>| row.taken & window == border;
+        for (step, rows) in self.rows[berths].chunks(STEP).enumerate() {
             // Without a branch in it the compiler compares several rows at a time.
-            if !rows.iter().fold(false, |any, taken| any | like(taken)) {
+            if !rows.iter().fold(false, |any, row| any | like(row)) {
                 continue;
             }
-            for (place, _) in rows.iter().enumerate().filter(|(_, taken)| like(taken)) {
+            for (place, _) in rows.iter().enumerate().filter(|(_, row)| like(row)) {
                 if !visit(first + step * STEP + place) {
                     return;
                 }
@@ -129,8 +135,8 @@ impl<W: Word> Table<W> {
 /// Whether the legs were ever blocked is not seen.
 impl<W: Word> PartialEq for Table<W> {
     fn eq(&self, other: &Self) -> bool {
-        (&self.taken, &self.sold) == (&other.taken, &other.sold)
-            && (0..self.taken.len()).all(|berth| self.blocked(berth) == other.blocked(berth))
+        self.rows == other.rows
+            && (0..self.rows.len()).all(|berth| self.blocked(berth) == other.blocked(berth))
     }
 }
 impl<W: Word> Eq for Table<W> {}
@@ -187,7 +193,7 @@ impl Rows {
 
     /// Number of berths.
     pub fn berths(&self) -> usize {
-        each!(&self.width, t => t.taken.len())
+        each!(&self.width, t => t.rows.len())
     }
 
     /// Number of legs of the route.
@@ -197,7 +203,7 @@ impl Rows {
 
     /// Legs held, sold or blocked.
     pub fn taken(&self, berth: BerthIndex) -> LegMask {
-        each!(&self.width, t => t.taken[usize::from(berth.0)].mask())
+        each!(&self.width, t => t.rows[usize::from(berth.0)].taken.mask())
     }
 
     /// Legs held.
@@ -207,7 +213,7 @@ impl Rows {
 
     /// Legs sold.
     pub fn sold(&self, berth: BerthIndex) -> LegMask {
-        each!(&self.width, t => t.sold[usize::from(berth.0)].mask())
+        each!(&self.width, t => t.rows[usize::from(berth.0)].sold.mask())
     }
 
     /// Legs out of sale.

@@ -56,14 +56,14 @@ fn seats(
 ) -> Result<ArrayVec<HeldPassenger, PARTY_MAX>, Refusal> {
     let gaps = run.indexes[pool.0 as usize].as_ref();
     let mut party = ArrayVec::new();
-    if let [passenger] = ask.party.as_slice()
+    if let [passenger] = *ask.party.as_slice()
         && passenger.berth_required
         && ask.berths.is_empty()
         && is_soft(passenger, ask.conditions)
     {
         let berth = choose_one(&run.plan, pool, &run.rows, gaps, legs, passenger)
             .map_err(|no| refuse(&no, 1, ask, legs))?;
-        party.push(HeldPassenger { passenger: *passenger, berth: Some(berth) });
+        party.push(HeldPassenger { passenger, berth: Some(berth) });
         return Ok(party);
     }
     let wish = Wish {
