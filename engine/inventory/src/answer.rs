@@ -93,7 +93,7 @@ pub enum Said {
     /// A timer's or the node's own command did what it should; nobody waits.
     Done,
     /// Refused.
-    Refused(Box<Refusal>),
+    Refused(Refusal),
 }
 
 /// An answer, with the version of the run at which it was decided.

@@ -202,5 +202,5 @@ fn sold_out(run: &RunEntry, reserve: &Reserve, now: UnixMillis) -> Option<Answer
         quota: reserve.quota,
         legs,
     };
-    Some(Answer { version: head.version, at: now, said: Said::Refused(Box::new(refusal)) })
+    Some(Answer { version: head.version, at: now, said: Said::Refused(refusal) })
 }

@@ -21,7 +21,7 @@ use crate::names::Names;
 use crate::published::Published;
 use crate::settings::{RETRY_OVERLOADED_MS, RUN_GROUP_BYTES_MAX, RUN_PERMITS, RUN_WAITING_MAX};
 use crate::wheel::{Due, Wheel};
-use berth_inventory::{Changes, Command, Run, RunCreated, RunId, UnixMillis, Version};
+use berth_inventory::{Changes, Command, Events, Run, RunCreated, RunId, UnixMillis, Version};
 pub use lives::Grace;
 pub use slot::LogPoint;
 use slot::{Errand, Live, Place, Slot, Waiting};
@@ -145,6 +145,8 @@ pub(crate) struct Surroundings<T> {
     pub late: std::collections::VecDeque<Box<Parcel<T>>>,
     /// What the events of a command touch; its memory is kept.
     pub changes: Changes,
+    /// The events of a command; written in place, they are large.
+    pub events: Events,
     pub effects: Vec<Effect>,
     pub known_plans: hashbrown::HashSet<berth_inventory::PlanHash>,
     /// A block of PNR numbers for the next confirm that needs one.
@@ -198,6 +200,7 @@ impl<T: Way> Shard<T> {
                 answers: Vec::new(),
                 late: std::collections::VecDeque::new(),
                 changes: Changes::default(),
+                events: Events::new(),
                 effects: Vec::new(),
                 known_plans: hashbrown::HashSet::new(),
                 spare_block: None,

@@ -237,7 +237,7 @@ async fn a_session_is_answered_command_by_command() {
             match outcome.unwrap().said {
                 Said::Hold(_) => granted += 1,
                 Said::Refused(refusal) => {
-                    assert!(matches!(*refusal, Refusal::SoldOut { .. }), "{refusal}");
+                    assert!(matches!(refusal, Refusal::SoldOut { .. }), "{refusal}");
                 }
                 said => panic!("{said:?}"),
             }

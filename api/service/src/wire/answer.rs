@@ -27,6 +27,6 @@ impl Teller {
 
     /// An answer that refuses before any run was asked.
     pub fn refused(&self, why: Refusal) -> Answer {
-        Answer { version: Version(0), at: self.now, said: Said::Refused(Box::new(why)) }
+        Answer { version: Version(0), at: self.now, said: Said::Refused(why) }
     }
 }

@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use berth_inventory::{
-    Answer, BerthIndex, Command, Event, Millis, RunIndex, Said, UnixMillis, Verdict, Version,
+    Answer, BerthIndex, Command, Event, Millis, Ruling, RunIndex, Said, UnixMillis, Version,
 };
 
 use super::slot::{Errand, Live, Place, Slot};
@@ -91,13 +91,16 @@ impl<T> Surroundings<T> {
         now: UnixMillis,
         batch: &mut Batch<T>,
     ) -> (Answer, Option<u32>) {
-        let (events, then) = match live.run.decide(command, now) {
-            Verdict::Known(said) => return (Self::answer(live, now, said), None),
-            Verdict::Refused(refusal) => {
+        // A panic leaves events of a lost run here.
+        let mut events = core::mem::take(&mut self.events);
+        events.clear();
+        let then = match live.run.rule(command, now, &mut events) {
+            Ruling::Known(said) => return (Self::answer(live, now, said), None),
+            Ruling::Refused(refusal) => {
                 self.stats.refused += 1;
-                return (Self::answer(live, now, Said::Refused(Box::new(refusal))), None);
+                return (Self::answer(live, now, Said::Refused(refusal)), None);
             }
-            Verdict::Take { events, then } => (events, then),
+            Ruling::Take(then) => then,
         };
         // The run is there already: nothing to write, nothing to wait for.
         if events.is_empty() && live.unborn.is_none() {
@@ -119,7 +122,7 @@ impl<T> Surroundings<T> {
             .unwrap_or_else(|| batch.open_publication(Arc::clone(&live.published), head, announce));
         let row = |berth: &BerthIndex| RowChange { berth: *berth, masks: run.masks(*berth) };
         batch.publish_later(place, head, changes.berths.iter().map(row));
-        self.changes = changes;
+        (self.changes, self.events) = (changes, events);
         let said = live.run.say(then);
         (Self::answer(live, now, said), Some(place))
     }

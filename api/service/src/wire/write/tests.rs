@@ -286,7 +286,7 @@ proptest! {
             Said::Done,
         ];
         let refusals = dice.refusals(&plan).into_iter();
-        said.extend(refusals.map(|why| Said::Refused(Box::new(why))));
+        said.extend(refusals.map(|why| Said::Refused(why)));
         for said in said {
             same(&dice.answer(said), (dice.run(), &plan), &teller, correlation, rest);
         }
@@ -319,7 +319,7 @@ fn every_reason_is_tried() {
     let tried: std::collections::BTreeSet<Reason> =
         dice.refusals(&plan()).iter().map(Refusal::reason).collect();
     assert_eq!(tried.len(), Reason::ALL.len());
-    let unasked = dice.answer(Said::Refused(Box::new(Refusal::UnknownHold { hold: HoldId(1) })));
+    let unasked = dice.answer(Said::Refused(Refusal::UnknownHold { hold: HoldId(1) }));
     let mut pen = Pen::default();
     session_answer(&mut pen, 1, Kind::Block, &unasked, None, &teller(UnixMillis(1)), None);
     let message = v1::SessionResponse::decode(pen.written()).expect("a message");
