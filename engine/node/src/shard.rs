@@ -8,6 +8,7 @@
 mod execute;
 mod lives;
 mod slot;
+mod standing;
 
 use std::sync::Arc;
 
@@ -24,6 +25,7 @@ use crate::wheel::{Due, Wheel};
 pub use lives::Grace;
 pub use slot::LogPoint;
 use slot::{Errand, Live, Place, Slot};
+pub use standing::{Standing, Whereabouts};
 
 /// Work for a run's actor, off the hot path.
 #[derive(Debug)]
