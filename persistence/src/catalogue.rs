@@ -62,6 +62,7 @@ pub struct HeadStop {
 pub struct CatalogueTrain {
     line: u32,
     number: TrainNumber,
+    name: Box<str>,
     days: RunningDays,
     hash: PlanHash,
     text: Arc<str>,
@@ -95,6 +96,7 @@ impl CatalogueTrain {
         Ok(Self {
             line,
             number: plan.number(),
+            name: plan.name().into(),
             days: plan.days(),
             hash,
             text,
@@ -111,6 +113,11 @@ impl CatalogueTrain {
     /// Its public number.
     pub fn number(&self) -> TrainNumber {
         self.number
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// The days on which it starts.

@@ -3,9 +3,11 @@
 //!
 //! What is cheap to read is read when somebody asks; only distributions are recorded on the way.
 
+use std::fmt::Write as _;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use berth_engine::node::{EXPIRY_LATE_BOUNDS_MS, ShardStats};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 
 use crate::desk::Desk;
@@ -68,5 +70,44 @@ pub(crate) async fn render(desk: &Desk, handle: &PrometheusHandle) -> String {
     metrics::gauge!("berth_queue_depth").set(depth as f64);
     metrics::gauge!("berth_expiry_late_max_seconds").set(stats.expiry_late_ms as f64 / 1_000.0);
     metrics::gauge!("berth_durable_lsn").set(*desk.engine.durable_lsn().borrow() as f64);
-    handle.render()
+    let mut text = handle.render();
+    expiry_late(&mut text, &stats);
+    text
+}
+
+/// The shards count lateness in cells of their own, which no recorder can take over.
+fn expiry_late(text: &mut String, stats: &ShardStats) {
+    const NAME: &str = "berth_expiry_late_seconds";
+    let _ = writeln!(text, "# TYPE {NAME} histogram");
+    let mut count = 0;
+    for (bound, late) in EXPIRY_LATE_BOUNDS_MS.iter().zip(stats.expiry_late) {
+        count += late;
+        let _ = writeln!(text, "{NAME}_bucket{{le=\"{}\"}} {count}", *bound as f64 / 1_000.0);
+    }
+    count += stats.expiry_late[EXPIRY_LATE_BOUNDS_MS.len()];
+    let _ = writeln!(text, "{NAME}_bucket{{le=\"+Inf\"}} {count}\n{NAME}_count {count}\n");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lateness_is_told_in_cells_that_add_up() {
+        let mut stats = ShardStats::default();
+        (stats.expiry_late[0], stats.expiry_late[5], stats.expiry_late[8]) = (7, 2, 1);
+        let mut text = String::new();
+        expiry_late(&mut text, &stats);
+        for line in [
+            "# TYPE berth_expiry_late_seconds histogram",
+            "berth_expiry_late_seconds_bucket{le=\"0.005\"} 7",
+            "berth_expiry_late_seconds_bucket{le=\"0.04\"} 7",
+            "berth_expiry_late_seconds_bucket{le=\"0.05\"} 9",
+            "berth_expiry_late_seconds_bucket{le=\"1\"} 9",
+            "berth_expiry_late_seconds_bucket{le=\"+Inf\"} 10",
+            "berth_expiry_late_seconds_count 10",
+        ] {
+            assert!(text.lines().any(|told| told == line), "{line} in\n{text}");
+        }
+    }
 }

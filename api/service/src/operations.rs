@@ -187,7 +187,7 @@ impl Service for Operations {
         let desk = Arc::clone(&self.desk);
         let page = tokio::task::spawn_blocking(move || list::page(&desk.engine, &wish));
         let (rows, next_page_token) = page.await.map_err(|e| Status::internal(e.to_string()))?;
-        let runs = list::asked(&self.desk, rows).await;
+        let runs = list::placed(&self.desk.engine, rows).await;
         let server_time = Some(timestamp(self.desk.engine.now()));
         Ok(Response::new(v1::ListTrainRunsResponse { server_time, runs, next_page_token }))
     }

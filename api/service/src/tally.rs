@@ -169,7 +169,7 @@ mod tests {
     #[test]
     fn faults_and_refusals_are_counted_apart() {
         let tally = Tally::default();
-        let why = Box::new(Refusal::UnknownHold { hold: HoldId(1) });
+        let why = Refusal::UnknownHold { hold: HoldId(1) };
         let refused = Answer { version: Version(0), at: UnixMillis(1), said: Said::Refused(why) };
         tally.count(Kind::Confirm, &Ok(refused));
         tally.count(Kind::Confirm, &Err(Fault::Draining));

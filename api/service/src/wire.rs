@@ -37,6 +37,6 @@ pub(crate) use operations::{
 };
 pub(crate) use pen::Pen;
 pub(crate) use read::{Asked, request, session};
-pub(crate) use run::{Standing, answered_row, run_row, train_run};
+pub(crate) use run::{Standing, answered_row, lost_row, run_row, train_run};
 pub(crate) use said::{berth_map, berths_change, pool_names, table};
 pub(crate) use write::{Of, response, session_answer, session_fault};

@@ -52,6 +52,19 @@ impl Date {
         (date.ymd() == (year, month, day)).then_some(date)
     }
 
+    /// The date that these bytes spell as YYYY-MM-DD, if they do.
+    pub fn from_bytes(text: &[u8]) -> Option<Self> {
+        let [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2] = text else { return None };
+        let number = |digits: &[&u8]| {
+            digits.iter().try_fold(0, |sum, digit| {
+                let digit = digit.wrapping_sub(b'0');
+                (digit < 10).then(|| sum * 10 + u32::from(digit))
+            })
+        };
+        let year = number(&[y1, y2, y3, y4])?.cast_signed();
+        Self::from_ymd(year, number(&[m1, m2])?, number(&[d1, d2])?)
+    }
+
     /// Year, month 1-12, day 1-31.
     pub fn ymd(self) -> (i32, u32, u32) {
         let z = self.0 + 719_468;
@@ -88,19 +101,7 @@ impl FromStr for Date {
     type Err = DateError;
 
     fn from_str(text: &str) -> Result<Self, DateError> {
-        let fault = || DateError(text.chars().take(32).collect());
-        let b = text.as_bytes();
-        let shape = b.len() == 10
-            && b.iter()
-                .enumerate()
-                .all(|(i, c)| if i == 4 || i == 7 { *c == b'-' } else { c.is_ascii_digit() });
-        if !shape {
-            return Err(fault());
-        }
-        let number = |range: core::ops::Range<usize>| {
-            b[range].iter().fold(0, |n: u32, c| n * 10 + u32::from(c - b'0'))
-        };
-        Self::from_ymd(number(0..4).cast_signed(), number(5..7), number(8..10)).ok_or_else(fault)
+        Self::from_bytes(text.as_bytes()).ok_or_else(|| DateError(text.chars().take(32).collect()))
     }
 }
 

@@ -27,6 +27,17 @@ impl<const N: usize> ShortName<N> {
         core::str::from_utf8(&self.0[..len]).unwrap_or_default()
     }
 
+    /// The name that these bytes spell, if they do.
+    pub fn from_bytes(name: &[u8]) -> Option<Self> {
+        let fine = |b: &u8| b.is_ascii_alphanumeric() || *b == b'-' || *b == b'_';
+        if name.is_empty() || name.len() > N || !name.iter().all(fine) {
+            return None;
+        }
+        let mut bytes = [0; N];
+        bytes[..name.len()].copy_from_slice(name);
+        Some(Self(bytes))
+    }
+
     /// The padded bytes, for canonical encodings.
     pub const fn bytes(&self) -> &[u8; N] {
         &self.0
@@ -37,13 +48,8 @@ impl<const N: usize> FromStr for ShortName<N> {
     type Err = NameError;
 
     fn from_str(text: &str) -> Result<Self, NameError> {
-        let fine = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
-        if text.is_empty() || text.len() > N || !text.bytes().all(fine) {
-            return Err(NameError { text: text.chars().take(24).collect(), max: N });
-        }
-        let mut bytes = [0; N];
-        bytes[..text.len()].copy_from_slice(text.as_bytes());
-        Ok(Self(bytes))
+        Self::from_bytes(text.as_bytes())
+            .ok_or_else(|| NameError { text: text.chars().take(24).collect(), max: N })
     }
 }
 

@@ -54,7 +54,7 @@ pub use event::{Event, HeldPassenger, RunCreated};
 pub use gaps::{GapIndex, gap_of};
 pub use ids::{
     BerthIndex, HoldId, NameError, PlanHash, Pnr, PoolIndex, RequestId, RequestMark, RunId,
-    RunIndex, StationCode, TrainNumber, Version,
+    RunIndex, ShortName, StationCode, TrainNumber, Version,
 };
 pub use invariant::Violation;
 pub use layout::{

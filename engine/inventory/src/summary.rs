@@ -87,6 +87,11 @@ pub struct RunSummary {
 }
 
 impl Run {
+    /// Whether an operator made it outside the calendar.
+    pub fn is_extra(&self) -> bool {
+        self.created.extra
+    }
+
     /// The run in figures. Walks every berth and digests the state: for people, not for traffic.
     pub fn summary(&self) -> RunSummary {
         let pools: Vec<PoolSummary> = (0..self.plan.pools().len() as u8)

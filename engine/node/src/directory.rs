@@ -7,7 +7,9 @@ use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
-use berth_inventory::{Date, Plan, Pnr, RunId, RunIndex, RunningDays, StopRef, TrainNumber};
+use berth_inventory::{
+    Date, Plan, Pnr, RunId, RunIndex, RunningDays, StationCode, StopRef, TrainNumber,
+};
 use berth_persistence::{Catalogue, CatalogueTrain};
 use hashbrown::HashMap;
 
@@ -33,6 +35,22 @@ impl From<&Plan> for Light {
     fn from(plan: &Plan) -> Self {
         let stops = plan.stops();
         Self { days: plan.days(), last_departure: stops[stops.len() - 2].departure }
+    }
+}
+
+/// A train's name and the ends of its route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Title<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// Origin and terminus.
+    pub ends: (StationCode, StationCode),
+}
+
+impl<'a> From<&'a Plan> for Title<'a> {
+    fn from(plan: &'a Plan) -> Self {
+        let stops = plan.stops();
+        Self { name: plan.name(), ends: (stops[0].code, stops[stops.len() - 1].code) }
     }
 }
 
@@ -88,6 +106,18 @@ impl Train {
         }
     }
 
+    /// What a list shows of it, without building the plan: its name and the ends of its route.
+    pub fn title(&self) -> Title<'_> {
+        match &self.source {
+            TrainSource::Listed(catalogue, place) => {
+                let train = &catalogue.trains()[*place];
+                let stops = train.stops();
+                Title { name: train.name(), ends: (stops[0].code, stops[stops.len() - 1].code) }
+            }
+            TrainSource::Journal { plan, .. } => Title::from(&**plan),
+        }
+    }
+
     /// Departure minute from a stop, from 00:00 of day 1, without building the plan.
     pub fn departure(&self, stop: StopRef) -> Option<u32> {
         match &self.source {
@@ -127,7 +157,7 @@ pub struct RunEntry {
     pub filter: IdFilter,
     /// Commands between ingress and answer.
     pub in_flight: AtomicU32,
-    /// Created by an operator outside the calendar.
+    /// Outside the calendar: made by an operator, or it would be, once it has an event.
     pub extra: core::sync::atomic::AtomicBool,
     /// Has events in the journal (then a cold one answers from its snapshot).
     pub journaled: core::sync::atomic::AtomicBool,
@@ -147,6 +177,11 @@ impl RunEntry {
     /// The plan of this run: the one its first event fixed, else the catalogue's.
     pub fn plan(&self) -> Arc<Plan> {
         self.plan.get().map_or_else(|| self.train.plan(), Arc::clone)
+    }
+
+    /// What a list shows of its train; no plan is built for it.
+    pub fn title(&self) -> Title<'_> {
+        self.plan.get().map_or_else(|| self.train.title(), |plan| Title::from(&**plan))
     }
 
     /// The text of a plan that the journal does not have yet.

@@ -71,7 +71,7 @@ impl Front {
         let train = self.directory.train(train).ok_or(Refusal::UnknownTrain { train })?;
         let start_date = Self::start_date(train, when, from)?;
         if let Some(known) = Directory::known(train, start_date)
-            && (known.journaled.load(Relaxed) || known.extra.load(Relaxed))
+            && known.journaled.load(Relaxed)
         {
             return Ok(known);
         }
@@ -114,6 +114,7 @@ impl Front {
             return Err(Refusal::RunNotScheduled { train: train.number, start_date, next });
         }
         let entry = self.directory.run(train, start_date);
+        // For the event that would make it: until that is durable nobody finds the run.
         if !light.days.runs_on(start_date) || start_date > self.calendar.last_open(now) {
             entry.extra.store(true, Relaxed);
         }

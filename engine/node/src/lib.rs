@@ -25,13 +25,14 @@ mod world;
 pub use ask::{Fault, Lane, Outcome, Parcel, Told, Way, When, Work};
 pub use batch::Batch;
 pub use calendar::{Calendar, UnknownZone};
-pub use directory::{Directory, Light, RunEntry, Train, TrainSource};
+pub use directory::{Directory, Light, RunEntry, Title, Train, TrainSource};
 pub use front::{Front, Permit};
 pub use names::{HoldOrigin, Names};
 pub use published::{BerthState, Head, Published};
 pub use settings::*;
 pub use shard::{
     EXPIRY_LATE_BOUNDS_MS, Effect, Grace, Job, JobDone, LogPoint, Seat, Shard, ShardStats,
+    Standing, Whereabouts,
 };
 pub use table::{PoolRow, RunTable, SaleStatus};
 pub use vitals::{Health, Vitals};

@@ -9,6 +9,7 @@ mod execute;
 mod lives;
 mod slot;
 mod slots;
+mod standing;
 mod warm;
 
 use std::sync::Arc;
@@ -27,6 +28,7 @@ pub use slot::LogPoint;
 use slot::{Errand, Live, Place, Slot, Waiting};
 pub use slots::Seat;
 use slots::Slots;
+pub use standing::{Standing, Whereabouts};
 
 /// Work for a run's actor, off the hot path.
 #[derive(Debug)]

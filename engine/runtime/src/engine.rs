@@ -53,6 +53,8 @@ pub struct EngineInfo {
     pub report: Vec<String>,
     /// Runs refused because their journal is damaged.
     pub refused: Vec<RunId>,
+    /// Runs out of service whose train neither the catalogue nor the journal knows any more.
+    pub lost: Vec<RunId>,
     /// How long recovery took.
     pub recovery: Duration,
 }
@@ -323,6 +325,7 @@ async fn build(
             recovered,
             report: opened.report,
             refused: opened.refused,
+            lost: opened.lost,
             recovery: begun.elapsed(),
         },
         front,

@@ -29,6 +29,7 @@ async fn tick(house: Weak<House>) {
 }
 
 async fn look(house: Weak<House>) {
+    let mut kept = None;
     let mut looks = tokio::time::interval_at(tokio::time::Instant::now() + LOOK, LOOK);
     looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
@@ -38,6 +39,7 @@ async fn look(house: Weak<House>) {
             return;
         }
         measure_disk(&house);
+        tell_clock(&mut kept);
         let offset = house.clock.offset_ms();
         metrics::gauge!("berth_clock_offset_seconds").set(offset as f64 / 1_000.0);
         if offset.abs() > OFFSET_ALARM_MS {
@@ -47,6 +49,43 @@ async fn look(house: Weak<House>) {
         let restart = house.figures.restart_estimate().as_secs_f64();
         metrics::gauge!("berth_restart_estimate_seconds").set(restart);
     }
+}
+
+/// Tells whether the kernel's clock is kept; a line when that has changed, and one at the start
+/// unless all is well. `before`: what was found at the last look.
+fn tell_clock(before: &mut Option<Kept>) {
+    let now = match berth_kernel::clock_state() {
+        Ok(state) if state.synchronised => Kept::Yes,
+        Ok(_) => Kept::No,
+        Err(_) => Kept::Unknown,
+    };
+    if now != Kept::Unknown {
+        metrics::gauge!("berth_clock_synchronised").set(f64::from(u8::from(now == Kept::Yes)));
+    }
+    let first = before.is_none();
+    if before.replace(now) == Some(now) {
+        return;
+    }
+    match now {
+        Kept::Yes if first => {}
+        Kept::Yes => tracing::info!("the kernel's clock is synchronised"),
+        Kept::No => tracing::warn!(
+            "the kernel's clock is not synchronised: sales open and holds end by it; start an NTP \
+             daemon"
+        ),
+        Kept::Unknown => {
+            tracing::warn!("the kernel does not say whether its clock is synchronised");
+        }
+    }
+}
+
+/// Whether somebody keeps the kernel's clock.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kept {
+    Yes,
+    No,
+    /// The kernel may not be asked.
+    Unknown,
 }
 
 fn measure_disk(house: &House) {

@@ -18,6 +18,7 @@ mod options;
 mod reply;
 mod run_actor;
 mod shared;
+mod standings;
 mod stores;
 mod supervisor;
 mod worker;

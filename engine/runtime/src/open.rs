@@ -1,6 +1,7 @@
 //! From a data directory to a node's parts: lock, format, key, recovery, the first frame.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
 use berth_inventory::{Millis, Plan, PlanHash, RunId, UnixMillis};
 use berth_node::{Calendar, Directory, Front, Grace, LogPoint, Names, Vitals};
@@ -31,6 +32,7 @@ pub(crate) struct Opened {
     pub grace_until: Option<UnixMillis>,
     pub report: Vec<String>,
     pub refused: Vec<RunId>,
+    pub lost: Vec<RunId>,
 }
 
 /// Opens and recovers. Blocks; nothing is written before everything was read.
@@ -71,7 +73,9 @@ pub(crate) fn open(options: &StartOptions) -> Result<Opened, StartError> {
         found.next_pnr_block,
     ));
     let journaled_plans: Vec<_> = found.plans.iter().map(|(hash, _)| *hash).collect();
-    let refused = take_in(&directory, &found, &snapshots, &kept);
+    let TakenIn { refused, mut lost, report } = take_in(&directory, &found, &snapshots, &kept);
+    found.report.extend(report);
+    lost.sort_unstable_by_key(|run| (run.start_date, run.train));
     let bytes_before = log_end.bytes.saturating_sub(found.suffix_bytes);
     let mut recovered = revive(&directory, &mut found, grace, bytes_before);
     let stores =
@@ -83,7 +87,10 @@ pub(crate) fn open(options: &StartOptions) -> Result<Opened, StartError> {
                 recovered.push(Recovered { entry, run: Box::new(run), dirty: None, grace });
             }
             Ok(None) => {}
-            Err(why) => entry.refused.store(Some(Arc::new(why))),
+            Err(why) => {
+                found.report.push(out_of_service(entry.id, &why));
+                entry.refused.store(Some(Arc::new(why)));
+            }
         }
     }
     let vitals = Vitals::new(options.settings.min_free_bytes, options.settings.max_log_bytes);
@@ -107,6 +114,7 @@ pub(crate) fn open(options: &StartOptions) -> Result<Opened, StartError> {
         grace_until: grace.map(|grace| grace.until),
         report: found.report,
         refused,
+        lost,
     })
 }
 
@@ -159,15 +167,34 @@ fn kept_plans(
     kept
 }
 
+/// What came of the runs that the disk knows.
+#[derive(Default)]
+struct TakenIn {
+    /// Runs that recovery refused; its own report names them.
+    refused: Vec<RunId>,
+    /// Those out of service whose train is not known any more.
+    lost: Vec<RunId>,
+    /// Runs that were taken out of service here, in words.
+    report: Vec<String>,
+}
+
+fn out_of_service(run: RunId, why: &str) -> String {
+    format!("run {run} is out of service: {why}")
+}
+
 /// Notes every run that the disk knows: numbers, PNR blocks, who is refused.
 fn take_in(
     directory: &Directory,
     found: &FromDisk,
     snapshots: &FileSnapshots,
     kept: &HashMap<PlanHash, Result<Option<Arc<Plan>>, String>>,
-) -> Vec<RunId> {
+) -> TakenIn {
+    let mut taken = TakenIn::default();
     for index in &found.cold {
         let Some(info) = snapshots.latest(*index) else { continue };
+        if let Err(why) = &kept[&info.plan] {
+            taken.report.push(out_of_service(info.run, why));
+        }
         if let Some(train) = directory.train(info.run.train) {
             let entry = directory.run(train, info.run.start_date);
             let plan = match &kept[&info.plan] {
@@ -178,28 +205,32 @@ fn take_in(
                 }
             };
             directory.adopt(&entry, *index, plan);
+        } else {
+            taken.lost.push(info.run);
         }
     }
     for live in &found.live {
         let id = live.run.id();
         if let Some(train) = directory.train(id.train) {
             let entry = directory.run(train, id.start_date);
+            entry.extra.store(live.run.is_extra(), Relaxed);
             directory.adopt(&entry, live.index, Some(live.run.plan()));
         }
     }
-    let mut refused = Vec::new();
     for run in &found.refused {
-        refused.push(run.run);
+        taken.refused.push(run.run);
         if let Some(train) = directory.train(run.run.train) {
             let entry = directory.run(train, run.run.start_date);
             entry.refused.store(Some(Arc::new(run.why.clone())));
             directory.adopt(&entry, run.index, None);
+        } else {
+            taken.lost.push(run.run);
         }
     }
     for (block, index) in &found.pnr_blocks {
         directory.lease_block(*block, *index);
     }
-    refused
+    taken
 }
 
 /// The replayed runs, ready for their shards.

@@ -208,6 +208,12 @@ impl Stores {
         Ok(())
     }
 
+    /// Version and end of a run as its latest snapshot has them.
+    pub fn last_kept(&self, entry: &RunEntry) -> Option<(berth_inventory::Version, bool)> {
+        let index = *entry.index.get()?;
+        self.snapshots().latest(index).map(|info| (info.version, info.retired))
+    }
+
     /// The version of a run's latest snapshot.
     pub fn snapshot_version(&self, entry: &RunEntry) -> Option<berth_inventory::Version> {
         self.snapshots().latest(*entry.index.get()?).map(|info| info.version)

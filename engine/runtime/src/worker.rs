@@ -9,7 +9,7 @@ use std::sync::Arc;
 use berth_inventory::{Run, RunId, UnixMillis, Version};
 use berth_node::{
     DRAIN_BUDGET, DRAIN_FINISH_MAX, Effect, Grace, JobDone, Lane, LogPoint, RunEntry, Shard,
-    ShardStats, Vitals,
+    ShardStats, Standing, Vitals,
 };
 use hashbrown::HashMap;
 use ractor::{
@@ -54,6 +54,8 @@ pub(crate) enum WorkerMessage {
     /// Whether work waits in a slot.
     Busy(RpcReplyPort<bool>),
     Stats(RpcReplyPort<ShardStats>),
+    /// How these runs stand, in their order.
+    Standings(Vec<RunId>, RpcReplyPort<Vec<Option<Standing>>>),
     /// Digest of one run if it is in memory.
     Digest(RunId, RpcReplyPort<Option<(Version, String)>>),
 }
@@ -163,6 +165,9 @@ impl Actor for ShardWorker {
             }
             WorkerMessage::Stats(reply) => {
                 let _ = reply.send(state.shard.stats());
+            }
+            WorkerMessage::Standings(runs, reply) => {
+                let _ = reply.send(runs.iter().map(|run| state.shard.standing(*run)).collect());
             }
             WorkerMessage::Digest(run, reply) => {
                 let digest = state.shard.peek(run).map(|r| (r.version(), r.digest().to_string()));

@@ -1,40 +1,54 @@
-//! Pages of runs, by start date, then train. No run is met or woken by being listed.
+//! Pages of runs, by start date, then train. No run is asked or woken by being listed, and no plan
+//! is built for a row: what is published, its snapshot's head and a look at its slot say it all.
 
 use core::sync::atomic::Ordering::Relaxed;
 use std::sync::Arc;
 
 use berth_engine::Engine;
-use berth_engine::node::{Directory, Published, RunEntry, Train};
-use berth_inventory::{Answer, Command, Date, RunId, Said, UnixMillis};
+use berth_engine::node::{Directory, RunEntry, Train, Whereabouts};
+use berth_inventory::{Date, RunId, UnixMillis};
 use berth_proto::v1;
 
-use crate::desk::Desk;
-use crate::wire::{ListWish, Standing, answered_row, page_token, run_row};
+use crate::wire::{ListWish, Standing, lost_row, page_token, run_row};
 
 /// A row, and its run if that was ever met.
 type Row = (v1::TrainRunRow, Option<Arc<RunEntry>>);
 
+/// What may have a run on a day.
+#[derive(Clone, Copy)]
+enum Candidate<'a> {
+    Train(&'a Arc<Train>),
+    /// A run out of service of a train that nobody knows any more.
+    Lost(RunId),
+}
+
 /// A page, and the token of the next one; empty when this was the last. Walks the calendar: blocks.
 pub(super) fn page(engine: &Engine, wish: &ListWish) -> (Vec<Row>, String) {
     let now = engine.now();
-    let front = engine.front();
-    let mut trains: Vec<&Arc<Train>> = front.directory.trains();
-    trains.retain(|train| wish.train.is_none_or(|number| number == train.number));
-    let Some((first, last)) = dates(engine, wish, &trains, now) else {
+    let mut trains: Vec<&Arc<Train>> = engine.front().directory.trains();
+    let wished = |train| wish.train.is_none_or(|number| number == train);
+    trains.retain(|train| wished(train.number));
+    let lost: Vec<RunId> =
+        engine.info().lost.iter().copied().filter(|run| wished(run.train)).collect();
+    let Some((first, last)) = dates(engine, wish, &trains, &lost, now) else {
         return (Vec::new(), String::new());
     };
     let (mut rows, mut token) = (Vec::new(), String::new());
     let mut date = first;
     loop {
-        for train in &trains {
-            if wish.after.is_some_and(|after| (date, train.number) <= after) {
+        for (number, candidate) in candidates(&trains, &lost, date) {
+            if wish.after.is_some_and(|after| (date, number) <= after) {
                 continue;
             }
-            let Some(row) = row(engine, wish, train, date, now) else { continue };
+            let row = match candidate {
+                Candidate::Train(train) => row(engine, wish, train, date, now),
+                Candidate::Lost(run) => Some((lost_row(run), None)),
+            };
+            let Some(row) = row else { continue };
             if rows.len() == wish.page {
                 return (rows, token);
             }
-            token = page_token(RunId { train: train.number, start_date: date });
+            token = page_token(RunId { train: number, start_date: date });
             rows.push(row);
         }
         if date >= last {
@@ -44,11 +58,28 @@ pub(super) fn page(engine: &Engine, wish: &ListWish) -> (Vec<Row>, String) {
     }
 }
 
+/// What may have a run on `date`, by number.
+fn candidates<'a>(
+    trains: &[&'a Arc<Train>],
+    lost: &[RunId],
+    date: Date,
+) -> Vec<(berth_inventory::TrainNumber, Candidate<'a>)> {
+    let lost = lost.iter().filter(|run| run.start_date == date);
+    let mut all: Vec<_> = (trains.iter())
+        .map(|train| (train.number, Candidate::Train(train)))
+        .chain(lost.map(|run| (run.train, Candidate::Lost(*run))))
+        .collect();
+    // The trains are sorted: this is one pass when nothing is lost.
+    all.sort_by_key(|(number, _)| *number);
+    all
+}
+
 /// The dates to walk: those asked for, cut to where there can be a run.
 fn dates(
     engine: &Engine,
     wish: &ListWish,
     trains: &[&Arc<Train>],
+    lost: &[RunId],
     now: UnixMillis,
 ) -> Option<(Date, Date)> {
     let calendar = &engine.front().calendar;
@@ -57,12 +88,16 @@ fn dates(
         [runs.first().map(|run| run.id.start_date), runs.last().map(|run| run.id.start_date)]
     });
     let (mut first, mut last) = (calendar.today(now), calendar.last_open(now));
-    for date in met.flatten() {
+    for date in met.flatten().chain(lost.iter().map(|run| run.start_date)) {
         (first, last) = (first.min(date), last.max(date));
     }
     // Runs under way started on an earlier day, at most as long ago as the longest journey takes.
-    let longest = trains.iter().map(|train| train.light().last_departure / 1_440).max()?;
-    first = first.min(calendar.today(now).plus(-(longest.cast_signed() + 1)));
+    let longest = trains.iter().map(|train| train.light().last_departure / 1_440).max();
+    if let Some(longest) = longest {
+        first = first.min(calendar.today(now).plus(-(longest.cast_signed() + 1)));
+    } else if lost.is_empty() {
+        return None;
+    }
     let first = first.max(wish.first.unwrap_or(Date::MIN));
     let first = first.max(wish.after.map_or(Date::MIN, |(date, _)| date));
     let last = last.min(wish.last.unwrap_or(Date::MAX));
@@ -77,51 +112,49 @@ fn row(
     now: UnixMillis,
 ) -> Option<Row> {
     let entry = Directory::known(train, date);
-    let touched = entry.as_ref().is_some_and(|run| run.journaled.load(Relaxed) || is_extra(run));
+    let touched = entry.as_ref().is_some_and(is_touched);
     let open = || train.is_listed() && engine.front().calendar.is_open(train.light(), date, now);
     if !touched && (wish.touched_only || !open()) {
         return None;
     }
     let id = RunId { train: train.number, start_date: date };
-    match entry {
-        None => Some((run_row(id, &train.plan(), COLD), None)),
-        Some(entry) => Some((run_row(id, &entry.plan(), standing(&entry)), Some(entry))),
-    }
+    let Some(entry) = entry else { return Some((run_row(id, train.title(), COLD), None)) };
+    let (version, retired) = engine.last_told(&entry);
+    let standing =
+        Standing { version: version.0, extra: touched && is_extra(&entry), retired, ..COLD };
+    Some((run_row(id, entry.title(), standing), Some(entry)))
 }
 
 const COLD: Standing =
     Standing { place: v1::RunPlace::Cold, version: 0, live_holds: 0, extra: false, retired: false };
 
+/// It has events, or is known to have had some.
+fn is_touched(run: &Arc<RunEntry>) -> bool {
+    run.journaled.load(Relaxed) || run.refused.load().is_some()
+}
+
+/// Made by an operator: noted, or there is no other way it can have come to be.
 fn is_extra(run: &RunEntry) -> bool {
-    run.extra.load(Relaxed)
+    let days = run.plan.get().map_or_else(|| run.train.light().days, |plan| plan.days());
+    run.extra.load(Relaxed) || !days.runs_on(run.id.start_date)
 }
 
-fn standing(run: &RunEntry) -> Standing {
-    let head = run.published.load().as_ref().map(|published| published.read(Published::head));
-    let place =
-        if run.refused.load().is_some() { v1::RunPlace::Quarantined } else { v1::RunPlace::Cold };
-    Standing {
-        place,
-        version: head.map_or(0, |head| head.version.0),
-        extra: is_extra(run),
-        retired: head.is_some_and(|head| head.retired),
-        ..COLD
-    }
-}
-
-/// The rows with what only runs in memory can tell: those are asked, the others are left asleep.
-pub(super) async fn asked(desk: &Desk, rows: Vec<Row>) -> Vec<v1::TrainRunRow> {
+/// The rows with where each run's state is.
+pub(super) async fn placed(engine: &Engine, rows: Vec<Row>) -> Vec<v1::TrainRunRow> {
+    let met: Vec<Arc<RunEntry>> = rows.iter().filter_map(|(_, run)| run.clone()).collect();
+    let mut standings = engine.standings(&met).await.into_iter();
     let mut told = Vec::with_capacity(rows.len());
-    for (mut row, entry) in rows {
-        if let Some(entry) = entry
-            && entry.live.load(Relaxed)
-        {
-            row.set_place(v1::RunPlace::Live);
-            // A node that is draining, or lost its journal, still lists its runs.
-            let answer = desk.engine.ask(&entry, Command::GetRun, UnixMillis::MAX).await;
-            if let Ok(Answer { version, said: Said::Run(summary), .. }) = &answer {
-                row = answered_row(summary, version.0, &entry.plan());
-            }
+    for (mut row, run) in rows {
+        if let Some(run) = run {
+            let standing = standings.next().flatten();
+            row.live_holds = standing.map_or(0, |standing| standing.live_holds);
+            row.set_place(match standing.map(|standing| standing.at) {
+                _ if run.refused.load().is_some() => v1::RunPlace::Quarantined,
+                Some(Whereabouts::Loading) => v1::RunPlace::Loading,
+                Some(Whereabouts::Here) => v1::RunPlace::Live,
+                Some(Whereabouts::Away) => v1::RunPlace::Away,
+                None => v1::RunPlace::Cold,
+            });
         }
         told.push(row);
     }

@@ -87,6 +87,7 @@ fn runs(engine: &Engine) -> (u64, u64) {
         quarantined += runs.iter().filter(|run| run.refused.load().is_some()).count() as u64;
         let outside = runs.iter().filter(|run| {
             run.extra.load(Relaxed)
+                && run.journaled.load(Relaxed)
                 && !front.calendar.is_open(train.light(), run.id.start_date, now)
         });
         open += outside.count() as u64;

@@ -30,6 +30,8 @@ pub(crate) struct Pen {
     room: Vec<u8>,
     /// Where the first written byte is; before it is room.
     at: usize,
+    /// The last date and how it is written: most dates of a stream are few.
+    dated: Option<(Date, [u8; 10])>,
 }
 
 /// How much was written when a message inside was begun.
@@ -53,17 +55,19 @@ impl Pen {
     }
 
     /// Begins (ends, in reading order) a message inside.
+    #[inline]
     pub(super) fn mark(&self) -> Mark {
         Mark(self.room.len() - self.at)
     }
 
     /// Finishes a message inside: its length and key.
+    #[inline]
     pub(super) fn close(&mut self, field: u8, mark: Mark) {
-        self.varint((self.mark().0 - mark.0) as u64);
-        self.byte(bytes(field));
+        self.length(field, self.mark().0 - mark.0);
     }
 
     /// A number, unless it is zero.
+    #[inline]
     pub(super) fn number(&mut self, field: u8, value: u64) {
         if value != 0 {
             self.said(field, value);
@@ -71,17 +75,22 @@ impl Pen {
     }
 
     /// A number that is there, zero or not.
+    #[inline]
     pub(super) fn said(&mut self, field: u8, value: u64) {
-        self.varint(value);
-        self.byte(number(field));
+        if value < 0x80 {
+            self.array([number(field), value as u8]);
+        } else {
+            self.varint(value);
+            self.array([number(field)]);
+        }
     }
 
     /// A text, unless it is empty.
+    #[inline]
     pub(super) fn text(&mut self, field: u8, text: &str) {
         if !text.is_empty() {
             self.plain(text);
-            self.varint(text.len() as u64);
-            self.byte(bytes(field));
+            self.length(field, text.len());
         }
     }
 
@@ -106,23 +115,12 @@ impl Pen {
 
     /// A date, YYYY-MM-DD.
     pub(super) fn date(&mut self, field: u8, date: Date) {
-        let (year, month, day) = date.ymd();
-        let digit = |value: u32, unit: u32| b'0' + (value / unit % 10) as u8;
-        let year = year.cast_unsigned();
-        self.array([
-            bytes(field),
-            10,
-            digit(year, 1_000),
-            digit(year, 100),
-            digit(year, 10),
-            digit(year, 1),
-            b'-',
-            digit(month, 10),
-            digit(month, 1),
-            b'-',
-            digit(day, 10),
-            digit(day, 1),
-        ]);
+        let digits = match self.dated {
+            Some((known, digits)) if known == date => digits,
+            _ => self.dated.insert((date, digits(date))).1,
+        };
+        self.array(digits);
+        self.array([bytes(field), 10]);
     }
 
     /// An instant.
@@ -142,7 +140,7 @@ impl Pen {
     /// A number in a text.
     pub(super) fn decimal(&mut self, mut value: u32) {
         loop {
-            self.byte(b'0' + (value % 10) as u8);
+            self.array([b'0' + (value % 10) as u8]);
             value /= 10;
             if value == 0 {
                 return;
@@ -152,17 +150,34 @@ impl Pen {
 
     /// A number below 128 of a packed list.
     pub(super) fn one(&mut self, number: u8) {
-        self.byte(number);
+        self.array([number]);
     }
 
-    fn byte(&mut self, byte: u8) {
-        self.array([byte]);
+    /// The length and the key of a text or a message.
+    #[inline]
+    fn length(&mut self, field: u8, len: usize) {
+        if len < 0x80 {
+            self.array([bytes(field), len as u8]);
+        } else {
+            self.varint(len as u64);
+            self.array([bytes(field)]);
+        }
     }
 
+    #[inline]
     fn varint(&mut self, value: u64) {
+        let digit = |place: u32| (value >> (7 * place)) as u8;
         match value {
-            0..0x80 => self.byte(value as u8),
-            0x80..0x4000 => self.array([value as u8 | 0x80, (value >> 7) as u8]),
+            0..0x80 => self.array([digit(0)]),
+            0x80..0x4000 => self.array([digit(0) | 0x80, digit(1)]),
+            // Seconds and nanoseconds of most instants.
+            0x1000_0000..0x8_0000_0000 => self.array([
+                digit(0) | 0x80,
+                digit(1) | 0x80,
+                digit(2) | 0x80,
+                digit(3) | 0x80,
+                digit(4),
+            ]),
             _ => self.long_varint(value),
         }
     }
@@ -178,6 +193,7 @@ impl Pen {
         self.slice(&digits[..=count]);
     }
 
+    #[inline]
     fn array<const N: usize>(&mut self, array: [u8; N]) {
         if self.at < N {
             self.grow(N);
@@ -186,6 +202,7 @@ impl Pen {
         self.room[self.at..self.at + N].copy_from_slice(&array);
     }
 
+    #[inline]
     fn slice(&mut self, slice: &[u8]) {
         if self.at < slice.len() {
             self.grow(slice.len());
@@ -201,6 +218,25 @@ impl Pen {
         self.room.splice(0..0, core::iter::repeat_n(0, more));
         self.at += more;
     }
+}
+
+/// YYYY-MM-DD.
+fn digits(date: Date) -> [u8; 10] {
+    let (year, month, day) = date.ymd();
+    let digit = |value: u32, unit: u32| b'0' + (value / unit % 10) as u8;
+    let year = year.cast_unsigned();
+    [
+        digit(year, 1_000),
+        digit(year, 100),
+        digit(year, 10),
+        digit(year, 1),
+        b'-',
+        digit(month, 10),
+        digit(month, 1),
+        b'-',
+        digit(day, 10),
+        digit(day, 1),
+    ]
 }
 
 #[cfg(test)]

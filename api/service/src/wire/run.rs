@@ -1,5 +1,6 @@
 //! Runs as operators see them.
 
+use berth_engine::node::Title;
 use berth_inventory::{Plan, RunId, RunSummary, UnixMillis};
 use berth_proto::v1;
 
@@ -16,14 +17,14 @@ pub(crate) struct Standing {
 }
 
 /// A line of a list.
-pub(crate) fn run_row(run: RunId, plan: &Plan, standing: Standing) -> v1::TrainRunRow {
-    let stops = plan.stops();
+pub(crate) fn run_row(run: RunId, title: Title<'_>, standing: Standing) -> v1::TrainRunRow {
+    let (origin, terminus) = title.ends;
     v1::TrainRunRow {
         train: run.train.to_string(),
-        name: plan.name().into(),
+        name: title.name.into(),
         start_date: run.start_date.to_string(),
-        origin: stops[0].code.to_string(),
-        terminus: stops[stops.len() - 1].code.to_string(),
+        origin: origin.to_string(),
+        terminus: terminus.to_string(),
         place: standing.place.into(),
         run_version: standing.version,
         live_holds: standing.live_holds,
@@ -41,7 +42,17 @@ pub(crate) fn answered_row(summary: &RunSummary, version: u64, plan: &Plan) -> v
         extra: summary.extra,
         retired: summary.retired,
     };
-    run_row(summary.run, plan, standing)
+    run_row(summary.run, plan.into(), standing)
+}
+
+/// A run out of service of a train that nobody knows any more: its name and date are all there is.
+pub(crate) fn lost_row(run: RunId) -> v1::TrainRunRow {
+    v1::TrainRunRow {
+        train: run.train.to_string(),
+        start_date: run.start_date.to_string(),
+        place: v1::RunPlace::Quarantined.into(),
+        ..Default::default()
+    }
 }
 
 /// A run with its plan, counts and digest. `midnight` is 00:00 of its start date; `version` is what

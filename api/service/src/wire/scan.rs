@@ -31,6 +31,7 @@ impl<'a> Scan<'a> {
     }
 
     /// The key of the next field, which a value must follow; `None` at the end.
+    #[inline]
     pub fn key(&mut self) -> Option<u8> {
         let (key, rest) = self.0.split_first()?;
         self.0 = rest;
@@ -44,6 +45,7 @@ impl<'a> Scan<'a> {
     }
 
     /// A number.
+    #[inline]
     pub fn number(&mut self) -> Result<u64, Odd> {
         match self.0 {
             [one @ 0..0x80, rest @ ..] => {
@@ -75,11 +77,13 @@ impl<'a> Scan<'a> {
     }
 
     /// A number of 32 bits: more are cut off by prost.
+    #[inline]
     pub fn short(&mut self) -> Result<u32, Odd> {
         u32::try_from(self.number()?).map_err(|_| Odd)
     }
 
     /// A switch.
+    #[inline]
     pub fn switch(&mut self) -> Result<bool, Odd> {
         match self.number()? {
             0 => Ok(false),
@@ -89,11 +93,13 @@ impl<'a> Scan<'a> {
     }
 
     /// A known value of an enum.
+    #[inline]
     pub fn one_of<T>(&mut self, from_number: fn(u8) -> Option<T>) -> Result<T, Odd> {
         u8::try_from(self.number()?).ok().and_then(from_number).ok_or(Odd)
     }
 
     /// A text or a message.
+    #[inline]
     pub fn bytes(&mut self) -> Result<&'a [u8], Odd> {
         let len = usize::try_from(self.number()?).map_err(|_| Odd)?;
         let (value, rest) = self.0.split_at_checked(len).ok_or(Odd)?;
@@ -102,12 +108,14 @@ impl<'a> Scan<'a> {
     }
 
     /// A message, of which there is one: prost would merge a second one into the first.
+    #[inline]
     pub fn once(&mut self, place: &mut Option<&'a [u8]>) -> Result<(), Odd> {
         let value = self.bytes()?;
         if place.replace(value).is_some() { Err(Odd) } else { Ok(()) }
     }
 
     /// A text, of which there is one: a second one would win, but the first must be UTF-8 too.
+    #[inline]
     pub fn text(&mut self, place: &mut &'a [u8]) -> Result<(), Odd> {
         let value = self.bytes()?;
         let before = core::mem::replace(place, value);

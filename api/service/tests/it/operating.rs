@@ -86,6 +86,13 @@ async fn sale_and_blocks_change_what_can_be_bought() {
     world.stop().await;
 }
 
+fn created_row(created: &v1::CreateTrainRunResponse) -> &v1::TrainRunRow {
+    match &created.outcome {
+        Some(v1::create_train_run_response::Outcome::Run(row)) => row,
+        other => panic!("a run, not {other:?}"),
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn runs_are_listed_in_pages_and_made_outside_the_calendar() {
     let world = World::start().await;
@@ -124,6 +131,20 @@ async fn runs_are_listed_in_pages_and_made_outside_the_calendar() {
     assert_eq!(touched.len(), 1);
     assert!(touched[0].extra && touched[0].start_date == create.start_date);
     assert_eq!(touched[0].place(), v1::RunPlace::Live, "creating it has asked it");
+    assert_eq!(
+        (touched[0].name.as_str(), touched[0].run_version),
+        (created_row(&created).name.as_str(), 1)
+    );
+    let hold = world.hold().await;
+    let request = v1::ListTrainRunsRequest {
+        first_start_date: hold.start_date.clone(),
+        last_start_date: hold.start_date.clone(),
+        train: TRAIN.into(),
+        ..Default::default()
+    };
+    let row = &operations.list_train_runs(request).await.unwrap().into_inner().runs[0];
+    assert_eq!((row.place(), row.live_holds, row.run_version), (v1::RunPlace::Live, 1, 2));
+    assert!(!row.extra && !row.retired);
     let past = v1::CreateTrainRunRequest { start_date: "2001-01-01".into(), ..create };
     let refused = operations.create_train_run(past).await.unwrap().into_inner();
     assert!(matches!(refused.outcome, Some(v1::create_train_run_response::Outcome::Refusal(_))));

@@ -1,6 +1,6 @@
 //! Which run a request means, and which it cannot mean.
 
-use berth_inventory::{Date, HoldId, Pnr, Reason, Refusal, RunIndex, StopRef, UnixMillis};
+use berth_inventory::{Command, Date, HoldId, Pnr, Reason, Refusal, RunIndex, StopRef, UnixMillis};
 
 use super::asking::*;
 use super::{T0, World};
@@ -64,11 +64,15 @@ fn a_run_with_events_is_found_after_it_has_left_and_an_untouched_one_is_not() {
 
 #[test]
 fn a_run_beyond_the_window_is_found_once_an_operator_created_it() {
-    let world = World::new(1);
+    let mut world = World::new(1);
     let day = today().plus(90);
     let train = TRAIN.parse().unwrap();
     assert!(locate(&world, When::Start(day), None).is_err());
-    world.front.create(train, day, world.now).unwrap();
+    let run = world.front.create(train, day, world.now).unwrap();
+    assert!(locate(&world, When::Start(day), None).is_err(), "the order alone is nothing");
+    world.ask(&run, Command::Create(mark(1)));
+    world.settle();
+    world.commit_all();
     assert_eq!(locate(&world, When::Start(day), None), Ok(day));
     let past = world.front.create(train, today().plus(-1), world.now).unwrap_err();
     assert_eq!(past.reason(), Reason::RunNotScheduled);

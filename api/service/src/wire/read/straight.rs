@@ -7,9 +7,9 @@
 use arrayvec::{ArrayString, ArrayVec};
 use berth_engine::node::{HoldTimes, When};
 use berth_inventory::{
-    AgeBand, BerthName, BerthType, Cancel, Conditions, Confirm, Extend, HoldId, Millis, PARTY_MAX,
-    Passenger, PassengerSet, Pnr, REFERENCE_BYTES_MAX, Release, RequestId, RequestMark, Reserve,
-    Rest, STOPS_MAX, Sex, StopRef, TravelClass,
+    AgeBand, BerthName, BerthType, Cancel, Conditions, Confirm, Date, Extend, HoldId, Millis,
+    PARTY_MAX, Passenger, PassengerSet, Pnr, REFERENCE_BYTES_MAX, Release, RequestId, RequestMark,
+    Reserve, Rest, STOPS_MAX, Sex, ShortName, StopRef, TravelClass,
 };
 
 use super::super::check::millis;
@@ -117,7 +117,7 @@ fn reserve(message: &[u8], holds: &HoldTimes) -> Result<Ask, Odd> {
         // Drawn by the node when it decides.
         hold: HoldId(0),
         class: class.ok_or(Odd)?,
-        quota: parsed(if quota.is_empty() { GENERAL.as_bytes() } else { quota })?,
+        quota: name(if quota.is_empty() { GENERAL.as_bytes() } else { quota })?,
         from: stop(from.ok_or(Odd)?)?,
         to: stop(to.ok_or(Odd)?)?,
         party,
@@ -231,12 +231,12 @@ fn run_name(message: &[u8]) -> Result<RunName, Odd> {
         match key {
             BYTES_1 => scan.text(&mut train)?,
             // Of several days the last one counts, in the straight way as well.
-            BYTES_2 => when = Some(When::Board(parsed(scan.bytes()?)?)),
-            BYTES_3 => when = Some(When::Start(parsed(scan.bytes()?)?)),
+            BYTES_2 => when = Some(When::Board(date(scan.bytes()?)?)),
+            BYTES_3 => when = Some(When::Start(date(scan.bytes()?)?)),
             _ => return Err(Odd),
         }
     }
-    Ok(RunName { train: parsed(train)?, when: when.ok_or(Odd)? })
+    Ok(RunName { train: name(train)?, when: when.ok_or(Odd)? })
 }
 
 fn stop(message: &[u8]) -> Result<StopRef, Odd> {
@@ -246,7 +246,7 @@ fn stop(message: &[u8]) -> Result<StopRef, Odd> {
         match key {
             NUMBER_1 => place = Some(StopRef::Sequence(sequence(scan.number()?)?)),
             BYTES_2 => {
-                place = Some(StopRef::Station { code: parsed(scan.bytes()?)?, occurrence: 1 });
+                place = Some(StopRef::Station { code: name(scan.bytes()?)?, occurrence: 1 });
             }
             NUMBER_3 => occurrence = scan.short()?,
             _ => return Err(Odd),
@@ -370,9 +370,12 @@ fn opaque(bytes: &[u8]) -> Result<Box<str>, Odd> {
     if bytes.len() <= REFERENCE_BYTES_MAX { Ok(text(bytes)?.into()) } else { Err(Odd) }
 }
 
-/// A name or a date; odd when it is not there.
-fn parsed<T: core::str::FromStr>(bytes: &[u8]) -> Result<T, Odd> {
-    text(bytes)?.parse().map_err(|_| Odd)
+fn name<const N: usize>(bytes: &[u8]) -> Result<ShortName<N>, Odd> {
+    ShortName::from_bytes(bytes).ok_or(Odd)
+}
+
+fn date(bytes: &[u8]) -> Result<Date, Odd> {
+    Date::from_bytes(bytes).ok_or(Odd)
 }
 
 fn text(bytes: &[u8]) -> Result<&str, Odd> {

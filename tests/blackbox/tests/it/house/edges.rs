@@ -14,9 +14,10 @@ use super::tree::{metadata, packages};
 /// Every crate of the product with the crates of the workspace that it uses.
 const EDGES: &[(&str, &[&str])] = &[
     ("berth-inventory", &[]),
+    ("berth-kernel", &[]),
     ("berth-persistence", &["berth-inventory"]),
     ("berth-node", &["berth-inventory", "berth-persistence"]),
-    ("berth-engine", &["berth-inventory", "berth-node", "berth-persistence"]),
+    ("berth-engine", &["berth-inventory", "berth-kernel", "berth-node", "berth-persistence"]),
     ("berth-proto", &[]),
     ("berth-api", &["berth-engine", "berth-inventory", "berth-proto"]),
     ("berth-client", &["berth-proto"]),

@@ -1,0 +1,53 @@
+//! Whether somebody keeps the kernel's clock in step with the world.
+//!
+//! `adjtimex(2)` is the only way to ask and no well-kept safe crate wraps it, so this crate holds
+//! the one unsafe call of the house and nothing else (docs/adr/0010).
+
+use std::io;
+
+/// What the kernel says of its clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClockState {
+    /// A daemon (NTP, PTP) has set the clock and keeps it. The kernel itself ends this when it has
+    /// heard of none for long enough that the clock may be wrong by 16 s.
+    pub synchronised: bool,
+    /// How far the clock may be off, microseconds.
+    pub error_max_us: u64,
+}
+
+/// Asks the kernel; changes nothing and needs no privilege.
+///
+/// # Errors
+/// The kernel does not answer: a sandbox may forbid the call.
+pub fn clock_state() -> io::Result<ClockState> {
+    let timex = read_timex()?;
+    Ok(ClockState {
+        synchronised: timex.status & libc::STA_UNSYNC == 0,
+        error_max_us: u64::try_from(timex.maxerror).unwrap_or(0),
+    })
+}
+
+#[allow(unsafe_code, reason = "docs/adr/0010")]
+fn read_timex() -> io::Result<libc::timex> {
+    // SAFETY: `timex` is a C struct of integers, for which all zeros is a value; `modes` of zero
+    // asks the kernel to read only.
+    let mut timex: libc::timex = unsafe { core::mem::zeroed() };
+    // SAFETY: the pointer is to a whole `timex` that lives until the call returns.
+    let state = unsafe { libc::adjtimex(&raw mut timex) };
+    if state < 0 { Err(io::Error::last_os_error()) } else { Ok(timex) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kernel_is_asked_or_says_that_it_may_not_be() {
+        match clock_state() {
+            // A clock in step knows by how much it may be off.
+            Ok(state) => assert!(!state.synchronised || state.error_max_us < 16_000_000),
+            Err(why) => assert_eq!(why.kind(), io::ErrorKind::PermissionDenied, "{why}"),
+        }
+        assert_eq!(read_timex().map_or(0, |timex| timex.modes), 0, "nothing was set");
+    }
+}
