@@ -89,7 +89,7 @@ fn measure(setup: &Setup) -> Bench<Found> {
     let wakes = (wakes(server.pid()) - before) as f64 / watched.elapsed().as_secs_f64();
     let last = first + Duration::from_secs(scale.spread) + AFTER;
     std::thread::sleep(last.saturating_duration_since(Instant::now()));
-    let left = stand.stop()?;
+    let left = stand.stop();
     let late = lateness(&left.data)?;
     left.end(setup)?;
     Ok(Found { scale, filled_in, late, wakes })

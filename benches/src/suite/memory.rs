@@ -46,7 +46,8 @@ struct Found {
     cold: Bench<u64>,
     /// Runs that left memory a second.
     leave_rate: f64,
-    restarted: u64,
+    /// After a stop in order and a start, or why that was not seen.
+    restarted: Bench<u64>,
 }
 
 fn measure(setup: &Setup, restart: bool) -> Bench<Found> {
@@ -66,14 +67,16 @@ fn measure(setup: &Setup, restart: bool) -> Bench<Found> {
     let live_runs = admin::stats(&server.admin)?.live_runs;
     let live = server.resident();
     let (cold, leave_rate) = rest(server, setup.quick);
-    let (stand, restarted) = if restart {
-        let stand = stand.again(setup)?;
-        let resident = stand.server.resident();
-        (stand, resident)
+    let restarted = if restart {
+        let again = stand.again(setup);
+        again.and_then(|stand| {
+            let resident = stand.server.resident();
+            stand.end(setup).map(|()| resident)
+        })
     } else {
-        (stand, 0)
+        stand.end(setup)?;
+        Err(BenchError::Other("not asked for".into()))
     };
-    stand.end(setup)?;
     let runs = runs.len();
     Ok(Found { runs, start, live, live_runs, filled_in, cold, leave_rate, restarted })
 }
@@ -129,7 +132,9 @@ pub fn run(setup: &Setup) -> Bench<Section> {
     if let Ok(cold) = &found.cold {
         row("after all were passivated", *cold);
     }
-    row("after a stop in order and a start, no run live", found.restarted);
+    if let Ok(restarted) = &found.restarted {
+        row("after a stop in order and a start, no run live", *restarted);
+    }
     let mut notes = vec![format!(
         "{} runs of {} trains; {} of them live when the last was booked, {:.0} s after the first. \
          Runs without command or hold leave memory after 60 s, here {:.0} a second. Resident \
@@ -140,8 +145,11 @@ pub fn run(setup: &Setup) -> Bench<Section> {
         found.filled_in.as_secs_f64(),
         found.leave_rate
     )];
-    if let Err(why) = &found.cold {
-        notes.push(format!("All passivated: not seen: {why}."));
+    let unseen = [("All passivated", &found.cold), ("Started again", &found.restarted)];
+    for (what, found) in unseen {
+        if let Err(why) = found {
+            notes.push(format!("{what}: not seen: {why}."));
+        }
     }
     let title = "Memory of a whole network".into();
     Ok(Section { suite: "memory", title, notes, tables: vec![table], plots: vec![] })

@@ -103,13 +103,23 @@ impl Diary {
         let mut set = JoinSet::new();
         for writer in 0..writers {
             let (diary, door) = (self.clone(), Arc::clone(&doors[writer % doors.len()]));
-            set.spawn(async move { diary.writer(&door, writer).await });
+            set.spawn(async move { diary.writer(&door, writer, usize::MAX).await });
         }
         set
     }
 
-    async fn writer(&self, door: &Door, writer: usize) {
-        for n in (writer..).step_by(7) {
+    /// Starts so many writers that share one door, each with so many reserves.
+    pub fn write_through(&self, door: &Arc<Door>, writers: usize, reserves: usize) -> JoinSet<()> {
+        let mut set = JoinSet::new();
+        for writer in 0..writers {
+            let (diary, door) = (self.clone(), Arc::clone(door));
+            set.spawn(async move { diary.writer(&door, writer, reserves).await });
+        }
+        set
+    }
+
+    async fn writer(&self, door: &Door, writer: usize, reserves: usize) {
+        for n in (writer..).step_by(7).take(reserves) {
             let Some(told) = self.ask(door, Asked::Reserve(wish(n))).await else { return };
             let Told::Held { hold, .. } = told else { continue };
             let next = match n % 5 {
@@ -150,6 +160,11 @@ impl Diary {
             whole.0.lock().unwrap().append(&mut part.0.lock().unwrap());
         }
         whole
+    }
+
+    /// How many asked something.
+    pub fn asked(&self) -> usize {
+        self.0.lock().unwrap().len()
     }
 
     /// How many were told something.

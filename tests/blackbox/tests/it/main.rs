@@ -4,12 +4,13 @@
 //! It needs no server and no network. Every other test starts a server of its own (`server`) with
 //! the trains of `fixtures/trains.jsonl` and asks it over gRPC (`asking`): `wire` what the calls mean,
 //! `bad_input` what comes of nonsense, `crash` and `stop` how a server ends, `damage` what it
-//! makes of a hurt disk, `isolation` what one
-//! run's load does to others. `ledger` judges a history by its events
-//! alone, `diary` by what callers were told.
+//! makes of a hurt disk, `isolation` what one run's load does to others, `client` what our own
+//! client makes of a crowd and of a crash. `ledger` judges a history by its events alone, `diary` by
+//! what callers were told.
 
 mod asking;
 mod bad_input;
+mod client;
 mod crash;
 mod damage;
 mod diary;
@@ -18,6 +19,7 @@ mod isolation;
 mod ledger;
 mod patience;
 mod raw;
+mod relay;
 mod server;
 mod stop;
 mod wire;
