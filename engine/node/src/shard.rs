@@ -6,6 +6,7 @@
 //! Always true: an answer leaves no earlier than the events it rests on are durable.
 
 mod execute;
+mod job;
 mod lives;
 mod slot;
 mod slots;
@@ -14,88 +15,23 @@ mod warm;
 
 use std::sync::Arc;
 
+use berth_inventory::{Changes, Command, Events, Run, RunId, UnixMillis, Version};
+
 use crate::ask::{Fault, Lane, Parcel, Told, Way, Work};
 use crate::batch::Batch;
 use crate::directory::{Directory, RunEntry};
 use crate::front::Permit;
 use crate::names::Names;
-use crate::published::Published;
 use crate::settings::{RETRY_OVERLOADED_MS, RUN_GROUP_BYTES_MAX, RUN_PERMITS, RUN_WAITING_MAX};
 use crate::wheel::{Due, Wheel};
-use berth_inventory::{Changes, Command, Events, Run, RunCreated, RunId, UnixMillis, Version};
+
+pub use job::{Effect, Job, JobDone};
 pub use lives::Grace;
 pub use slot::LogPoint;
 use slot::{Errand, Live, Place, Slot, Waiting};
 pub use slots::Seat;
 use slots::Slots;
 pub use standing::{Standing, Whereabouts};
-
-/// Work for a run's actor, off the hot path.
-#[derive(Debug)]
-pub enum Job {
-    /// Find the run's last version: its snapshot, or its plan if it has no event yet.
-    Load,
-    /// Rebuild the run from its snapshot and the log.
-    Rebuild,
-    /// Encode the state and append it to the snapshots once `batch` of this shard is durable.
-    Snapshot {
-        /// The state.
-        state: Box<Run>,
-        /// It rests on batches up to this one.
-        batch: u64,
-        /// Frames up to this one have no event that the state has not.
-        lsn: u64,
-        /// Keep the state until the snapshot is durable; the run goes cold then.
-        passivate: bool,
-    },
-}
-
-/// What a shard wants done.
-#[derive(Debug)]
-pub enum Effect {
-    /// Hand a job to the run's actor (started if there is none).
-    Start {
-        /// Which run.
-        run: Arc<RunEntry>,
-        /// To be given back with the result.
-        epoch: u32,
-        /// What to do.
-        job: Job,
-    },
-    /// The run is cold: its actor may go.
-    Stop(Arc<RunEntry>),
-}
-
-/// How a job ended.
-pub enum JobDone {
-    /// The run's last version.
-    Loaded {
-        /// Its state.
-        run: Box<Run>,
-        /// What readers see of it.
-        published: Arc<Published>,
-    },
-    /// The run has no event yet; this would be its first.
-    Fresh {
-        /// Its state at version 1.
-        run: Box<Run>,
-        /// What readers will see of it.
-        published: Arc<Published>,
-        /// The event that makes it.
-        created: Box<RunCreated>,
-    },
-    /// The state is encoded and comes back; the snapshot is on its way to the disk.
-    Encoded(Box<Run>),
-    /// The snapshot of a passivating run is durable.
-    Passivated(Box<Run>),
-    /// The job failed; the state comes back if it was lent.
-    Failed {
-        /// What happened and what to do.
-        why: String,
-        /// The lent state.
-        run: Option<Box<Run>>,
-    },
-}
 
 /// Bounds of the cells that lateness of expiry is counted in, milliseconds.
 pub const EXPIRY_LATE_BOUNDS_MS: [u64; 8] = [5, 10, 20, 30, 40, 50, 100, 1_000];

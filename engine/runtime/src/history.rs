@@ -173,6 +173,8 @@ pub struct RunHistory {
     seen: Lsn,
     source: Source,
     returns: u32,
+    /// Why the store was passed by, if it was only for the moment.
+    passed_by: Option<String>,
     /// What a snapshot proves to have happened.
     proven: Version,
 }
@@ -202,6 +204,7 @@ impl Engine {
             seen: Lsn(0),
             source: Source::Store(None),
             returns: 0,
+            passed_by: None,
             proven,
         })
     }
@@ -258,8 +261,12 @@ impl RunHistory {
     ) -> Result<(), HistoryError> {
         let shelf = &self.engine.house.stores.shelf;
         let store = match shelf.get() {
-            Ok(store) => store,
+            Ok(store) => {
+                self.passed_by = None;
+                store
+            }
             Err(why) => {
+                self.passed_by = shelf.repair();
                 tracing::warn!(run = %self.run, why, "history is read from the log");
                 return self.go_to_log(Lsn(1));
             }
@@ -330,7 +337,9 @@ impl RunHistory {
     }
 
     fn not_kept(&self, next: Option<Version>) -> Result<HistoryError, FileError> {
-        if let Some(why) = self.engine.house.stores.shelf.repair() {
+        // It may have come back while the log was read.
+        let passed_by = || self.passed_by.clone();
+        if let Some(why) = self.engine.house.stores.shelf.repair().or_else(passed_by) {
             return Ok(HistoryError::NotYet { run: self.run, asked: self.next, why });
         }
         let kept = self.engine.first_kept()?;

@@ -54,6 +54,13 @@ async fn go_on(engine: &Engine, run: &Arc<RunEntry>, ids: u128, is_enough: impl 
     }
 }
 
+/// The indexer opens the event store while the node serves already.
+async fn store_is_open(engine: &Engine) {
+    while engine.house.stores.shelf.get().is_err() {
+        tokio::task::yield_now().await;
+    }
+}
+
 fn first_kept(engine: &Engine) -> Lsn {
     engine.first_kept().unwrap()
 }
@@ -87,6 +94,7 @@ async fn a_bounded_log_forgets_nothing_that_was_told() {
     let engine = Engine::start(bounded(dir.path())).await.unwrap();
     assert_eq!(engine.info().report, Vec::<String>::new());
     assert!(first_kept(&engine) > Lsn(last), "the first bookings are not in the log any more");
+    store_is_open(&engine).await;
     for ((id, request, hold, pnr, printed), (events, digest)) in told.into_iter().zip(before) {
         let (found, run) = engine.front().by_pnr(&printed).unwrap();
         let run = Arc::clone(run);
@@ -112,6 +120,7 @@ async fn a_bounded_log_forgets_nothing_that_was_told() {
     // Without the event store the beginning is nowhere, and that is said.
     std::fs::remove_dir_all(dir.path().join("events")).unwrap();
     let engine = Engine::start(bounded(dir.path())).await.unwrap();
+    store_is_open(&engine).await;
     let fault = history(&engine, &run_of(&engine, "10003", 3)).unwrap_err();
     let kept = first_kept(&engine);
     assert!(matches!(fault, HistoryError::NotKept { kept: k, .. } if k == kept), "{fault}");
@@ -133,9 +142,7 @@ async fn a_failed_event_store_is_passed_by_and_taken_up_again() {
         shelf.fail("sled panicked: a test");
         assert!(history(&engine, &run).unwrap() == from_both, "round {round}: from the log");
         // The indexer checks the store and puts it back.
-        while shelf.get().is_err() {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        store_is_open(&engine).await;
         assert!(is_indexed(), "it was whole");
         assert!(history(&engine, &run).unwrap() == from_both, "round {round}: from both");
     }
