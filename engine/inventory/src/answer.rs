@@ -73,7 +73,6 @@ pub struct Freed {
 
 /// What one command is answered. The common answers are large and stand inline: they are written
 /// once, where their parcel carries them, and allocate nothing.
-#[expect(clippy::large_enum_variant, reason = "an allocation a command costs more than the room")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Said {
     /// The hold (Reserve, Extend, GetHold).

@@ -149,6 +149,7 @@ impl Told {
 pub trait Way {
     /// The way of one command that leaves its parcel because it must wait; what is left of `self`
     /// owes one answer less.
+    #[must_use]
     fn share(&mut self) -> Self;
 }
 
@@ -172,8 +173,8 @@ impl<T> Parcel<T> {
         Self { to, works: VecDeque::new(), told: Vec::new(), rests_on: 0 }
     }
 
-    pub(crate) fn of_one(to: T, told: Told, rests_on: u64) -> Box<Self> {
-        Box::new(Self { to, works: VecDeque::new(), told: vec![told], rests_on })
+    pub(crate) fn of_one(to: T, told: Told, rests_on: u64) -> Self {
+        Self { to, works: VecDeque::new(), told: vec![told], rests_on }
     }
 
     /// For its next round; keeps its memory.

@@ -386,7 +386,8 @@ impl<T: Way> Shard<T> {
                 };
                 if let Some(to) = to {
                     let told = Told { run: work.run, tag: work.tag, outcome };
-                    self.around.hand_back(Parcel::of_one(to, told, rests_on), batch);
+                    let parcel = Box::new(Parcel::of_one(to, told, rests_on));
+                    self.around.hand_back(parcel, batch);
                 }
             }
             match slot.place {
@@ -428,7 +429,8 @@ impl<T> Surroundings<T> {
     /// A command that waited in its slot in vain.
     fn give_up(&mut self, waiting: Waiting<T>, fault: Fault) {
         if let Some(to) = waiting.to {
-            self.answers.push(Parcel::of_one(to, Told::fault(waiting.work, fault), 0));
+            let told = Told::fault(waiting.work, fault);
+            self.answers.push(Box::new(Parcel::of_one(to, told, 0)));
         }
     }
 

@@ -170,7 +170,9 @@ impl Journal {
                 Some(fault) => batch.done.drain(..).for_each(|post| fail(post, fault)),
             }
         }
-        woken.iter().for_each(|sink| sink.wake());
+        for sink in &woken {
+            sink.wake();
+        }
         true
     }
 

@@ -95,7 +95,9 @@ pub(crate) fn hand_over(mut post: Post, woken: &mut Vec<Arc<Sink>>) {
 pub(crate) fn hand_over_all(posts: impl Iterator<Item = Post>) {
     let mut woken = Vec::new();
     posts.for_each(|post| hand_over(post, &mut woken));
-    woken.iter().for_each(|sink| sink.wake());
+    for sink in &woken {
+        sink.wake();
+    }
 }
 
 /// Tells every command of a parcel the same fault.
