@@ -50,8 +50,6 @@ pub struct Server {
     pub address: String,
     /// The admin listener; of an echo the same as `address`.
     pub admin: String,
-    /// From the start of the process to the line that says it serves.
-    pub ready_after: Duration,
     /// Where what it says on stderr is kept; none for an echo.
     log: Option<PathBuf>,
 }
@@ -103,7 +101,6 @@ impl Server {
                 .into(),
             None => Stdio::inherit(),
         };
-        let begun = Instant::now();
         let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -119,15 +116,8 @@ impl Server {
             }
         });
         let line = lines.recv_timeout(READY_LIMIT);
-        let ready_after = begun.elapsed();
-        let mut server = Self {
-            child,
-            who: who.to_owned(),
-            address: String::new(),
-            admin: String::new(),
-            ready_after,
-            log,
-        };
+        let mut server =
+            Self { child, who: who.to_owned(), address: String::new(), admin: String::new(), log };
         let line =
             line.map_err(|_| fault(format!("it ended or was not ready; {}", server.tail())))?;
         let (public, admin) = addresses(&line, ready)

@@ -98,7 +98,8 @@ mod tests {
     #[test]
     fn the_network_is_as_large_as_it_says() {
         let runs = runs("2026-01-01".parse().unwrap());
-        assert!((133_000..136_000).contains(&runs.len()), "{}", runs.len());
+        // 60 days of about 2,200 runs, by how the weeks fall.
+        assert!((128_000..138_000).contains(&runs.len()), "{}", runs.len());
         let mut names: Vec<_> = runs.iter().map(|run| format!("{run:?}")).collect();
         names.sort_unstable();
         names.dedup();

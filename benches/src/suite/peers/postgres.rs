@@ -146,7 +146,11 @@ impl Peer for Postgres {
             while let Some(part) = workers.next().await {
                 told += part?;
             }
-            let round = Round { told, time: begun.elapsed(), server_cpu: server.cpu() - cpu };
+            let round = Round {
+                told,
+                time: begun.elapsed(),
+                server_cpu: server.cpu().checked_sub(cpu).unwrap(),
+            };
             Ok::<_, Error>((round, admin.query_one(SOLD, &[]).await?))
         });
         let (round, row) = round.map_err(|e| said(&e))?;
@@ -187,8 +191,8 @@ impl Link {
 
     async fn cycle(&self, wish: Wish) -> Result<Told, Error> {
         let mut told = Told::default();
-        let (train, class) = (wish.train as i32, wish.class as i32);
-        let (id, legs) = (wish.id as i64, wish.mask() as i32);
+        let (train, class) = (wish.train.cast_signed(), wish.class.cast_signed());
+        let (id, legs) = (wish.id.cast_signed(), wish.mask().cast_signed());
         let held = self.client.query_opt(&self.hold, &[&train, &class, &id, &legs]).await?;
         told.hold(held.is_some());
         if held.is_some() {

@@ -109,7 +109,11 @@ impl Peer for Redis {
             while let Some(part) = workers.next().await {
                 told += part.map_err(|e| e.to_string())?;
             }
-            let round = Round { told, time: begun.elapsed(), server_cpu: server.cpu() - cpu };
+            let round = Round {
+                told,
+                time: begun.elapsed(),
+                server_cpu: server.cpu().checked_sub(cpu).unwrap(),
+            };
             told.check(sold(admin, *form).await.map_err(|e| e.to_string())?)?;
             Ok(round)
         })
@@ -137,7 +141,9 @@ async fn work(
     let mut granted = Vec::with_capacity(batch);
     while Instant::now() < until {
         let wishes: Vec<_> = (0..batch).map(|_| draw.wish()).collect();
-        wishes.iter().for_each(|wish| hold_call(wire.out(), form, hashes, wish));
+        for wish in &wishes {
+            hold_call(wire.out(), form, hashes, wish);
+        }
         granted.clear();
         for (wish, &berth) in wishes.iter().zip(wire.exchange(batch).await?) {
             told.hold(berth >= 0);

@@ -76,7 +76,10 @@ pub fn measure(setup: &Setup) -> Bench<Inside> {
     // Every run has something published before anybody asks.
     let all = || runs.iter().all(|run| run.published.load().is_some());
     let limit = Instant::now() + Duration::from_secs(60);
-    while !all() && Instant::now() < limit && !callers.iter().any(|caller| caller.is_finished()) {
+    while !all()
+        && Instant::now() < limit
+        && !callers.iter().any(tokio::task::JoinHandle::is_finished)
+    {
         std::thread::sleep(Duration::from_millis(10));
     }
     let (before, begun) = (written.load(Ordering::Relaxed), Instant::now());
@@ -160,7 +163,7 @@ fn tables(engine: &Engine, runs: &[Arc<RunEntry>], seed: u64) -> f64 {
         let table = table.expect("a published run needs no disk").expect("a sound run");
         black_box(table.rows(*legs, now));
     }
-    (cpu() - before).as_nanos() as f64 / QUERIES as f64
+    cpu().checked_sub(before).unwrap().as_nanos() as f64 / QUERIES as f64
 }
 
 /// The free berths of the one pool, from the published words.
@@ -172,5 +175,5 @@ fn counts(run: &Arc<RunEntry>, seed: u64) -> f64 {
         let published = published.as_ref().expect("it is published");
         black_box(published.read(|p| p.free(PoolIndex(0), *legs)));
     }
-    (cpu() - before).as_nanos() as f64 / QUERIES as f64
+    cpu().checked_sub(before).unwrap().as_nanos() as f64 / QUERIES as f64
 }

@@ -286,7 +286,7 @@ proptest! {
             Said::Done,
         ];
         let refusals = dice.refusals(&plan).into_iter();
-        said.extend(refusals.map(|why| Said::Refused(why)));
+        said.extend(refusals.map(Said::Refused));
         for said in said {
             same(&dice.answer(said), (dice.run(), &plan), &teller, correlation, rest);
         }
