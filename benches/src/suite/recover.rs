@@ -24,7 +24,7 @@ use crate::report::{Section, Table};
 use crate::setup::Setup;
 
 /// Events of the log.
-const EVENTS: u64 = 5_000_000;
+const EVENTS: u64 = 2_000_000;
 /// Events of a short log.
 const EVENTS_QUICK: u64 = 200_000;
 /// Starts of one figure.
