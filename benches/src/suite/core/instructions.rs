@@ -2,7 +2,7 @@
 //!
 //! They do not drift with the machine's mood, so a small tolerance is enough; they do change with
 //! the compiler, so the record names it. What is counted is
-//! [`counted_commands`](super::cost::counted_commands) of this program, started again below it.
+//! [`counted_commands`] of this program, started again below it.
 
 use std::fs;
 use std::path::Path;
