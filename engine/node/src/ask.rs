@@ -117,7 +117,7 @@ pub type Outcome = Result<Answer, Fault>;
 /// One command's answer on its way back.
 #[derive(Debug)]
 pub struct Told {
-    /// The run that was asked; its permit ends when this is dropped.
+    /// The run that was asked.
     pub run: Permit,
     /// The tag of the command.
     pub tag: u64,
@@ -140,8 +140,15 @@ impl Told {
         }
     }
 
+    /// The answer to a command that is executed, or never will be.
+    pub(crate) fn of(work: Work, outcome: Outcome) -> Self {
+        let Work { mut run, tag, .. } = work;
+        run.settle();
+        Self { run, tag, outcome }
+    }
+
     pub(crate) fn fault(work: Work, fault: Fault) -> Self {
-        Self { run: work.run, tag: work.tag, outcome: Err(fault) }
+        Self::of(work, Err(fault))
     }
 }
 
@@ -190,8 +197,7 @@ impl<T> Parcel<T> {
             told.outcome = Err(fault.clone());
         }
         let rest = self.works.drain(..);
-        let failed =
-            rest.map(|Work { run, tag, .. }| Told { run, tag, outcome: Err(fault.clone()) });
+        let failed = rest.map(|work| Told::fault(work, fault.clone()));
         self.told.extend(failed);
     }
 }

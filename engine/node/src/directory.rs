@@ -155,7 +155,7 @@ pub struct RunEntry {
     pub published: ArcSwapOption<Published>,
     /// Ids that may be known, while live.
     pub filter: IdFilter,
-    /// Commands between ingress and answer.
+    /// Commands between ingress and execution.
     pub in_flight: AtomicU32,
     /// Outside the calendar: made by an operator, or it would be, once it has an event.
     pub extra: core::sync::atomic::AtomicBool,

@@ -18,15 +18,25 @@ use crate::names::Names;
 use crate::settings::{RETRY_OVERLOADED_MS, RUN_PERMITS};
 use crate::vitals::Vitals;
 
-/// The right to have one command of a run under way; given back when dropped.
+/// The right to have one command of a run under way; given back when the command is executed, so
+/// that a caller who does not take its answers keeps nobody else out.
 #[derive(Debug)]
-pub struct Permit(Arc<RunEntry>);
+pub struct Permit {
+    run: Arc<RunEntry>,
+    counted: bool,
+}
 
 impl Permit {
     /// For the node's own commands, which no bound keeps out.
     pub(crate) fn own(run: &Arc<RunEntry>) -> Self {
-        run.in_flight.fetch_add(1, Relaxed);
-        Self(Arc::clone(run))
+        Self { run: Arc::clone(run), counted: false }
+    }
+
+    /// The command is executed; what is left leads to its run.
+    pub(crate) fn settle(&mut self) {
+        if core::mem::take(&mut self.counted) {
+            self.run.in_flight.fetch_sub(1, Relaxed);
+        }
     }
 }
 
@@ -34,13 +44,13 @@ impl core::ops::Deref for Permit {
     type Target = Arc<RunEntry>;
 
     fn deref(&self) -> &Arc<RunEntry> {
-        &self.0
+        &self.run
     }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        self.0.in_flight.fetch_sub(1, Relaxed);
+        self.settle();
     }
 }
 
@@ -149,7 +159,7 @@ impl Front {
     /// Overloaded when as many as the run's permits are under way.
     pub fn permit(&self, run: &Arc<RunEntry>) -> Result<Permit, Fault> {
         if run.in_flight.fetch_add(1, Relaxed) < RUN_PERMITS {
-            return Ok(Permit(Arc::clone(run)));
+            return Ok(Permit { run: Arc::clone(run), counted: true });
         }
         run.in_flight.fetch_sub(1, Relaxed);
         Err(Fault::Overloaded {

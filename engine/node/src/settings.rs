@@ -14,7 +14,7 @@ pub const FINISH_RESERVE_PER_CENT: usize = 10;
 pub const DRAIN_BUDGET: usize = 256;
 /// Of which confirm, release, extend, cancel and expiry at most, while reserves wait.
 pub const DRAIN_FINISH_MAX: usize = 192;
-/// Commands of one run between ingress and answer: over it, RESOURCE_EXHAUSTED.
+/// Commands of one run between ingress and execution: over it, RESOURCE_EXHAUSTED.
 pub const RUN_PERMITS: u32 = 16_384;
 /// Commands of one run that wait while it is loaded, lent or rebuilt.
 pub const RUN_WAITING_MAX: usize = 4_096;

@@ -243,7 +243,7 @@ impl<T: Way> Shard<T> {
                 self.fenced.push(slot.entry.id);
             }
             let rests_on = if outcome.is_ok() { slot.last_batch } else { 0 };
-            return Some((Told { run: work.run, tag: work.tag, outcome }, rests_on));
+            return Some((Told::of(work, outcome), rests_on));
         }
         let bound = match Lane::of(&work.command) {
             Lane::Finish => RUN_PERMITS as usize,
@@ -385,7 +385,7 @@ impl<T: Way> Shard<T> {
                     (outcome, rests_on)
                 };
                 if let Some(to) = to {
-                    let told = Told { run: work.run, tag: work.tag, outcome };
+                    let told = Told::of(work, outcome);
                     let parcel = Box::new(Parcel::of_one(to, told, rests_on));
                     self.around.hand_back(parcel, batch);
                 }

@@ -1,5 +1,7 @@
 //! Bounds of groups, of waiting lines and of what is under way.
 
+use core::sync::atomic::Ordering::Relaxed;
+
 use berth_inventory::{HoldId, Millis, Reason};
 
 use super::World;
@@ -113,6 +115,23 @@ fn a_run_has_so_many_permits_and_gets_them_back() {
     permits.pop();
     let again = world.front.permit(&run);
     assert!(again.is_ok() && world.front.permit(&run).is_err());
+}
+
+#[test]
+fn an_answer_that_nobody_takes_keeps_no_permit() {
+    let mut world = World::new(1);
+    let run = world.run(0);
+    let under_way = |run: &crate::RunEntry| run.in_flight.load(Relaxed);
+    world.jobs_wait = true;
+    let waits = world.ask(&run, reserve(1, LARGE, 1));
+    assert_eq!(under_way(&run), 1, "it waits for its run");
+    world.do_job();
+    assert!(!world.is_told(waits), "it is executed and not durable");
+    assert_eq!(under_way(&run), 0);
+    world.commit();
+    assert!(world.is_told(waits));
+    world.ask(&run, reserve(2, LARGE, 1));
+    assert_eq!(under_way(&run), 0);
 }
 
 #[test]
