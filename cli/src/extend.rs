@@ -19,7 +19,7 @@ pub struct ExtendArgs {
     /// The hold, 32 hex digits
     #[arg(long, value_name = "ID")]
     pub hold: String,
-    /// New time to live from now, 10s to 15m; a hold lives 15m at most in all
+    /// New time to live from now, within the bounds that `berth ops info` tells
     #[arg(long, value_name = "TIME", value_parser = span)]
     pub ttl: Duration,
     /// Name of this request; the same for every retry [default: a fresh one]

@@ -29,7 +29,7 @@ pub struct ReserveArgs {
     /// 1 to 6 of sex and age: M34,F31:LB,F4- (sex M F T U; :LB is a wish; - is a child without berth)
     #[arg(long, value_name = "PARTY")]
     pub passengers: Party,
-    /// How long to hold, 10s to 15m [default: 5m]
+    /// How long to hold, within the bounds that `berth ops info` tells [default: the server's]
     #[arg(long, value_name = "TIME", value_parser = span)]
     pub ttl: Option<Duration>,
     /// Everybody in one coach, or nothing

@@ -37,7 +37,6 @@ mod summary;
 #[cfg(test)]
 mod tests;
 mod time;
-mod warm;
 mod word;
 
 pub use answer::{Answer, BookingView, Freed, HoldView, Said, SeatView};

@@ -89,11 +89,6 @@ impl Register {
         Some(card)
     }
 
-    /// Reads the cell at which a search for an id begins.
-    pub(crate) fn warm_id(&self, id: u128) -> u64 {
-        self.names.first(self.names.hash(id))
-    }
-
     fn found(&self, hold: HoldId, card: u32) {
         self.recent.store(u64::from(hold.0 as u32) << 32 | u64::from(card), Relaxed);
     }

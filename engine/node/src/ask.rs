@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use berth_inventory::{Answer, Command, Date, Millis, RunId, Said, UnixMillis};
+use berth_inventory::{Answer, Command, Date, Millis, RunId, UnixMillis};
 
 use crate::front::Permit;
 
@@ -126,20 +126,6 @@ pub struct Told {
 }
 
 impl Told {
-    /// Reads what putting it into words will need; see the look ahead of the shard.
-    pub fn warm(&self) -> u64 {
-        let (Ok(answer), Some(plan)) = (&self.outcome, self.run.plan.get()) else { return 0 };
-        match &answer.said {
-            Said::Hold(view) | Said::Released(view, _) => {
-                plan.warm(view.pool, view.legs, view.party.first().and_then(|seat| seat.berth))
-            }
-            Said::Booking(view) | Said::Cancelled(view, _) => {
-                plan.warm(view.pool, view.legs, view.party.first().and_then(|(_, s)| s.berth))
-            }
-            _ => 0,
-        }
-    }
-
     /// The answer to a command that is executed, or never will be.
     pub(crate) fn of(work: Work, outcome: Outcome) -> Self {
         let Work { mut run, tag, .. } = work;

@@ -14,8 +14,6 @@ use crate::directory::RunEntry;
 use crate::published::{Head, Published, RowChange};
 use crate::settings::{FINISH_RESERVE_PER_CENT, GROUP_BYTES_MAX};
 
-/// Runs looked at together before they are published.
-const AHEAD: usize = 16;
 /// End of a list of rows.
 const NONE: u32 = u32::MAX;
 
@@ -98,14 +96,9 @@ impl<T> Batch<T> {
     /// Makes everything public; after the group is durable, before anyone is told.
     pub fn publish(&mut self) {
         let rows = &self.rows;
-        let mut left = self.publications.drain(..);
-        while !left.as_slice().is_empty() {
-            look_ahead(&left.as_slice()[..left.len().min(AHEAD)], rows);
-            for publication in left.by_ref().take(AHEAD) {
-                publish(publication, rows);
-            }
+        for publication in self.publications.drain(..) {
+            publish(publication, rows);
         }
-        drop(left);
         self.rows.clear();
     }
 
@@ -166,16 +159,6 @@ impl<T> Batch<T> {
             publication.last = at;
         }
     }
-}
-
-/// The runs are far apart: let the misses overlap. Changes nothing.
-fn look_ahead(ahead: &[Publication], rows: &[Row]) {
-    let words = ahead.iter().fold(0, |sum, own| sum ^ own.published.warm_head());
-    let cells = ahead.iter().fold(0, |sum, own| match rows.get(own.first as usize) {
-        Some(row) => sum ^ own.published.warm_row(row.change),
-        None => sum,
-    });
-    core::hint::black_box((words, cells));
 }
 
 fn publish(publication: Publication, rows: &[Row]) {

@@ -234,23 +234,6 @@ impl Published {
         }
     }
 
-    /// Reads the words that a publication writes; see `Shard::look_ahead`.
-    pub(crate) fn warm_head(&self) -> u64 {
-        self.seq.load(Relaxed) ^ self.version.load(Relaxed) ^ self.ample.load(Relaxed)
-    }
-
-    /// Reads a row and the gap cells that a change of it will touch.
-    pub(crate) fn warm_row(&self, change: RowChange) -> u64 {
-        let base = usize::from(self.plan.berth(change.berth).pool.0) * triangle(self.legs);
-        let before = taken(self.load_row(change.berth));
-        let cell = |mask: LegMask| {
-            let free = !mask.0 & LegMask::first(self.legs).0;
-            let start = (free.trailing_zeros() as usize).min(self.legs - 1);
-            u64::from(self.cells[base + row_offset(self.legs, start)].load(Relaxed))
-        };
-        cell(before) ^ cell(taken(change.masks))
-    }
-
     /// Looks again which of these pools are ample.
     fn look_for_ample(&self, mut pools: u64) {
         let mut ample = self.ample.load(Relaxed);

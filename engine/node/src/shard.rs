@@ -11,7 +11,6 @@ mod lives;
 mod slot;
 mod slots;
 mod standing;
-mod warm;
 
 use std::sync::Arc;
 
@@ -194,9 +193,6 @@ impl<T: Way> Shard<T> {
         let shards = self.shards();
         let mut count = 0;
         while count < budget && batch.has_room(lane, shards) {
-            if count % warm::AHEAD == 0 && parcel.works.len() > 1 {
-                self.look_ahead(&parcel.works);
-            }
             let Some(work) = parcel.works.pop_front() else { break };
             count += 1;
             if let Some((told, rests_on)) = self.execute(work, Some(&mut parcel.to), now, batch) {

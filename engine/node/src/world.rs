@@ -53,7 +53,7 @@ impl Way for () {
 }
 
 /// A group that the journal has taken from the shards and not made durable yet.
-pub(crate) struct Group(Vec<Batch<()>>);
+pub(crate) struct Group(pub Vec<Batch<()>>);
 
 /// See the module.
 pub(crate) struct World {

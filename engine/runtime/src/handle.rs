@@ -180,8 +180,6 @@ impl Engine {
     }
 }
 
-/// Answers looked at together before they are told one by one.
-const AHEAD: usize = 16;
 /// Parcels that a session keeps for their memory.
 const SPARE_PARCELS: usize = 64;
 
@@ -270,14 +268,7 @@ impl Session {
         for mut post in taken.drain(..) {
             let mut told = core::mem::take(&mut post.told);
             self.unanswered -= told.len();
-            let mut left = told.drain(..);
-            while !left.as_slice().is_empty() {
-                // Their plans are far apart: let the misses overlap.
-                let ahead = &left.as_slice()[..left.len().min(AHEAD)];
-                core::hint::black_box(ahead.iter().fold(0, |sum, told| sum ^ told.warm()));
-                left.by_ref().take(AHEAD).for_each(&mut tell);
-            }
-            drop(left);
+            told.drain(..).for_each(&mut tell);
             post.told = told;
             if self.spare.len() < SPARE_PARCELS {
                 self.spare.push(post);

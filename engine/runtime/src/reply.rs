@@ -164,3 +164,39 @@ impl Sink {
 /// What is not answered by now never will be: the node is going.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lost;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn look(sink: &Sink) -> Poll<Result<(), Lost>> {
+        let mut taken = Vec::new();
+        sink.poll_take(&mut Context::from_waker(std::task::Waker::noop()), &mut taken)
+    }
+
+    #[test]
+    fn a_session_learns_of_answers_that_will_not_come() {
+        let sink = Arc::new(Sink::default());
+        let mut back = Back::to_sink(&sink);
+        back.owed = 2;
+        let waits = back.share();
+        assert_eq!((back.owed, waits.owed), (1, 1));
+        assert_eq!(look(&sink), Poll::Pending, "both are under way");
+        drop(waits);
+        assert_eq!(look(&sink), Poll::Ready(Err(Lost)));
+        back.owed = 0;
+    }
+
+    #[test]
+    fn a_parcel_that_all_commands_have_left_owes_nothing() {
+        let sink = Arc::new(Sink::default());
+        let mut back = Back::to_sink(&sink);
+        back.owed = 1;
+        let waits = back.share();
+        drop(back);
+        assert_eq!(look(&sink), Poll::Pending, "its command waits for its run");
+        hand_over_all(core::iter::once(Box::new(Parcel::new(waits))));
+        assert_eq!(look(&sink), Poll::Ready(Ok(())));
+        assert_eq!(look(&sink), Poll::Pending);
+    }
+}

@@ -52,12 +52,6 @@ impl Names {
         Hash((hash ^ hash >> 32) as u32)
     }
 
-    /// The cell at which a search begins.
-    pub(crate) fn first(&self, hash: Hash) -> u64 {
-        let last = self.cells.len().wrapping_sub(1);
-        self.cells.get(hash.0 as usize & last).copied().unwrap_or_default()
-    }
-
     /// Ids in the table.
     pub(crate) fn len(&self) -> usize {
         self.used

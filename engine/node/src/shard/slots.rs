@@ -36,12 +36,6 @@ impl<T> Slots<T> {
         self.cells[number as usize].as_mut()
     }
 
-    /// The slot that a run's entry names, to look at.
-    pub fn peek(&self, entry: &RunEntry) -> Option<&Slot<T>> {
-        let number = entry.slot.load(Relaxed).checked_sub(1)?;
-        self.cells.get(number as usize)?.as_ref()
-    }
-
     /// The slot, if it is still in that life.
     pub fn at(&mut self, seat: Seat) -> Option<&mut Slot<T>> {
         self.cells.get_mut(seat.slot as usize)?.as_mut().filter(|slot| slot.seat == seat)

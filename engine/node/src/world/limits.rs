@@ -2,12 +2,12 @@
 
 use core::sync::atomic::Ordering::Relaxed;
 
-use berth_inventory::{HoldId, Millis, Reason};
+use berth_inventory::{HoldId, Millis, Reason, UnixMillis};
 
 use super::World;
 use super::asking::*;
 use crate::settings::{GROUP_BYTES_MAX, RETRY_OVERLOADED_MS, RUN_GROUP_BYTES_MAX};
-use crate::{Fault, Lane, RUN_PERMITS, RUN_WAITING_MAX};
+use crate::{Fault, Lane, Parcel, RUN_PERMITS, RUN_WAITING_MAX, Work};
 
 #[test]
 fn a_hot_run_fills_its_part_of_a_group_and_nobody_elses() {
@@ -115,6 +115,29 @@ fn a_run_has_so_many_permits_and_gets_them_back() {
     permits.pop();
     let again = world.front.permit(&run);
     assert!(again.is_ok() && world.front.permit(&run).is_err());
+}
+
+#[test]
+fn a_parcel_that_is_interrupted_is_told_whole_when_its_last_command_is_durable() {
+    let mut world = World::new(1);
+    let run = world.run(0);
+    world.held(&run, reserve(1_000, LARGE, 1));
+    let mut parcel = Box::new(Parcel::new(()));
+    for tag in 0..5 {
+        let (run, command) = (world.front.permit(&run).unwrap(), reserve(tag.into(), LARGE, 1));
+        parcel.works.push_back(Work { run, command, deadline: UnixMillis::MAX, tag });
+    }
+    let (now, lane) = (world.now, Lane::Take);
+    let (count, left) = world.shards[0].work_off(parcel, lane, 3, now, &mut world.batches[0]);
+    assert_eq!(count, 3, "the budget");
+    let group = world.take_group();
+    let left = left.expect("two are left");
+    let (count, left) = world.shards[0].work_off(left, lane, 9, now, &mut world.batches[0]);
+    assert!(count == 2 && left.is_none());
+    assert!(group.0[0].done.is_empty(), "its last command is in the next group");
+    world.finish_group(group);
+    let told: Vec<u64> = world.batches[0].done[0].told.iter().map(|told| told.tag).collect();
+    assert_eq!(told, [0, 1, 2, 3, 4], "in order");
 }
 
 #[test]
