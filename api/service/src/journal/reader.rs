@@ -27,6 +27,8 @@ pub(super) struct Reader {
     pieces: Pieces,
     /// The next frame to be read.
     next: u64,
+    /// Nothing was read yet: who asked for what is kept may still begin later.
+    untouched: bool,
 }
 
 impl Reader {
@@ -37,9 +39,13 @@ impl Reader {
         filter: Filter,
         out: Sender<Told>,
     ) -> Result<Self, (Sender<Told>, Status)> {
-        let log = match desk.engine.read_log(from) {
-            Ok(log) => log,
-            Err(fault) => return Err((out, unread(&desk, from.0, &fault))),
+        let log = loop {
+            match desk.engine.read_log(from) {
+                Ok(log) => break log,
+                // The first segment went between the look and the opening.
+                Err(fault) if !filter.exact && has_gone(&fault) => {}
+                Err(fault) => return Err((out, unread(&desk, from.0, &fault))),
+            }
         };
         let first = log.first().0;
         if filter.exact && from.0 < first {
@@ -47,7 +53,7 @@ impl Reader {
         }
         let next = from.0.max(first);
         let pieces = Pieces::new(&desk, out, from.0, next);
-        Ok(Self { desk, log, filter, pieces, next })
+        Ok(Self { desk, log, filter, pieces, next, untouched: true })
     }
 
     /// Tells everything up to the last durable frame. Blocks, also on a slow reader. Whether there
@@ -68,10 +74,18 @@ impl Reader {
         self.log.follow_to(until).map_err(|fault| unread(&self.desk, self.next, &fault))?;
         let mut over = self.filter.until <= durable;
         while let Some(frame) = self.log.next() {
-            let frame = frame.map_err(|fault| match fault {
-                ReadError::Failed(fault) => unread(&self.desk, self.next, &fault),
-                lost => Status::data_loss(lost.to_string()),
-            })?;
+            let frame = match frame {
+                Ok(frame) => frame,
+                Err(ReadError::Failed(fault)) if self.may_begin_later(&fault) => {
+                    self.begin_later(until)?;
+                    continue;
+                }
+                Err(ReadError::Failed(fault)) => {
+                    return Err(unread(&self.desk, self.next, &fault).into());
+                }
+                Err(lost) => return Err(Status::data_loss(lost.to_string()).into()),
+            };
+            self.untouched = false;
             self.pieces.go_on_at(frame.lsn.0);
             self.take(&frame)?;
             if self.filter.left == 0 {
@@ -83,6 +97,25 @@ impl Reader {
         }
         self.pieces.flush()?;
         Ok(!over)
+    }
+
+    fn may_begin_later(&self, fault: &ScanError) -> bool {
+        self.untouched && !self.filter.exact && has_gone(fault)
+    }
+
+    /// What was first when this reader was opened has been let go since, and nothing of it told.
+    fn begin_later(&mut self, until: Lsn) -> Result<(), Stop> {
+        self.log = loop {
+            match self.desk.engine.read_log(Lsn(self.next)) {
+                Ok(log) => break log,
+                Err(fault) if has_gone(&fault) => {}
+                Err(fault) => return Err(unread(&self.desk, self.next, &fault).into()),
+            }
+        };
+        self.log.follow_to(until).map_err(|fault| unread(&self.desk, self.next, &fault))?;
+        self.next = self.next.max(self.log.first().0);
+        self.pieces.go_on_at(self.next);
+        Ok(())
     }
 
     fn take(&mut self, frame: &Frame) -> Result<(), Stop> {
@@ -111,6 +144,10 @@ fn not_kept(from: u64, first: u64) -> Status {
          read by its name)"
     );
     Status::out_of_range(why)
+}
+
+fn has_gone(fault: &ScanError) -> bool {
+    matches!(fault, ScanError::File(file) if file.is_not_found())
 }
 
 /// The log cannot be read on at frame `next`: because that has been let go meanwhile, or else.
