@@ -147,13 +147,9 @@ impl Server {
             .max_decoding_message_size(REQUEST_BYTES_MAX)
             .max_encoding_message_size(RESPONSE_BYTES_MAX);
         // Before the first connection: nobody is told a state that was never true.
-        for (service, status) in health::statuses(desk.engine.health()) {
-            reporter.set_service_status(service, status).await;
-        }
-        let helpers = [
-            tokio::spawn(health::follow(desk.engine.health_watch(), reporter)),
-            tokio::spawn(metrics::upkeep(recorder.clone())),
-        ];
+        let teller = health::Teller::begin(desk.engine.health_watch(), reporter).await;
+        let helpers =
+            [tokio::spawn(teller.follow()), tokio::spawn(metrics::upkeep(recorder.clone()))];
         let inside = public.address.ip().is_loopback();
         let public_routes =
             reflected(public_routes(&desk).add_service(health_service.clone()), inside, true)?;
