@@ -27,35 +27,33 @@ impl Desk {
         Teller { names: Arc::clone(&self.engine.front().names), now: self.engine.now() }
     }
 
-    /// The run a request means, and its command with everything the name of a run gives.
-    pub fn lead(&self, ask: Ask, now: UnixMillis) -> Result<(Arc<RunEntry>, Command), Refusal> {
+    /// The run a request means; its command gets what the name of the run gives.
+    pub fn lead(&self, ask: &mut Ask, now: UnixMillis) -> Result<Arc<RunEntry>, Refusal> {
         let front = self.engine.front();
-        let Ask { aim, mut command } = ask;
-        let run = match aim {
-            Aim::Run { run, from } => front.locate(run.train, run.when, from, now)?,
-            Aim::Hold(hold) => Arc::clone(front.by_hold(hold)?),
+        Ok(match &ask.aim {
+            Aim::Run { run, from } => front.locate(run.train, run.when, *from, now)?,
+            Aim::Hold(hold) => Arc::clone(front.by_hold(*hold)?),
             Aim::Pnr(digits) => {
-                let (pnr, run) = front.by_pnr(&digits)?;
-                match &mut command {
+                let (pnr, run) = front.by_pnr(digits)?;
+                match &mut ask.command {
                     Command::Cancel(cancel) => cancel.pnr = pnr,
                     Command::GetBooking(asked) => *asked = pnr,
                     _ => unreachable!("only these two are aimed by a PNR"),
                 }
                 Arc::clone(run)
             }
-        };
-        Ok((run, command))
+        })
     }
 
     /// Finds the run, asks it, counts what came of it. No run was asked if none is given back.
     pub async fn ask(
         &self,
-        ask: Ask,
+        mut ask: Ask,
         deadline: UnixMillis,
     ) -> Result<(Answer, Option<Arc<RunEntry>>), Trouble> {
         let kind = Kind::of(&ask.command);
-        let (outcome, run) = match self.lead(ask, self.engine.now()) {
-            Ok((run, command)) => (self.engine.ask(&run, command, deadline).await, Some(run)),
+        let (outcome, run) = match self.lead(&mut ask, self.engine.now()) {
+            Ok(run) => (self.engine.ask(&run, ask.command, deadline).await, Some(run)),
             Err(why) => (Ok(self.teller().refused(why)), None),
         };
         self.tally.count(kind, &outcome);

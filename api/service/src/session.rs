@@ -22,8 +22,8 @@ use self::frames::{Frames, Taken};
 use crate::codec::Message;
 use crate::deadline;
 use crate::desk::Desk;
-use crate::tally::Kind;
-use crate::wire::{self, Asked, Of, Trouble};
+use crate::tally::Counts;
+use crate::wire::{self, Ask, Asked, Of, Trouble};
 
 /// Messages read at one go before answers are looked at again.
 const READ_AT_ONCE: usize = 4;
@@ -36,7 +36,8 @@ pub(crate) fn stream(
     let health = WatchStream::new(desk.engine.health_watch());
     let engine = desk.engine.session();
     let frames = Frames::default();
-    Shell { desk, engine, inbound, health, frames, asked: Vec::new(), reading: Reading::Open }
+    let (asked, counts) = (Vec::new(), Counts::default());
+    Shell { desk, engine, inbound, health, frames, asked, counts, reading: Reading::Open }
 }
 
 /// Whether more commands may come.
@@ -58,6 +59,7 @@ struct Shell {
     frames: Frames,
     /// Room for the commands of a message.
     asked: Vec<Asked>,
+    counts: Counts,
     reading: Reading,
 }
 
@@ -125,8 +127,8 @@ impl Shell {
         match wire::session(message, &self.desk.engine.info().holds, &mut asked) {
             Ok(()) => {
                 for one in asked.drain(..) {
-                    if let Some(taken) = self.frames.take(one) {
-                        self.start(taken, now);
+                    if let Some((taken, ask)) = self.frames.take(one) {
+                        self.start(taken, ask, now);
                     }
                 }
                 self.engine.flush();
@@ -137,59 +139,62 @@ impl Shell {
         self.asked = asked;
     }
 
-    fn start(&mut self, taken: Taken, now: UnixMillis) {
+    fn start(&mut self, taken: Taken, mut ask: Ask, now: UnixMillis) {
         let deadline = match taken.timeout {
             Some(span) => now.saturating_add(span),
             None => UnixMillis::MAX,
         };
-        let kind = Kind::of(&taken.ask.command);
-        match self.desk.lead(taken.ask, now) {
-            Ok((run, command)) => {
-                if let Some(outcome) = self.engine.add(taken.slot, &run, command, deadline) {
-                    self.desk.tally.count(kind, &outcome);
-                    let outcome = outcome.map_err(Trouble::from);
-                    self.frames.answered(taken.slot, outcome, None, &self.desk.teller());
-                }
-            }
-            Err(why) => {
-                let outcome = Ok(self.desk.teller().refused(why));
-                self.desk.tally.count(kind, &outcome);
-                let outcome = outcome.map_err(Trouble::from);
-                self.frames.answered(taken.slot, outcome, None, &self.desk.teller());
-            }
+        let early = match self.desk.lead(&mut ask, now) {
+            Ok(run) => self.engine.add(taken.slot, run, ask.command, deadline),
+            Err(why) => Some(Ok(self.desk.teller().refused(why))),
+        };
+        if let Some(outcome) = early {
+            self.counts.count(taken.kind, &outcome);
+            let outcome = outcome.as_ref().map_err(|fault| fault.clone().into());
+            self.frames.answered(taken.slot, outcome, None, &self.desk.teller());
         }
     }
 
     fn take_answers(&mut self, cx: &mut Context<'_>) {
-        let Self { desk, engine, frames, .. } = self;
+        let Self { desk, engine, frames, counts, .. } = self;
         let teller = desk.teller();
         let mut again = Vec::new();
         loop {
-            let polled = engine.poll_told(cx, |Told { run, tag, outcome }| {
-                if let Some(kind) = frames.kind(tag) {
-                    desk.tally.count(kind, &outcome);
+            let polled = engine.poll_told(cx, |parcel| {
+                for Told { run, tag, outcome } in &*parcel {
+                    if let Some(kind) = frames.kind(*tag) {
+                        counts.count(kind, outcome);
+                    }
+                    let outcome = outcome.as_ref().map_err(|fault| fault.clone().into());
+                    let hold = frames.answered(*tag, outcome, Of::run(run), &teller);
+                    again.extend(hold.map(|hold| (*tag, hold)));
                 }
-                let outcome = outcome.map_err(Trouble::from);
-                let of = Of::run(&run);
-                again.extend(frames.answered(tag, outcome, of, &teller).map(|hold| (tag, hold)));
             });
             // A part of a hold stays held: its answer says until when.
             for (slot, hold) in again.drain(..) {
                 let outcome = match desk.engine.front().by_hold(hold) {
-                    Ok(run) => engine.add(slot, run, Command::GetHold(hold), UnixMillis::MAX),
+                    Ok(run) => {
+                        let ask = Command::GetHold(hold);
+                        engine.add(slot, Arc::clone(run), ask, UnixMillis::MAX)
+                    }
                     Err(why) => Some(Ok(teller.refused(why))),
                 };
                 if let Some(outcome) = outcome {
-                    frames.answered(slot, outcome.map_err(Trouble::from), None, &teller);
+                    let outcome = outcome.as_ref().map_err(|fault| fault.clone().into());
+                    frames.answered(slot, outcome, None, &teller);
                 }
             }
             engine.flush();
             match polled {
                 Poll::Ready(Ok(())) => {}
-                Poll::Ready(Err(Lost)) => return frames.give_up(),
-                Poll::Pending => return,
+                Poll::Ready(Err(Lost)) => {
+                    frames.give_up();
+                    break;
+                }
+                Poll::Pending => break,
             }
         }
+        desk.tally.add(counts);
     }
 }
 

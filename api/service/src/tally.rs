@@ -124,6 +124,25 @@ pub(crate) struct Tally {
     refusals: [AtomicU64; Reason::ALL.len()],
 }
 
+/// What one task counted and has not added to the [`Tally`] yet: the words of that one are shared by
+/// all cores.
+#[derive(Default)]
+pub(crate) struct Counts {
+    ends: [[u32; End::ALL.len()]; Kind::ALL.len()],
+    refusals: [u32; Reason::ALL.len()],
+}
+
+impl Counts {
+    /// Notes one answer.
+    pub fn count(&mut self, kind: Kind, outcome: &Outcome) {
+        let end = outcome.as_ref().map_or(End::Fault, |answer| End::of(kind, answer));
+        self.ends[kind as usize][end as usize] += 1;
+        if let Ok(Answer { said: Said::Refused(why), .. }) = outcome {
+            self.refusals[why.reason() as usize - 1] += 1;
+        }
+    }
+}
+
 impl Tally {
     /// Notes one answer.
     pub fn count(&self, kind: Kind, outcome: &Outcome) {
@@ -131,6 +150,15 @@ impl Tally {
         self.ends[kind as usize][end as usize].fetch_add(1, Relaxed);
         if let Ok(Answer { said: Said::Refused(why), .. }) = outcome {
             self.refusals[why.reason() as usize - 1].fetch_add(1, Relaxed);
+        }
+    }
+
+    /// Adds what a task counted, which then begins anew.
+    pub fn add(&self, counts: &mut Counts) {
+        let shared = self.ends.as_flattened().iter().chain(&self.refusals);
+        let own = counts.ends.as_flattened_mut().iter_mut().chain(&mut counts.refusals);
+        for (shared, own) in shared.zip(own).filter(|(_, own)| **own > 0) {
+            shared.fetch_add(core::mem::take(own).into(), Relaxed);
         }
     }
 
@@ -172,7 +200,9 @@ mod tests {
         let why = Refusal::UnknownHold { hold: HoldId(1) };
         let refused = Answer { version: Version(0), at: UnixMillis(1), said: Said::Refused(why) };
         tally.count(Kind::Confirm, &Ok(refused));
-        tally.count(Kind::Confirm, &Err(Fault::Draining));
+        let mut counts = Counts::default();
+        counts.count(Kind::Confirm, &Err(Fault::Draining));
+        (0..2).for_each(|_| tally.add(&mut counts));
         let ends: Vec<_> = tally.ends().collect();
         assert_eq!(ends, [(Kind::Confirm, End::Refused, 1), (Kind::Confirm, End::Fault, 1)]);
         assert_eq!(tally.refusals().collect::<Vec<_>>(), [(Reason::UnknownHold, 1)]);

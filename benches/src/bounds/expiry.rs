@@ -63,7 +63,8 @@ async fn expire() -> (f64, f64) {
             let deadline = first.saturating_add(Millis(asked * 7_919 % SPREAD_MS));
             reserve.ttl = deadline.since(engine.now());
             let run = &runs[asked as usize % runs.len()];
-            let early = session.add(asked, run, Command::Reserve(reserve), UnixMillis::MAX);
+            let early =
+                session.add(asked, Arc::clone(run), Command::Reserve(reserve), UnixMillis::MAX);
             assert!(early.is_none(), "{early:?}");
             asked += 1;
         }

@@ -322,7 +322,7 @@ impl Words<'_> {
     }
 
     fn pnr(&self, pnr: Pnr) -> Option<String> {
-        self.names.map(|names| names.print_pnr(pnr))
+        self.names.map(|names| names.print_pnr(pnr).to_string())
     }
 
     fn pool(&self, pool: PoolIndex) -> PoolView {

@@ -161,9 +161,9 @@ pub struct Block {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
     /// Hold berths.
-    Reserve(Box<Reserve>),
+    Reserve(Reserve),
     /// Confirm a hold.
-    Confirm(Box<Confirm>),
+    Confirm(Confirm),
     /// Give a hold back.
     Release(Release),
     /// Prolong a hold.

@@ -157,9 +157,9 @@ impl Front {
     ///
     /// # Errors
     /// Overloaded when as many as the run's permits are under way.
-    pub fn permit(&self, run: &Arc<RunEntry>) -> Result<Permit, Fault> {
+    pub fn permit(&self, run: Arc<RunEntry>) -> Result<Permit, Fault> {
         if run.in_flight.fetch_add(1, Relaxed) < RUN_PERMITS {
-            return Ok(Permit { run: Arc::clone(run), counted: true });
+            return Ok(Permit { run, counted: true });
         }
         run.in_flight.fetch_sub(1, Relaxed);
         Err(Fault::Overloaded {
@@ -189,6 +189,9 @@ impl Front {
 fn sold_out(run: &RunEntry, reserve: &Reserve, now: UnixMillis) -> Option<Answer> {
     let published = run.published.load();
     let published = published.as_ref()?;
+    if published.is_plenty(reserve.class) {
+        return None;
+    }
     let plan = published.plan();
     let (from, to) = (plan.resolve(reserve.from)?, plan.resolve(reserve.to)?);
     let legs = LegRange::new(from, to)?;

@@ -12,12 +12,14 @@ use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use aes::Aes128;
 use aes::cipher::{Array, BlockCipherDecrypt, BlockCipherEncrypt, KeyInit};
+use arrayvec::ArrayString;
 use berth_inventory::{HoldId, Pnr, RunIndex};
 
 /// Printed PNRs: 1,000,000,000 ..= 9,999,999,999.
 const PNR_FIRST: u64 = 1_000_000_000;
 /// How many there are.
 pub const PNR_SPACE: u64 = 9_000_000_000;
+const PNR_DIGITS: usize = 10;
 /// Half of the smallest even-width Feistel block that covers `PNR_SPACE` (2^34 > 9e9).
 const HALF_BITS: u32 = 17;
 const HALF_MASK: u64 = (1 << HALF_BITS) - 1;
@@ -31,9 +33,18 @@ const COUNTER_BITS: u32 = 56;
 /// The key of one data directory and what it names.
 pub struct Names {
     holds: Aes128,
-    pnrs: Aes128,
+    pnrs: [u64; 2],
     start: u64,
     counter: AtomicU64,
+}
+
+fn digits(mut number: u64) -> ArrayString<PNR_DIGITS> {
+    let mut digits = [0; PNR_DIGITS];
+    for digit in digits.iter_mut().rev() {
+        *digit = b'0' + (number % 10) as u8;
+        number /= 10;
+    }
+    ArrayString::from_byte_string(&digits).expect("digits are text")
 }
 
 /// What a genuine hold id says.
@@ -50,14 +61,11 @@ pub struct HoldOrigin {
 impl Names {
     /// From a data directory's 32 byte key and the LSN of this start.
     pub fn new(key: &[u8; 32], start: u64) -> Self {
-        let cipher = |half: &[u8]| {
-            let mut bytes = [0; 16];
-            bytes.copy_from_slice(half);
-            Aes128::new(&Array(bytes))
-        };
+        let [holds, pnrs] = [0, 16].map(|at| -> [u8; 16] { core::array::from_fn(|i| key[at + i]) });
+        let pnrs = u128::from_le_bytes(pnrs);
         Self {
-            holds: cipher(&key[..16]),
-            pnrs: cipher(&key[16..]),
+            holds: Aes128::new(&Array(holds)),
+            pnrs: [pnrs as u64, (pnrs >> 64) as u64],
             start: start & ((1 << START_BITS) - 1),
             counter: AtomicU64::new(1),
         }
@@ -93,13 +101,13 @@ impl Names {
     }
 
     /// The ten digits people read. `pnr` is one of 9,000,000,000.
-    pub fn print_pnr(&self, pnr: Pnr) -> String {
+    pub fn print_pnr(&self, pnr: Pnr) -> ArrayString<PNR_DIGITS> {
         assert!(pnr.0 < PNR_SPACE, "pnr number {} of {PNR_SPACE}", pnr.0);
         let mut x = pnr.0;
         loop {
             x = self.feistel(x, false);
             if x < PNR_SPACE {
-                return (PNR_FIRST + x).to_string();
+                return digits(PNR_FIRST + x);
             }
         }
     }
@@ -130,13 +138,12 @@ impl Names {
         left << HALF_BITS | right
     }
 
+    /// A keyed mix: folded products of 64-bit words, as in wyhash.
     fn round(&self, round: u8, half: u64) -> u64 {
-        let mut bytes = [0; 16];
-        bytes[0] = round;
-        bytes[1..9].copy_from_slice(&half.to_le_bytes());
-        let mut block = Array(bytes);
-        self.pnrs.encrypt_block(&mut block);
-        u64::from(block.0[0]) | u64::from(block.0[1]) << 8 | (u64::from(block.0[2]) & 1) << 16
+        let [first, second] = self.pnrs;
+        let product = u128::from(first ^ half.wrapping_mul(0x9e37_79b9_7f4a_7c15))
+            * u128::from(second.rotate_left(13 * u32::from(round)) | 1);
+        (product as u64 ^ (product >> 64) as u64) >> (64 - HALF_BITS)
     }
 }
 

@@ -14,7 +14,8 @@ use core::sync::atomic::{
 use std::sync::Arc;
 
 use berth_inventory::{
-    BerthIndex, LegMask, LegRange, Masks, PARTY_MAX, Plan, PoolIndex, Run, UnixMillis, Version,
+    BerthIndex, LegMask, LegRange, Masks, PARTY_MAX, Plan, PoolIndex, Run, TravelClass, UnixMillis,
+    Version,
 };
 
 /// The few words of a run that are not per berth.
@@ -68,6 +69,10 @@ pub struct Published {
     /// Bit `i`: pool `i` has a whole party's berths free on the whole route, so it refuses nobody
     /// for want of berths. Spares most requests the sum over the cells.
     ample: AtomicU64,
+    /// Bit `c`: every pool of class `c` is ample. Tells a request for plenty without the plan.
+    plenty: AtomicU64,
+    /// Per class, by its number: its pools.
+    classes: [u64; CLASSES],
     /// Per pool: `legs * (legs + 1) / 2` cells, rows by gap start.
     cells: Box<[AtomicU32]>,
     /// Per berth: held, sold, blocked, each `words` words.
@@ -90,6 +95,8 @@ impl Published {
             closed: AtomicU64::new(0),
             retired: AtomicU64::new(0),
             ample: AtomicU64::new(0),
+            plenty: AtomicU64::new(0),
+            classes: classes(&plan),
             cells: (0..plan.pools().len() * triangle(legs)).map(|_| AtomicU32::new(0)).collect(),
             rows: (0..plan.berths().len() * 3 * words).map(|_| AtomicU64::new(0)).collect(),
             words,
@@ -177,6 +184,11 @@ impl Published {
         self.ample.load(Relaxed) >> pool.0 & 1 == 1
     }
 
+    /// Whether every pool of `class` is ample; the same may be said of it.
+    pub fn is_plenty(&self, class: TravelClass) -> bool {
+        self.plenty.load(Relaxed) >> class as u8 & 1 == 1
+    }
+
     /// Berths of `pool` free on every leg of `legs`.
     pub fn free(&self, pool: PoolIndex, legs: LegRange) -> u32 {
         let base = usize::from(pool.0) * triangle(self.legs);
@@ -245,7 +257,12 @@ impl Published {
             let is_ample = whole.load(Relaxed) >= PARTY_MAX as u32;
             ample = ample & !(1 << pool) | u64::from(is_ample) << pool;
         }
+        if ample == self.ample.load(Relaxed) {
+            return;
+        }
         self.ample.store(ample, Relaxed);
+        let plenty = self.classes.iter().zip(0..).filter(|(pools, _)| *pools & !ample == 0);
+        self.plenty.store(plenty.fold(0, |plenty, (_, class)| plenty | 1 << class), Relaxed);
     }
 
     /// Adds `by` (1, or -1 as `u32::MAX`) to the cell of every maximal free gap of one berth.
@@ -274,6 +291,17 @@ impl Head {
             retired: run.is_retired(),
         }
     }
+}
+
+/// Numbers of classes begin with 1.
+const CLASSES: usize = TravelClass::ALL.len() + 1;
+
+fn classes(plan: &Plan) -> [u64; CLASSES] {
+    let mut classes = [0; CLASSES];
+    for (place, pool) in plan.pools().iter().enumerate() {
+        classes[pool.class as usize] |= 1 << place;
+    }
+    classes
 }
 
 const fn triangle(legs: usize) -> usize {

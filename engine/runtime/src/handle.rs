@@ -62,7 +62,7 @@ impl Engine {
         if let Some(answer) = self.refuse_early(run, &command)? {
             return Ok(answer);
         }
-        let run = self.house.front.permit(run)?;
+        let run = self.house.front.permit(Arc::clone(run))?;
         let (shard, lane) = (usize::from(run.shard), Lane::of(&command));
         let (post, answer) = Back::one(Work { run, command, deadline, tag: 0 });
         self.push(shard, lane, post);
@@ -162,7 +162,9 @@ impl Engine {
         match command {
             Command::Reserve(reserve) => {
                 let refused = self.house.front.fast_refusal(run, reserve, self.now());
-                self.house.figures.fast_refusals.fetch_add(u64::from(refused.is_some()), Relaxed);
+                if refused.is_some() {
+                    self.house.figures.fast_refusals.fetch_add(1, Relaxed);
+                }
                 Ok(refused)
             }
             _ => Ok(None),
@@ -201,11 +203,11 @@ impl Session {
     pub fn add(
         &mut self,
         tag: u64,
-        run: &Arc<RunEntry>,
+        run: Arc<RunEntry>,
         command: Command,
         deadline: UnixMillis,
     ) -> Option<Outcome> {
-        match self.engine.refuse_early(run, &command) {
+        match self.engine.refuse_early(&run, &command) {
             Ok(None) => {}
             Ok(Some(answer)) => return Some(Ok(answer)),
             Err(fault) => return Some(Err(fault)),
@@ -249,27 +251,26 @@ impl Session {
     /// See [`Session::poll_told`].
     pub async fn told(&mut self) -> Result<Vec<Told>, Lost> {
         let mut all = Vec::new();
-        core::future::poll_fn(|cx| self.poll_told(cx, |told| all.push(told))).await?;
+        core::future::poll_fn(|cx| self.poll_told(cx, |told| all.append(told))).await?;
         Ok(all)
     }
 
-    /// Gives every answer that has come to `tell`; pending while there is none. To be polled by
-    /// one task.
+    /// Gives the answers of every parcel that has come to `tell`; pending while there is none. To be
+    /// polled by one task.
     ///
     /// # Errors
     /// What is not answered by now never will be: the node is going.
     pub fn poll_told(
         &mut self,
         cx: &mut Context<'_>,
-        mut tell: impl FnMut(Told),
+        mut tell: impl FnMut(&mut Vec<Told>),
     ) -> Poll<Result<(), Lost>> {
         let mut taken = core::mem::take(&mut self.taken);
         let polled = self.sink.poll_take(cx, &mut taken);
         for mut post in taken.drain(..) {
-            let mut told = core::mem::take(&mut post.told);
-            self.unanswered -= told.len();
-            told.drain(..).for_each(&mut tell);
-            post.told = told;
+            self.unanswered -= post.told.len();
+            tell(&mut post.told);
+            post.told.clear();
             if self.spare.len() < SPARE_PARCELS {
                 self.spare.push(post);
             }

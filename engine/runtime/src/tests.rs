@@ -75,7 +75,7 @@ fn mark(id: u128) -> RequestMark {
 fn reserve(id: u128, class: TravelClass) -> Command {
     let passenger =
         Passenger { age: AgeBand::Adult, sex: Sex::Male, berth_required: true, preference: None };
-    Command::Reserve(Box::new(Reserve {
+    Command::Reserve(Reserve {
         request: mark(id),
         hold: HoldId(0),
         class,
@@ -87,18 +87,18 @@ fn reserve(id: u128, class: TravelClass) -> Command {
         berths: Vec::new(),
         ttl: Millis(300_000),
         reference: "ref".into(),
-    }))
+    })
 }
 
 fn confirm(id: u128, hold: HoldId) -> Command {
-    Command::Confirm(Box::new(Confirm {
+    Command::Confirm(Confirm {
         request: mark(id),
         hold,
         passengers: None,
         rest: Rest::Released,
         payment: "pay".into(),
         pnr_block: None,
-    }))
+    })
 }
 
 async fn held(engine: &Engine, run: &Arc<RunEntry>, id: u128) -> HoldId {
@@ -226,7 +226,7 @@ async fn a_session_is_answered_command_by_command() {
     let runs = [run_of(&engine, "10001", 1), run_of(&engine, "10001", 2)];
     for id in 0..200_u64 {
         let command = reserve(u128::from(id) + 1, TravelClass::Sleeper);
-        let early = session.add(id, &runs[id as usize % 2], command, NEVER);
+        let early = session.add(id, Arc::clone(&runs[id as usize % 2]), command, NEVER);
         assert!(early.is_none(), "a run that is not live refuses nothing early");
     }
     session.flush();
@@ -312,7 +312,12 @@ async fn a_hold_that_was_told_is_known_at_once() {
     let run = run_of(&engine, "10001", 1);
     let mut session = engine.session();
     for id in 0..64 {
-        let early = session.add(id, &run, reserve(u128::from(id) + 1, TravelClass::Sleeper), NEVER);
+        let early = session.add(
+            id,
+            Arc::clone(&run),
+            reserve(u128::from(id) + 1, TravelClass::Sleeper),
+            NEVER,
+        );
         assert!(early.is_none(), "a run that is not live refuses nothing early");
     }
     session.flush();

@@ -142,7 +142,7 @@ impl World {
                 self.next_block += 1;
                 let pnr_block = Some(self.next_block);
                 let confirm = Confirm { request, hold, passengers, rest, payment, pnr_block };
-                (run, Command::Confirm(Box::new(confirm)))
+                (run, Command::Confirm(confirm))
             }
             (3, Some((run, hold))) => {
                 (run, Command::Release(Release { request, hold, passengers }))
@@ -195,7 +195,7 @@ impl World {
             ttl: Millis(300_000),
             reference: format!("ref-{}", self.draw(100)).into(),
         };
-        (run, Command::Reserve(Box::new(reserve)))
+        (run, Command::Reserve(reserve))
     }
 
     fn execute(&mut self, at: usize, command: &Command, section: &mut Section) {

@@ -19,13 +19,13 @@ use crate::wire::{Ask, Asked, Of, Pen, Teller, Trouble, session_answer, session_
 const ANSWERS_MAX: usize = SESSION_COMMANDS_MAX;
 
 /// A command on its way to its run.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Taken {
     /// What its outcome comes back under.
     pub slot: u64,
+    pub kind: Kind,
     /// `None`: no deadline.
     pub timeout: Option<Millis>,
-    pub ask: Ask,
 }
 
 /// A command that is not answered yet.
@@ -77,14 +77,15 @@ impl Frames {
     }
 
     /// A command of the caller; a malformed one is answered already.
-    pub fn take(&mut self, asked: Asked) -> Option<Taken> {
+    pub fn take(&mut self, asked: Asked) -> Option<(Taken, Ask)> {
         let Asked { correlation, timeout_ms, ask } = asked;
         match ask {
             Ok(ask) => {
                 let keeps = keeps_rest(&ask.command);
                 let keeps = keeps.map(|hold| Box::new(Keeps { hold, booked: None }));
-                let slot = self.open(Slot { correlation, kind: Kind::of(&ask.command), keeps });
-                Some(Taken { slot, timeout: timeout(timeout_ms), ask })
+                let kind = Kind::of(&ask.command);
+                let slot = self.open(Slot { correlation, kind, keeps });
+                Some((Taken { slot, kind, timeout: timeout(timeout_ms) }, ask))
             }
             Err(invalid) => {
                 session_fault(&mut self.pen, correlation, invalid.into());
@@ -106,7 +107,7 @@ impl Frames {
     pub fn answered(
         &mut self,
         number: u64,
-        outcome: Result<Answer, Trouble>,
+        outcome: Result<&Answer, Trouble>,
         of: Option<Of<'_>>,
         teller: &Teller,
     ) -> Option<HoldId> {
@@ -117,16 +118,16 @@ impl Frames {
         match (outcome, booked) {
             (Err(trouble), _) => session_fault(&mut self.pen, correlation, trouble),
             (Ok(rest), Some(answer)) => {
-                let rest = rest_deadline(&rest);
+                let rest = rest_deadline(rest);
                 session_answer(&mut self.pen, correlation, kind, &answer, of, teller, rest);
             }
             (Ok(answer), None) => match &mut slot.keeps {
                 Some(keeps) if matches!(answer.said, Said::Booking(_)) => {
-                    keeps.booked = Some(answer);
+                    keeps.booked = Some(answer.clone());
                     return Some(keeps.hold);
                 }
                 _ => {
-                    session_answer(&mut self.pen, correlation, kind, &answer, of, teller, None);
+                    session_answer(&mut self.pen, correlation, kind, answer, of, teller, None);
                 }
             },
         }
@@ -205,7 +206,7 @@ mod tests {
     fn take(
         frames: &mut Frames,
         commands: Vec<v1::SessionCommand>,
-    ) -> Result<Vec<Taken>, tonic::Status> {
+    ) -> Result<Vec<(Taken, Ask)>, tonic::Status> {
         let mut asked = Vec::new();
         let message = v1::SessionRequest { commands }.encode_to_vec();
         crate::wire::session(&message, &HoldTimes::default(), &mut asked)?;
@@ -234,7 +235,7 @@ mod tests {
         let commands = vec![get_hold(1, HOLD), get_hold(2, "short"), nothing];
         let taken = take(&mut frames, commands).expect("a well-formed message");
         assert_eq!(taken.len(), 1);
-        assert_eq!(taken[0].timeout, None);
+        assert_eq!(taken[0].0.timeout, None);
         let told = next(&mut frames);
         assert_eq!(faults(&told), [(2, 3), (3, 3)]);
         assert_eq!(frames.unanswered(), 1);
@@ -260,7 +261,9 @@ mod tests {
         while frames.may_read() {
             // The caller may use a correlation id as often as it likes.
             let commands = (0..SESSION_COMMANDS_MAX).map(|_| get_hold(9, HOLD)).collect();
-            slots.extend(take(&mut frames, commands).expect("fine").iter().map(|t| t.slot));
+            slots.extend(
+                take(&mut frames, commands).expect("fine").iter().map(|(taken, _)| taken.slot),
+            );
         }
         assert_eq!(slots.len(), SESSION_WINDOW);
         for slot in slots {
@@ -270,6 +273,6 @@ mod tests {
         assert_eq!(next(&mut frames).len(), ANSWERS_MAX);
         assert!(frames.may_read());
         let more = take(&mut frames, vec![get_hold(1, HOLD)]).expect("fine");
-        assert!((more[0].slot as usize) < SESSION_WINDOW, "slots are used again");
+        assert!((more[0].0.slot as usize) < SESSION_WINDOW, "slots are used again");
     }
 }

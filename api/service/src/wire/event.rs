@@ -40,7 +40,7 @@ fn wire(event: &Event, plan: &Plan, names: &Names) -> Wire {
             Wire::Confirmed(v1::ConfirmedEvent {
                 hold_id: hold.to_string(),
                 request_id: uuid(request.id.0),
-                pnr: names.print_pnr(*pnr),
+                pnr: names.print_pnr(*pnr).to_string(),
                 passengers: people(*passengers),
                 keep_rest: *rest == Rest::Kept,
                 payment_reference: payment.as_ref().into(),
@@ -64,7 +64,7 @@ fn wire(event: &Event, plan: &Plan, names: &Names) -> Wire {
             })
         }
         Event::Cancelled { pnr, passengers } => Wire::Cancelled(v1::CancelledEvent {
-            pnr: names.print_pnr(*pnr),
+            pnr: names.print_pnr(*pnr).to_string(),
             passengers: people(*passengers),
         }),
         Event::PnrBlockLeased { block } => {

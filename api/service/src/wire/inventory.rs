@@ -46,12 +46,12 @@ impl Ask {
     pub fn reserve(run: RunName, mut asked: Reserve, ttl: Option<Millis>) -> Self {
         asked.request.digest = digest::reserve(run, &asked, ttl);
         let aim = Aim::Run { run, from: Some(asked.from) };
-        Self { aim, command: Command::Reserve(Box::new(asked)) }
+        Self { aim, command: Command::Reserve(asked) }
     }
 
     pub fn confirm(mut asked: Confirm) -> Self {
         asked.request.digest = digest::confirm(&asked);
-        Self { aim: Aim::Hold(asked.hold), command: Command::Confirm(Box::new(asked)) }
+        Self { aim: Aim::Hold(asked.hold), command: Command::Confirm(asked) }
     }
 
     pub fn release(mut asked: Release) -> Self {

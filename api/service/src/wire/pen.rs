@@ -209,7 +209,7 @@ impl Pen {
         }
         let end = self.at;
         self.at -= slice.len();
-        self.room[self.at..end].copy_from_slice(slice);
+        copy(&mut self.room[self.at..end], slice);
     }
 
     #[cold]
@@ -217,6 +217,19 @@ impl Pen {
         let more = self.room.len().max(by).max(ROOM);
         self.room.splice(0..0, core::iter::repeat_n(0, more));
         self.at += more;
+    }
+}
+
+/// A copy; most texts are a few bytes long, and two overlapping words are sooner there than a call.
+#[inline]
+fn copy(to: &mut [u8], from: &[u8]) {
+    match (from.first_chunk(), from.last_chunk::<8>()) {
+        (Some(head), Some(tail)) if from.len() <= 16 => {
+            *to.first_chunk_mut::<8>().expect("as long as `from`") = *head;
+            *to.last_chunk_mut().expect("as long as `from`") = *tail;
+        }
+        (None, _) => to.iter_mut().zip(from).for_each(|(to, from)| *to = *from),
+        _ => to.copy_from_slice(from),
     }
 }
 

@@ -28,7 +28,7 @@ pub(super) fn hold(view: &HoldView, plan: &Plan, names: &Names) -> v1::Hold {
         expires_at: Some(timestamp(view.expires_at)),
         allocations: party.map(|(place, seat)| allocation(plan, place, seat)).collect(),
         reference: view.reference.as_ref().into(),
-        pnrs: view.bookings.iter().map(|pnr| names.print_pnr(*pnr)).collect(),
+        pnrs: view.bookings.iter().map(|pnr| names.print_pnr(*pnr).to_string()).collect(),
     }
 }
 
@@ -37,7 +37,7 @@ pub(super) fn booking(view: &BookingView, plan: &Plan, names: &Names) -> v1::Boo
     let pool = plan.pool(view.pool);
     let party = view.party.iter();
     v1::Booking {
-        pnr: names.print_pnr(view.pnr),
+        pnr: names.print_pnr(view.pnr).to_string(),
         hold_id: view.hold.to_string(),
         train: view.run.train.to_string(),
         start_date: view.run.start_date.to_string(),

@@ -31,7 +31,7 @@ impl Caller {
         Self {
             journeys: Journeys::new(seed, legs),
             next: u128::from(seed) << 64,
-            reserve: Command::Reserve(Box::new(Reserve {
+            reserve: Command::Reserve(Reserve {
                 request: mark(0),
                 hold: HoldId(0),
                 class: TravelClass::Sleeper,
@@ -43,15 +43,15 @@ impl Caller {
                 berths: Vec::new(),
                 ttl: Millis(300_000),
                 reference: "".into(),
-            })),
-            confirm: Command::Confirm(Box::new(Confirm {
+            }),
+            confirm: Command::Confirm(Confirm {
                 request: mark(0),
                 hold: HoldId(0),
                 passengers: None,
                 rest: Rest::Released,
                 payment: "".into(),
                 pnr_block: None,
-            })),
+            }),
         }
     }
 

@@ -13,7 +13,7 @@ const GOOD: &str = "reserve good H1 3A TQ S1..S3 M30 F30 berths=B1-4,B1-5";
 
 struct Case {
     world: World,
-    ask: Box<Reserve>,
+    ask: Reserve,
     at: u64,
 }
 

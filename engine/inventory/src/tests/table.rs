@@ -74,14 +74,14 @@ pub(crate) fn parse(words: &[&str]) -> Command {
     let seconds = |word: &str| Millis(word.parse::<u64>().unwrap() * 1_000);
     match words {
         ["reserve", request, id, rest @ ..] => reserve(mark(request, rest), hold(id), rest),
-        ["confirm", request, id, rest @ ..] => Command::Confirm(Box::new(Confirm {
+        ["confirm", request, id, rest @ ..] => Command::Confirm(Confirm {
             request: mark(request, &words[2..]),
             hold: hold(id),
             passengers: rest.iter().find_map(|word| set(word)),
             rest: if rest.contains(&"keep") { Rest::Kept } else { Rest::Released },
             payment: "paid".into(),
             pnr_block: None,
-        })),
+        }),
         ["release", request, id, rest @ ..] => Command::Release(Release {
             request: mark(request, &words[2..]),
             hold: hold(id),
@@ -196,7 +196,7 @@ fn reserve(request: RequestMark, hold: HoldId, words: &[&str]) -> Command {
             _ => ask.party.push(passenger(word).unwrap_or_else(|| panic!("what is {word:?}?"))),
         }
     }
-    Command::Reserve(Box::new(ask))
+    Command::Reserve(ask)
 }
 
 fn show(plan: &Plan, outcome: &Outcome) -> String {

@@ -82,26 +82,26 @@ pub(crate) fn wish(id: u128, class: TravelClass, count: usize) -> Reserve {
 }
 
 pub(crate) fn reserve(id: u128, class: TravelClass, count: usize) -> Command {
-    Command::Reserve(Box::new(wish(id, class, count)))
+    Command::Reserve(wish(id, class, count))
 }
 
 pub(crate) fn reserve_for(id: u128, class: TravelClass, ttl: u64) -> Command {
-    Command::Reserve(Box::new(Reserve { ttl: Millis(ttl), ..wish(id, class, 1) }))
+    Command::Reserve(Reserve { ttl: Millis(ttl), ..wish(id, class, 1) })
 }
 
 pub(crate) fn trap(id: u128) -> Command {
-    Command::Reserve(Box::new(Reserve { reference: TRAP.into(), ..wish(id, LARGE, 1) }))
+    Command::Reserve(Reserve { reference: TRAP.into(), ..wish(id, LARGE, 1) })
 }
 
 pub(crate) fn confirm(id: u128, hold: HoldId) -> Command {
-    Command::Confirm(Box::new(Confirm {
+    Command::Confirm(Confirm {
         request: mark(id),
         hold,
         passengers: None,
         rest: Rest::Released,
         payment: "paid".into(),
         pnr_block: None,
-    }))
+    })
 }
 
 pub(crate) fn release(id: u128, hold: HoldId) -> Command {

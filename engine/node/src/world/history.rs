@@ -75,7 +75,7 @@ struct Memory {
     next: u128,
     /// What was asked in this life of the node and not told yet, with the id of a reserve.
     tickets: Vec<(u64, Option<u128>)>,
-    reserves: Vec<(RunId, Box<Reserve>)>,
+    reserves: Vec<(RunId, Reserve)>,
     /// The hold each reserve was first told, and when.
     first: BTreeMap<u128, (HoldId, UnixMillis)>,
     group: Option<Group>,
@@ -146,7 +146,7 @@ fn take(world: &mut World, memory: &mut Memory, step: &Step) {
         Step::Reserve { day, small, count, ttl } => {
             let class = if *small { SMALL } else { LARGE };
             let ttl = berth_inventory::Millis(*ttl);
-            let reserve = Box::new(Reserve { ttl, ..wish(id, class, *count) });
+            let reserve = Reserve { ttl, ..wish(id, class, *count) };
             let run = world.run(*day);
             memory.reserves.push((run.id, reserve.clone()));
             Some((run, Command::Reserve(reserve)))

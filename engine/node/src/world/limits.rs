@@ -104,17 +104,18 @@ fn work_that_waited_for_a_load_stops_at_the_group_too() {
 fn a_run_has_so_many_permits_and_gets_them_back() {
     let world = World::new(1);
     let run = world.run(0);
-    let mut permits: Vec<_> = (0..RUN_PERMITS).map(|_| world.front.permit(&run).unwrap()).collect();
+    let mut permits: Vec<_> =
+        (0..RUN_PERMITS).map(|_| world.front.permit(run.clone()).unwrap()).collect();
     for _ in 0..3 {
-        let Err(Fault::Overloaded { retry_after, .. }) = world.front.permit(&run) else {
+        let Err(Fault::Overloaded { retry_after, .. }) = world.front.permit(run.clone()) else {
             panic!("one too many");
         };
         assert_eq!(retry_after, Millis(RETRY_OVERLOADED_MS));
     }
-    assert!(world.front.permit(&world.run(1)).is_ok(), "another run has its own");
+    assert!(world.front.permit(world.run(1)).is_ok(), "another run has its own");
     permits.pop();
-    let again = world.front.permit(&run);
-    assert!(again.is_ok() && world.front.permit(&run).is_err());
+    let again = world.front.permit(run.clone());
+    assert!(again.is_ok() && world.front.permit(run.clone()).is_err());
 }
 
 #[test]
@@ -124,7 +125,8 @@ fn a_parcel_that_is_interrupted_is_told_whole_when_its_last_command_is_durable()
     world.held(&run, reserve(1_000, LARGE, 1));
     let mut parcel = Box::new(Parcel::new(()));
     for tag in 0..5 {
-        let (run, command) = (world.front.permit(&run).unwrap(), reserve(tag.into(), LARGE, 1));
+        let (run, command) =
+            (world.front.permit(run.clone()).unwrap(), reserve(tag.into(), LARGE, 1));
         parcel.works.push_back(Work { run, command, deadline: UnixMillis::MAX, tag });
     }
     let (now, lane) = (world.now, Lane::Take);

@@ -27,7 +27,7 @@ fn a_retry_that_overtakes_its_commit_waits_for_it_and_gets_the_same_answer() {
     world.commit();
     assert_eq!(world.hold(first), world.hold(later));
     let other = Reserve { request: RequestMark { digest: 2, ..mark(1) }, ..wish(1, SMALL, 1) };
-    let other = world.ask(&run, Command::Reserve(Box::new(other)));
+    let other = world.ask(&run, Command::Reserve(other));
     assert_eq!(world.refusal(other).reason(), Reason::IdempotencyMismatch);
     assert_eq!(world.past().events.len(), 2);
 }
@@ -124,7 +124,7 @@ fn nothing_is_sold_out_while_an_expiry_is_due() {
     let run = world.run(0);
     for (id, count) in [(1, 6), (2, 2)] {
         let reserve = Reserve { ttl: Millis(10_000), ..wish(id, SMALL, count) };
-        world.held(&run, Command::Reserve(Box::new(reserve)));
+        world.held(&run, Command::Reserve(reserve));
     }
     world.now.0 += 9_999;
     assert_eq!(fast(&world, &run, &wish(100, SMALL, 1)), Some(Reason::SoldOut));
@@ -255,7 +255,7 @@ proptest! {
                 Step::Push => queue.extend(fed.pop_front()),
                 Step::Execute => {
                     if let Some(ask) = queue.pop_front() {
-                        world.ask(&run, Command::Reserve(Box::new(ask)));
+                        world.ask(&run, Command::Reserve(ask));
                     }
                 }
                 Step::Commit => world.commit(),
