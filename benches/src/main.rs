@@ -105,6 +105,9 @@ struct Options {
     /// Only this shape, CONNECTIONSxBATCHxMESSAGES, and no report
     #[arg(long, value_name = "CxBxM")]
     shape: Option<Shape>,
+    /// With --shape: its latency at parts of its ceiling, in place of the echo
+    #[arg(long, requires = "shape")]
+    open: bool,
     /// Holds of a hundred that are paid for, then cancelled; the others are released
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u8).range(0..=100))]
     paid: u8,
@@ -188,6 +191,7 @@ fn measure(options: &Options) -> Bench<ExitCode> {
     setup.shape = options.shape;
     setup.echo = options.echo;
     setup.paid = options.paid;
+    setup.open = options.open;
     setup.zipf = options.zipf;
     if setup.place.in_memory() {
         let at = setup.place.root().display();

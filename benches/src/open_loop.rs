@@ -22,11 +22,12 @@ pub struct Ladder {
     pub steps: Vec<(f64, Outcome)>,
 }
 
-/// Measures `load` at parts of `ceiling`.
+/// Measures `load` at parts of what its closed loop reaches just before.
 ///
 /// # Errors
 /// The first void or broken round.
-pub fn climb(server: &Server, load: &Load<'_>, name: &str, ceiling: f64) -> Bench<Ladder> {
+pub fn climb(server: &Server, load: &Load<'_>, name: &str) -> Bench<Ladder> {
+    let ceiling = load.run(server)?.rate;
     let step = |part: &f64| {
         let pressure = Pressure::Open { rate: part * ceiling };
         Ok((*part, Load { pressure, ..load.clone() }.run(server)?))

@@ -28,6 +28,8 @@ pub struct Setup {
     pub echo: Reading,
     /// Only this shape.
     pub shape: Option<Shape>,
+    /// The latency of that shape under an open loop, in place of the echo.
+    pub open: bool,
     /// How the load is spread over 1,000 runs: the exponent of Zipf's law; 0 is uniform.
     pub zipf: f64,
     /// Holds of a hundred that are paid for, then cancelled; the others are released.
@@ -55,8 +57,21 @@ impl Setup {
             server_flags: Vec::new(),
             echo: Reading::Prost,
             shape: None,
+            open: false,
             zipf: 0.0,
             paid: 20,
         })
+    }
+
+    /// The shapes that are compared with the echo, of `all`.
+    pub fn shapes(&self, all: &[Shape]) -> Vec<Shape> {
+        if self.open { Vec::new() } else { self.shape.map_or(all.to_vec(), |shape| vec![shape]) }
+    }
+
+    /// The shapes whose latency is told, of `all`.
+    pub fn ladders(&self, all: &[Shape]) -> impl Iterator<Item = Shape> {
+        let own = self.shape.filter(|_| self.open);
+        let all = if self.shape.is_none() { all.to_vec() } else { Vec::new() };
+        own.into_iter().chain(all)
     }
 }

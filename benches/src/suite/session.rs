@@ -48,8 +48,7 @@ pub fn run(setup: &Setup) -> Bench<Section> {
     let spread = Stage::new(Spread::Zipf(setup.zipf));
     // The first round makes runs of trains that nobody asked for before.
     cycles(setup, Calls::Session, Shape::new(4, 16, 8), &spread).run(&bed.server)?;
-    let shapes = setup.shape.map_or(SHAPES.to_vec(), |shape| vec![shape]);
-    for shape in shapes {
+    for shape in setup.shapes(&SHAPES) {
         let load = cycles(setup, Calls::Session, shape, &spread);
         let compared = versus(setup, &bed.server, &load, &echoes, &load)?;
         let caption = format!("session {shape}, 1,000 runs, {}", spread_word(setup.zipf));
@@ -64,12 +63,15 @@ pub fn run(setup: &Setup) -> Bench<Section> {
             section.tables.push(table(&compared, &caption));
         }
         section.tables.push(tatkal(setup, &bed.server)?);
-        let mut ladders = Vec::new();
-        for shape in LADDERS {
+    }
+    let ladders: Vec<_> = setup
+        .ladders(&LADDERS)
+        .map(|shape| {
             let load = cycles(setup, Calls::Session, shape, &spread);
-            let ceiling = load.run(&bed.server)?.rate;
-            ladders.push(climb(&bed.server, &load, &format!("session {shape}"), ceiling)?);
-        }
+            climb(&bed.server, &load, &format!("session {shape}"))
+        })
+        .collect::<Bench<_>>()?;
+    if !ladders.is_empty() {
         section.tables.push(ladder_table(&ladders));
         section.plots = plots("session", &ladders);
     }

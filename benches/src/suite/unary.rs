@@ -41,19 +41,20 @@ pub fn run(setup: &Setup) -> Bench<Section> {
     let echoes = Echoes::new(setup, &Flavour::ALL)?;
     // The first round makes runs of trains that nobody asked for before.
     cycles(setup, Calls::Session, Shape::new(4, 16, 8), &stage).run(&bed.server)?;
-    for shape in setup.shape.map_or(SHAPES.to_vec(), |shape| vec![shape]) {
+    for shape in setup.shapes(&SHAPES) {
         let load = cycles(setup, Calls::Unary, shape, &stage);
         let compared = versus(setup, &bed.server, &load, &echoes, &load)?;
         let caption = format!("unary {shape}, 1,000 runs, {}", spread_word(setup.zipf));
         section.tables.push(table(&compared, &caption));
     }
-    if setup.shape.is_none() {
-        let mut ladders = Vec::new();
-        for shape in LADDERS {
+    let ladders: Vec<_> = setup
+        .ladders(&LADDERS)
+        .map(|shape| {
             let load = cycles(setup, Calls::Unary, shape, &stage);
-            let ceiling = load.run(&bed.server)?.rate;
-            ladders.push(climb(&bed.server, &load, &format!("unary {shape}"), ceiling)?);
-        }
+            climb(&bed.server, &load, &format!("unary {shape}"))
+        })
+        .collect::<Bench<_>>()?;
+    if !ladders.is_empty() {
         section.tables.push(ladder_table(&ladders));
         section.plots = plots("unary", &ladders);
     }
