@@ -11,11 +11,11 @@ use berth_inventory::{
     UnixMillis,
 };
 
-use crate::ask::{Fault, When};
+use crate::ask::{Fault, Lane, When};
 use crate::calendar::Calendar;
 use crate::directory::{Directory, RunEntry, Train};
 use crate::names::Names;
-use crate::settings::{RETRY_OVERLOADED_MS, RUN_PERMITS};
+use crate::settings::{RETRY_OVERLOADED_MS, RUN_PERMITS, RUN_PERMITS_TAKE};
 use crate::vitals::Vitals;
 
 /// The right to have one command of a run under way; given back when the command is executed, so
@@ -156,9 +156,13 @@ impl Front {
     /// The right to one command more of `run`.
     ///
     /// # Errors
-    /// Overloaded when as many as the run's permits are under way.
-    pub fn permit(&self, run: Arc<RunEntry>) -> Result<Permit, Fault> {
-        if run.in_flight.fetch_add(1, Relaxed) < RUN_PERMITS {
+    /// Overloaded when as many as the run's permits for that lane are under way.
+    pub fn permit(&self, run: Arc<RunEntry>, lane: Lane) -> Result<Permit, Fault> {
+        let bound = match lane {
+            Lane::Finish => RUN_PERMITS,
+            Lane::Take => RUN_PERMITS_TAKE,
+        };
+        if run.in_flight.fetch_add(1, Relaxed) < bound {
             return Ok(Permit { run, counted: true });
         }
         run.in_flight.fetch_sub(1, Relaxed);

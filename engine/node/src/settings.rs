@@ -14,10 +14,11 @@ pub const FINISH_RESERVE_PER_CENT: usize = 10;
 pub const DRAIN_BUDGET: usize = 256;
 /// Of which confirm, release, extend, cancel and expiry at most, while reserves wait.
 pub const DRAIN_FINISH_MAX: usize = 192;
-/// Commands of one run between ingress and execution: over it, RESOURCE_EXHAUSTED.
+/// Commands of one run between ingress and execution, also while it is loaded, lent or rebuilt:
+/// over it, RESOURCE_EXHAUSTED.
 pub const RUN_PERMITS: u32 = 16_384;
-/// Commands of one run that wait while it is loaded, lent or rebuilt.
-pub const RUN_WAITING_MAX: usize = 4_096;
+/// Of which the take lane has at most so many: what is paid for gets in.
+pub const RUN_PERMITS_TAKE: u32 = RUN_PERMITS / 100 * (100 - FINISH_RESERVE_PER_CENT as u32);
 /// Panics of one run within [`QUARANTINE_WINDOW_MS`] that end its service until a restart.
 pub const QUARANTINE_PANICS: usize = 3;
 /// See [`QUARANTINE_PANICS`], milliseconds.

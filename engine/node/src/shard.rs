@@ -21,7 +21,7 @@ use crate::batch::Batch;
 use crate::directory::{Directory, RunEntry};
 use crate::front::Permit;
 use crate::names::Names;
-use crate::settings::{RETRY_OVERLOADED_MS, RUN_GROUP_BYTES_MAX, RUN_PERMITS, RUN_WAITING_MAX};
+use crate::settings::RUN_GROUP_BYTES_MAX;
 use crate::wheel::{Due, Wheel};
 
 pub use job::{Effect, Job, JobDone};
@@ -241,18 +241,7 @@ impl<T: Way> Shard<T> {
             let rests_on = if outcome.is_ok() { slot.last_batch } else { 0 };
             return Some((Told::of(work, outcome), rests_on));
         }
-        let bound = match Lane::of(&work.command) {
-            Lane::Finish => RUN_PERMITS as usize,
-            Lane::Take => RUN_WAITING_MAX,
-        };
-        // The node's own commands are never dropped: a timer fires once.
-        if to.is_some() && slot.waiting.len() >= bound {
-            let fault = Fault::Overloaded {
-                what: "the waiting line of this run",
-                retry_after: berth_inventory::Millis(RETRY_OVERLOADED_MS),
-            };
-            return Some((Told::fault(work, fault), 0));
-        }
+        // Bounded by the run's permits.
         if slot.waiting.is_empty() && matches!(slot.place, Place::Here(_)) {
             self.backlog.push_back(slot.entry.id);
         }

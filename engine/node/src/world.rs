@@ -180,7 +180,8 @@ impl World {
         let at = usize::from(run.shard);
         let lane = Lane::of(&command);
         let mut parcel = Box::new(Parcel::new(()));
-        let run = self.front.permit(Arc::clone(run)).expect("fewer than a run's permits are asked");
+        let run = self.front.permit(Arc::clone(run), lane);
+        let run = run.expect("fewer than a run's permits are under way");
         parcel.works.push_back(Work { run, command, deadline, tag: ticket });
         let batch = &mut self.batches[at];
         let (_, left) = self.shards[at].work_off(parcel, lane, 1, self.now, batch);

@@ -62,8 +62,9 @@ impl Engine {
         if let Some(answer) = self.refuse_early(run, &command)? {
             return Ok(answer);
         }
-        let run = self.house.front.permit(Arc::clone(run))?;
-        let (shard, lane) = (usize::from(run.shard), Lane::of(&command));
+        let lane = Lane::of(&command);
+        let run = self.house.front.permit(Arc::clone(run), lane)?;
+        let shard = usize::from(run.shard);
         let (post, answer) = Back::one(Work { run, command, deadline, tag: 0 });
         self.push(shard, lane, post);
         answer.await.map_or(Err(Fault::Draining), |told| told.outcome)
@@ -212,11 +213,12 @@ impl Session {
             Ok(Some(answer)) => return Some(Ok(answer)),
             Err(fault) => return Some(Err(fault)),
         }
-        let run = match self.engine.front().permit(run) {
+        let lane = Lane::of(&command);
+        let run = match self.engine.front().permit(run, lane) {
             Ok(permit) => permit,
             Err(fault) => return Some(Err(fault)),
         };
-        let heap = usize::from(run.shard) * 2 + usize::from(Lane::of(&command) == Lane::Take);
+        let heap = usize::from(run.shard) * 2 + usize::from(lane == Lane::Take);
         let post = self.heaps[heap].get_or_insert_with(|| match self.spare.pop() {
             Some(mut post) => {
                 post.reuse(Back::to_sink(&self.sink));

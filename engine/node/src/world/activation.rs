@@ -4,8 +4,8 @@ use berth_inventory::{Command, Millis, Reason, RequestId};
 
 use super::World;
 use super::asking::*;
-use crate::settings::{RETRY_OVERLOADED_MS, RUN_WAITING_MAX};
-use crate::{Effect, Fault, Job, JobDone};
+use crate::settings::{RETRY_OVERLOADED_MS, RUN_PERMITS_TAKE};
+use crate::{Effect, Fault, Job, JobDone, Lane};
 
 #[test]
 fn ten_thousand_first_requests_are_one_load_and_every_one_is_answered() {
@@ -14,13 +14,6 @@ fn ten_thousand_first_requests_are_one_load_and_every_one_is_answered() {
     let run = world.run(0);
     let tickets: Vec<_> = (0..10_000).map(|id| world.ask(&run, reserve(id, LARGE, 1))).collect();
     assert_eq!(world.jobs.len(), 1, "one load");
-    let (waiting, turned_away) = tickets.split_at(RUN_WAITING_MAX);
-    for ticket in turned_away {
-        let Err(Fault::Overloaded { retry_after, .. }) = world.outcome(*ticket) else {
-            panic!("ticket {ticket} is one too many");
-        };
-        assert_eq!(*retry_after, Millis(RETRY_OVERLOADED_MS));
-    }
     world.do_job();
     world.commit_all();
     // 80 berths, first come, first served: the ids in the log are the first 80, in order.
@@ -34,20 +27,25 @@ fn ten_thousand_first_requests_are_one_load_and_every_one_is_answered() {
         })
         .collect();
     assert_eq!(asked, (0..80).map(RequestId).collect::<Vec<_>>());
-    for ticket in &waiting[80..] {
+    for ticket in &tickets[80..] {
         assert_eq!(world.refusal(*ticket).reason(), Reason::SoldOut);
     }
     assert_eq!(world.check_settled(), 1);
 }
 
 #[test]
-fn commands_behind_a_full_waiting_line_still_confirm_and_release() {
+fn behind_as_many_requests_as_may_wait_one_can_still_confirm_and_release() {
     let mut world = World::new(1);
     world.jobs_wait = true;
     let run = world.run(0);
-    for id in 0..RUN_WAITING_MAX as u128 {
+    for id in 0..RUN_PERMITS_TAKE.into() {
         world.ask(&run, reserve(id, LARGE, 1));
     }
+    let Err(Fault::Overloaded { retry_after, .. }) = world.front.permit(run.clone(), Lane::Take)
+    else {
+        panic!("one too many");
+    };
+    assert_eq!(retry_after, Millis(RETRY_OVERLOADED_MS));
     let paid = world.ask(&run, confirm(99_999, berth_inventory::HoldId(1)));
     assert!(!world.is_told(paid), "the finish lane has room where the take lane has none");
     world.commit_all();

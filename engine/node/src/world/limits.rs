@@ -2,12 +2,14 @@
 
 use core::sync::atomic::Ordering::Relaxed;
 
+use std::sync::Arc;
+
 use berth_inventory::{HoldId, Millis, Reason, UnixMillis};
 
 use super::World;
 use super::asking::*;
 use crate::settings::{GROUP_BYTES_MAX, RETRY_OVERLOADED_MS, RUN_GROUP_BYTES_MAX};
-use crate::{Fault, Lane, Parcel, RUN_PERMITS, RUN_WAITING_MAX, Work};
+use crate::{Fault, Lane, Parcel, RUN_PERMITS, RUN_PERMITS_TAKE, RunEntry, Work};
 
 #[test]
 fn a_hot_run_fills_its_part_of_a_group_and_nobody_elses() {
@@ -36,23 +38,13 @@ fn a_hot_run_fills_its_part_of_a_group_and_nobody_elses() {
 fn the_waiting_line_of_a_throttled_run_is_bounded_and_drains_in_order() {
     let mut world = World::new(1);
     let hot = world.run(0);
-    let mut id = 0;
-    let mut tickets = Vec::new();
-    let refused = loop {
-        let ticket = world.ask(&hot, block(id, id % 2 == 0));
+    let (mut id, mut tickets) = (0, Vec::new());
+    while world.front.permit(hot.clone(), Lane::Take).is_ok() {
+        tickets.push(world.ask(&hot, block(id, id % 2 == 0)));
         id += 1;
-        if world.is_told(ticket) {
-            break ticket;
-        }
-        tickets.push(ticket);
-    };
-    let retry_after = Millis(RETRY_OVERLOADED_MS);
-    let Err(Fault::Overloaded { retry_after: told, .. }) = world.outcome(refused) else {
-        panic!("{:?}", world.outcome(refused));
-    };
-    assert_eq!(*told, retry_after);
+    }
     let executed = world.shards[0].stats().executed as usize;
-    assert_eq!(tickets.len(), executed + RUN_WAITING_MAX);
+    assert_eq!(tickets.len(), executed + RUN_PERMITS_TAKE as usize);
     world.commit_all();
     assert!(tickets.iter().all(|ticket| world.is_told(*ticket)));
     let past = world.past();
@@ -105,17 +97,22 @@ fn a_run_has_so_many_permits_and_gets_them_back() {
     let world = World::new(1);
     let run = world.run(0);
     let mut permits: Vec<_> =
-        (0..RUN_PERMITS).map(|_| world.front.permit(run.clone()).unwrap()).collect();
+        (0..RUN_PERMITS).map(|_| world.front.permit(run.clone(), Lane::Finish).unwrap()).collect();
+    let permit = |run: &Arc<RunEntry>, lane| world.front.permit(Arc::clone(run), lane);
     for _ in 0..3 {
-        let Err(Fault::Overloaded { retry_after, .. }) = world.front.permit(run.clone()) else {
+        let Err(Fault::Overloaded { retry_after, .. }) = permit(&run, Lane::Finish) else {
             panic!("one too many");
         };
         assert_eq!(retry_after, Millis(RETRY_OVERLOADED_MS));
     }
-    assert!(world.front.permit(world.run(1)).is_ok(), "another run has its own");
+    assert!(permit(&world.run(1), Lane::Take).is_ok(), "another run has its own");
     permits.pop();
-    let again = world.front.permit(run.clone());
-    assert!(again.is_ok() && world.front.permit(run.clone()).is_err());
+    assert!(permit(&run, Lane::Take).is_err(), "the last tenth is for what is paid for");
+    let again = permit(&run, Lane::Finish);
+    assert!(again.is_ok() && permit(&run, Lane::Finish).is_err());
+    drop(again);
+    permits.truncate(RUN_PERMITS_TAKE as usize - 1);
+    assert!(permit(&run, Lane::Take).is_ok());
 }
 
 #[test]
@@ -123,13 +120,13 @@ fn a_parcel_that_is_interrupted_is_told_whole_when_its_last_command_is_durable()
     let mut world = World::new(1);
     let run = world.run(0);
     world.held(&run, reserve(1_000, LARGE, 1));
-    let mut parcel = Box::new(Parcel::new(()));
+    let (mut parcel, lane) = (Box::new(Parcel::new(())), Lane::Take);
     for tag in 0..5 {
         let (run, command) =
-            (world.front.permit(run.clone()).unwrap(), reserve(tag.into(), LARGE, 1));
+            (world.front.permit(run.clone(), lane).unwrap(), reserve(tag.into(), LARGE, 1));
         parcel.works.push_back(Work { run, command, deadline: UnixMillis::MAX, tag });
     }
-    let (now, lane) = (world.now, Lane::Take);
+    let now = world.now;
     let (count, left) = world.shards[0].work_off(parcel, lane, 3, now, &mut world.batches[0]);
     assert_eq!(count, 3, "the budget");
     let group = world.take_group();
