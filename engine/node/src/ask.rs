@@ -166,6 +166,12 @@ impl<T> Parcel<T> {
         Self { to, works: VecDeque::new(), told: Vec::new(), rests_on: 0 }
     }
 
+    /// Of one command, with no more room than it needs.
+    pub fn of_work(to: T, work: Work) -> Self {
+        let works = VecDeque::from([work]);
+        Self { to, works, told: Vec::with_capacity(1), rests_on: 0 }
+    }
+
     pub(crate) fn of_one(to: T, told: Told, rests_on: u64) -> Self {
         Self { to, works: VecDeque::new(), told: vec![told], rests_on }
     }

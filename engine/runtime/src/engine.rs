@@ -19,6 +19,7 @@ use crate::handle::Engine;
 use crate::journal::{Journal, JournalHandle};
 use crate::open::{Opened, open};
 use crate::options::{StartError, StartOptions};
+use crate::reply::Teller;
 use crate::run_actor::RunStores;
 use crate::shared::{LogEnd, ShardShared};
 use crate::stores::Stores;
@@ -94,6 +95,8 @@ pub(crate) struct House {
     pub figures: Arc<Figures>,
     pub fatal: watch::Sender<Option<String>>,
     pub stopping: Arc<AtomicBool>,
+    /// Ends with the house.
+    _teller: Teller,
     journal: JournalHandle,
     journal_thread: Mutex<Option<JoinHandle<Box<dyn CommitLog>>>>,
     indexer_thread: Mutex<Option<JoinHandle<()>>>,
@@ -291,7 +294,9 @@ async fn build(
     let recovered = opened.recovered.len();
     install(&shards, opened.recovered).await;
     let figures = Arc::new(Figures::default());
+    let teller = Teller::start();
     let thread = Journal {
+        calls: teller.calls(),
         figures: Arc::clone(&figures),
         log: opened.log,
         durability: options.durability,
@@ -338,6 +343,7 @@ async fn build(
         durable_lsn,
         fatal,
         stopping,
+        _teller: teller,
         journal,
         journal_thread: Mutex::new(Some(journal_thread)),
         indexer_thread: Mutex::new(Some(indexer_thread)),

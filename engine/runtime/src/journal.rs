@@ -13,7 +13,7 @@ use berth_node::{Batch, Front, Health, LogPoint};
 use berth_persistence::{CommitLog, Durability, LogError, NONE_WRITE_EVERY_MS, NodeRecord};
 use tokio::sync::watch;
 
-use crate::reply::{Back, fail, hand_over};
+use crate::reply::{Back, Sink, fail, hand_over};
 use crate::shared::{LogEnd, ShardShared};
 
 const NONE_WRITE_EVERY: Duration = Duration::from_millis(NONE_WRITE_EVERY_MS);
@@ -57,6 +57,8 @@ pub(crate) struct Journal {
     /// The last frame that survives a power cut; the same under `power`.
     pub settled: watch::Sender<u64>,
     pub figures: Arc<crate::engine::Figures>,
+    /// Where the answers of single calls go.
+    pub calls: Arc<Sink>,
     /// Told when the thread itself dies.
     pub fatal: crate::supervisor::Fatal,
 }
@@ -163,7 +165,8 @@ impl Journal {
                 None => {
                     batch.publish();
                     shard.set_durable(batch.number, lsn);
-                    batch.done.drain(..).for_each(|post| hand_over(post, &mut woken));
+                    let done = batch.done.drain(..);
+                    done.for_each(|post| hand_over(post, Some(&self.calls), &mut woken));
                 }
                 // Whether a parked command took effect is unknown until the disk is read again:
                 // that is said to everybody, answers that rest on the lost group included.

@@ -35,9 +35,10 @@ impl Back {
     /// A call's one command, with the receiver of its answer.
     pub(crate) fn one(work: Work) -> (Post, oneshot::Receiver<Told>) {
         let (sender, receiver) = oneshot::channel();
-        let mut post = Box::new(Parcel::new(Self { to: Address::One(Some(sender)), owed: 1 }));
-        post.works.push_back(work);
-        (post, receiver)
+        (
+            Box::new(Parcel::of_work(Self { to: Address::One(Some(sender)), owed: 1 }, work)),
+            receiver,
+        )
     }
 
     /// For the commands of a session, each of which is an answer owed.
@@ -73,30 +74,71 @@ impl Drop for Back {
     }
 }
 
-/// Hands a parcel whose commands are all answered to its caller. The streams to wake are gathered
-/// in `woken`: one wake for each.
-pub(crate) fn hand_over(mut post: Post, woken: &mut Vec<Arc<Sink>>) {
-    post.to.owed = 0;
+/// Answers the one call of a parcel.
+fn answer(mut post: Post) {
     if let Address::One(sender) = &mut post.to.to {
         // The caller may have gone; what happened stays and a retry finds it.
         if let (Some(sender), Some(told)) = (sender.take(), post.told.pop()) {
             let _ = sender.send(told);
         }
-        return;
     }
-    let back = core::mem::replace(&mut post.to, Back::nowhere());
-    let Address::Sink(sink) = &back.to else { return };
+}
+
+/// Hands a parcel whose commands are all answered to its caller, or that of a call to `calls`. The
+/// sinks to wake are gathered in `woken`: one wake for each.
+pub(crate) fn hand_over(mut post: Post, calls: Option<&Arc<Sink>>, woken: &mut Vec<Arc<Sink>>) {
+    post.to.owed = 0;
+    let sink = match &post.to.to {
+        Address::Sink(sink) => Arc::clone(sink),
+        Address::One(_) => match calls {
+            Some(calls) => Arc::clone(calls),
+            None => return answer(post),
+        },
+    };
+    if matches!(post.to.to, Address::Sink(_)) {
+        post.to = Back::nowhere();
+    }
     if sink.put(post) {
-        woken.push(Arc::clone(sink));
+        woken.push(sink);
     }
 }
 
 /// Answers a list; one wake for each session in it.
 pub(crate) fn hand_over_all(posts: impl Iterator<Item = Post>) {
     let mut woken = Vec::new();
-    posts.for_each(|post| hand_over(post, &mut woken));
+    posts.for_each(|post| hand_over(post, None, &mut woken));
     for sink in &woken {
         sink.wake();
+    }
+}
+
+/// Answers the calls of each group from within the runtime: a thread outside would wake every one
+/// of them through the runtime's one shared queue, and its workers one by one.
+pub(crate) struct Teller(Arc<Sink>);
+
+impl Teller {
+    /// Starts the task; it ends when this is dropped, after what was handed to it is told.
+    pub fn start() -> Self {
+        let calls = Arc::new(Sink::default());
+        let sink = Arc::clone(&calls);
+        tokio::spawn(async move {
+            let mut posts = Vec::new();
+            while core::future::poll_fn(|cx| sink.poll_take(cx, &mut posts)).await.is_ok() {
+                posts.drain(..).for_each(answer);
+            }
+        });
+        Self(calls)
+    }
+
+    /// Where calls are handed in.
+    pub fn calls(&self) -> Arc<Sink> {
+        Arc::clone(&self.0)
+    }
+}
+
+impl Drop for Teller {
+    fn drop(&mut self) {
+        self.0.lose();
     }
 }
 
@@ -185,6 +227,16 @@ mod tests {
         drop(waits);
         assert_eq!(look(&sink), Poll::Ready(Err(Lost)));
         back.owed = 0;
+    }
+
+    #[test]
+    fn what_was_handed_in_before_the_end_is_taken_before_it() {
+        let sink = Sink::default();
+        assert!(sink.put(Box::new(Parcel::new(Back::nowhere()))), "somebody must wake the taker");
+        assert!(!sink.put(Box::new(Parcel::new(Back::nowhere()))), "somebody will");
+        sink.lose();
+        assert_eq!(look(&sink), Poll::Ready(Ok(())));
+        assert_eq!(look(&sink), Poll::Ready(Err(Lost)));
     }
 
     #[test]
