@@ -17,7 +17,7 @@ use super::command::{Next, RequestIds};
 use super::connection::{Raw, connect, wire};
 use super::round::{Job, Pressure, Tally};
 use super::slots::Slots;
-use super::tick::{Schedule, Ticks};
+use super::tick::{Alarm, Schedule};
 use crate::fault::{Bench, BenchError};
 
 /// Commands that a customer of an open loop may leave unanswered before it waits: below the window
@@ -108,17 +108,17 @@ impl Session<'_> {
         mut schedule: Schedule,
         answers: &mut tonic::Streaming<Bytes>,
     ) -> Bench<()> {
-        let ticks = Ticks::new()?;
-        let mut owed = VecDeque::new();
+        let alarm = Alarm::new()?;
+        let (mut owed, mut over) = (VecDeque::new(), false);
         loop {
             tokio::select! {
                 message = answers.message() => {
                     self.take(&message.map_err(|status| wire(&status))?.ok_or_else(ended)?)?;
                 }
-                ticked = ticks.next() => ticked?,
+                rung = alarm.at(schedule.next()), if !over => rung?,
             }
             let now = Instant::now();
-            let over = self.job.over(now);
+            over = self.job.over(now);
             if !over {
                 owed.extend(core::iter::from_fn(|| schedule.due(now)));
             }

@@ -19,7 +19,7 @@ use super::command::{Next, RequestIds};
 use super::connection::{Raw, connect};
 use super::round::{Job, Pressure, Tally};
 use super::slots::Slots;
-use super::tick::{Schedule, Ticks};
+use super::tick::{Alarm, Schedule};
 use crate::fault::{Bench, BenchError};
 
 struct State<'a> {
@@ -62,9 +62,9 @@ pub async fn drive(job: &Job<'_>, seed: u64, phase: f64) -> Bench<Tally> {
 async fn say_due(job: &Job<'_>, phase: f64, tell: mpsc::UnboundedSender<Instant>) -> Bench<()> {
     let Pressure::Open { rate } = job.pressure else { return Ok(()) };
     let mut schedule = Schedule::new(job.start, rate / job.shape.connections as f64, phase);
-    let ticks = Ticks::new()?;
+    let alarm = Alarm::new()?;
     loop {
-        ticks.next().await?;
+        alarm.at(schedule.next()).await?;
         let now = Instant::now();
         if job.over(now) {
             return Ok(());

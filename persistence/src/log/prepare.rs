@@ -14,8 +14,6 @@ use crate::file::{self, File, FileError};
 
 /// Bytes written at a time.
 const CHUNK_BYTES: u64 = 1 << 20;
-/// Synced after so many chunks, so that the page cache never holds a burst for the writer's sync.
-const CHUNKS_PER_SYNC: u64 = 8;
 
 /// The name of the file while it is prepared.
 pub fn next_path(dir: &Path) -> PathBuf {
@@ -81,20 +79,18 @@ fn zero(
     let file = File::create(&path)?;
     let zeros = vec![0; CHUNK_BYTES as usize];
     let begun = Instant::now();
-    let (mut done, mut chunks) = (0, 0);
+    let mut done = 0;
     while done < bytes {
         if stop.load(Ordering::Relaxed) {
             return Ok(None);
         }
         let chunk = CHUNK_BYTES.min(bytes - done);
         file.write_at(&zeros[..chunk as usize], done)?;
-        (done, chunks) = (done + chunk, chunks + 1);
-        if chunks % CHUNKS_PER_SYNC == 0 {
-            file.sync_data()?;
-        }
+        done += chunk;
+        // At once: the writer's sync shall not find a burst before it at the disk.
+        file.sync_data()?;
         let due = Duration::from_secs_f64(done as f64 / bytes_per_second.max(1) as f64);
         thread::park_timeout(due.saturating_sub(begun.elapsed()));
     }
-    file.sync_data()?;
     Ok(Some(file))
 }
