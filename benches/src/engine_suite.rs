@@ -76,9 +76,7 @@ async fn drive(
     session.flush();
     let begun = Instant::now();
     while session.unanswered() > 0 {
-        for berth_node::Told { tag: id, outcome, .. } in
-            session.told().await.expect("the node is up")
-        {
+        for (id, outcome) in session.told().await.expect("the node is up") {
             answered += 1;
             let over = begun.elapsed() >= ROUND;
             match outcome.map(|answer| answer.said) {

@@ -11,7 +11,7 @@ use core::task::{Context, Poll};
 use std::sync::Arc;
 
 use berth_engine::Lost;
-use berth_engine::node::{Health, Told};
+use berth_engine::node::{Health, Work};
 use berth_inventory::{Command, UnixMillis};
 use futures_util::{Stream, StreamExt as _};
 use prost::bytes::Bytes;
@@ -160,15 +160,13 @@ impl Shell {
         let teller = desk.teller();
         let mut again = Vec::new();
         loop {
-            let polled = engine.poll_told(cx, |parcel| {
-                for Told { run, tag, outcome } in &*parcel {
-                    if let Some(kind) = frames.kind(*tag) {
-                        counts.count(kind, outcome);
-                    }
-                    let outcome = outcome.as_ref().map_err(|fault| fault.clone().into());
-                    let hold = frames.answered(*tag, outcome, Of::run(run), &teller);
-                    again.extend(hold.map(|hold| (*tag, hold)));
+            let polled = engine.poll_told(cx, |Work { run, tag, .. }, outcome| {
+                if let Some(kind) = frames.kind(*tag) {
+                    counts.count(kind, outcome);
                 }
+                let outcome = outcome.as_ref().map_err(|fault| fault.clone().into());
+                let hold = frames.answered(*tag, outcome, Of::run(run), &teller);
+                again.extend(hold.map(|hold| (*tag, hold)));
             });
             // A part of a hold stays held: its answer says until when.
             for (slot, hold) in again.drain(..) {

@@ -69,8 +69,8 @@ async fn expire() -> (f64, f64) {
             asked += 1;
         }
         session.flush();
-        for told in session.told().await.expect("the node is up") {
-            let said = told.outcome.expect("no fault").said;
+        for (_, outcome) in session.told().await.expect("the node is up") {
+            let said = outcome.expect("no fault").said;
             assert!(matches!(said, Said::Hold(_)), "{said:?}");
             held += 1;
         }

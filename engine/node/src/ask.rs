@@ -1,6 +1,5 @@
 //! What goes into a shard and what comes out of it.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use berth_inventory::{Answer, Command, Date, Millis, RunId, UnixMillis};
@@ -48,17 +47,63 @@ pub enum When {
     Board(Date),
 }
 
-/// One command on its way to its run.
+/// One command on its way to its run, and its answer on the way back: one takes the other's place.
 #[derive(Debug)]
 pub struct Work {
     /// The run, and the right to be under way there.
     pub run: Permit,
-    /// What is asked.
-    pub command: Command,
-    /// Refused unless begun before it; the end of time = no deadline.
-    pub deadline: UnixMillis,
     /// Comes back with the answer.
     pub tag: u64,
+    /// Refused unless begun before it; the end of time = no deadline.
+    pub deadline: UnixMillis,
+    /// How far it is.
+    pub state: State,
+}
+
+/// How far a command is.
+#[derive(Debug)]
+pub enum State {
+    /// Not executed yet.
+    Asked(Command),
+    /// Executed, or it never will be.
+    Told(Outcome),
+    /// Left its parcel: it waits for its run and is answered by another.
+    Gone,
+}
+
+impl Work {
+    /// A command that is to be executed.
+    pub const fn new(run: Permit, command: Command, deadline: UnixMillis, tag: u64) -> Self {
+        Self { run, tag, deadline, state: State::Asked(command) }
+    }
+
+    /// The lane of its command; what has none left does not matter.
+    pub(crate) fn lane(&self) -> Lane {
+        match &self.state {
+            State::Asked(command) => Lane::of(command),
+            State::Told(_) | State::Gone => Lane::Finish,
+        }
+    }
+
+    /// Its outcome, once it has one.
+    pub const fn outcome(&self) -> Option<&Outcome> {
+        match &self.state {
+            State::Told(outcome) => Some(outcome),
+            State::Asked(_) | State::Gone => None,
+        }
+    }
+
+    /// The answer to a command that is executed, or never will be.
+    pub(crate) fn tell(&mut self, outcome: Outcome) {
+        self.run.settle();
+        self.state = State::Told(outcome);
+    }
+
+    /// What leaves its parcel, with the permit.
+    pub(crate) fn leave(&mut self) -> Self {
+        let state = core::mem::replace(&mut self.state, State::Gone);
+        Self { run: self.run.hand_on(), tag: self.tag, deadline: self.deadline, state }
+    }
 }
 
 /// Why a command was not decided at all. Nothing of it happened, unless said otherwise.
@@ -114,30 +159,6 @@ pub enum Fault {
 /// What a ticket gets.
 pub type Outcome = Result<Answer, Fault>;
 
-/// One command's answer on its way back.
-#[derive(Debug)]
-pub struct Told {
-    /// The run that was asked.
-    pub run: Permit,
-    /// The tag of the command.
-    pub tag: u64,
-    /// What came of it.
-    pub outcome: Outcome,
-}
-
-impl Told {
-    /// The answer to a command that is executed, or never will be.
-    pub(crate) fn of(work: Work, outcome: Outcome) -> Self {
-        let Work { mut run, tag, .. } = work;
-        run.settle();
-        Self { run, tag, outcome }
-    }
-
-    pub(crate) fn fault(work: Work, fault: Fault) -> Self {
-        Self::of(work, Err(fault))
-    }
-}
-
 /// Where the answers of a parcel go.
 pub trait Way {
     /// The way of one command that leaves its parcel because it must wait; what is left of `self`
@@ -152,44 +173,42 @@ pub trait Way {
 pub struct Parcel<T> {
     /// Where the answers go.
     pub to: T,
-    /// Not executed yet, in order.
-    pub works: VecDeque<Work>,
-    /// Answered, in order of execution.
-    pub told: Vec<Told>,
+    /// In the order of the caller, answered in any.
+    pub works: Vec<Work>,
     /// The batch on which the answers rest; 0 = on none.
     pub(crate) rests_on: u64,
+    /// Commands that a shard has still to execute; counted when it takes the parcel in.
+    pub(crate) owed: u32,
 }
 
 impl<T> Parcel<T> {
     /// Nothing in it yet.
     pub fn new(to: T) -> Self {
-        Self { to, works: VecDeque::new(), told: Vec::new(), rests_on: 0 }
+        Self { to, works: Vec::new(), rests_on: 0, owed: 0 }
     }
 
     /// Of one command, with no more room than it needs.
     pub fn of_work(to: T, work: Work) -> Self {
-        let works = VecDeque::from([work]);
-        Self { to, works, told: Vec::with_capacity(1), rests_on: 0 }
-    }
-
-    pub(crate) fn of_one(to: T, told: Told, rests_on: u64) -> Self {
-        Self { to, works: VecDeque::new(), told: vec![told], rests_on }
+        Self { to, works: vec![work], rests_on: 0, owed: 0 }
     }
 
     /// For its next round; keeps its memory.
     pub fn reuse(&mut self, to: T) {
         self.works.clear();
-        self.told.clear();
-        (self.to, self.rests_on) = (to, 0);
+        (self.to, self.rests_on, self.owed) = (to, 0, 0);
+    }
+
+    /// Those that are answered, each with its outcome.
+    pub fn told(&self) -> impl Iterator<Item = (&Work, &Outcome)> {
+        self.works.iter().filter_map(|work| Some((work, work.outcome()?)))
     }
 
     /// Gives every command the same fault, executed or not.
     pub fn fail(&mut self, fault: &Fault) {
-        for told in &mut self.told {
-            told.outcome = Err(fault.clone());
+        for work in &mut self.works {
+            if !matches!(work.state, State::Gone) {
+                work.tell(Err(fault.clone()));
+            }
         }
-        let rest = self.works.drain(..);
-        let failed = rest.map(|work| Told::fault(work, fault.clone()));
-        self.told.extend(failed);
     }
 }

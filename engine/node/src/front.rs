@@ -32,6 +32,11 @@ impl Permit {
         Self { run: Arc::clone(run), counted: false }
     }
 
+    /// The same right for somebody else; what is left leads to the run.
+    pub(crate) fn hand_on(&mut self) -> Self {
+        Self { run: Arc::clone(&self.run), counted: core::mem::take(&mut self.counted) }
+    }
+
     /// The command is executed; what is left leads to its run.
     pub(crate) fn settle(&mut self) {
         if core::mem::take(&mut self.counted) {

@@ -22,7 +22,7 @@ mod wheel;
 #[cfg(test)]
 mod world;
 
-pub use ask::{Fault, Lane, Outcome, Parcel, Told, Way, When, Work};
+pub use ask::{Fault, Lane, Outcome, Parcel, State, Way, When, Work};
 pub use batch::Batch;
 pub use calendar::{Calendar, UnknownZone};
 pub use directory::{Directory, Light, RunEntry, Title, Train, TrainSource};
@@ -31,7 +31,7 @@ pub use names::{HoldOrigin, Names};
 pub use published::{BerthState, Head, Published};
 pub use settings::*;
 pub use shard::{
-    EXPIRY_LATE_BOUNDS_MS, Effect, Grace, Job, JobDone, LogPoint, Seat, Shard, ShardStats,
+    Docket, EXPIRY_LATE_BOUNDS_MS, Effect, Grace, Job, JobDone, LogPoint, Seat, Shard, ShardStats,
     Standing, Whereabouts,
 };
 pub use table::{PoolRow, RunTable, SaleStatus};

@@ -10,10 +10,8 @@ pub const GROUP_BYTES_MAX: usize = 4 << 20;
 pub const RUN_GROUP_BYTES_MAX: usize = 256 << 10;
 /// Share of a group that only the finish lane may use, per cent.
 pub const FINISH_RESERVE_PER_CENT: usize = 10;
-/// Commands of one drain of a shard.
+/// Commands of one drain of a shard: so long the journal waits for its batch.
 pub const DRAIN_BUDGET: usize = 256;
-/// Of which confirm, release, extend, cancel and expiry at most, while reserves wait.
-pub const DRAIN_FINISH_MAX: usize = 192;
 /// Commands of one run between ingress and execution, also while it is loaded, lent or rebuilt:
 /// over it, RESOURCE_EXHAUSTED.
 pub const RUN_PERMITS: u32 = 16_384;
@@ -30,7 +28,6 @@ pub const RETRY_RECOVERING_MS: u64 = 100;
 /// Snapshots that one shard has under way at once.
 pub const SNAPSHOTS_AT_ONCE: usize = 8;
 
-const _: () = assert!(DRAIN_FINISH_MAX < DRAIN_BUDGET, "reserves get a part of every drain");
 const _: () = assert!(RUN_GROUP_BYTES_MAX * 8 <= GROUP_BYTES_MAX, "eight hot runs fit a group");
 
 /// What an operator may set.

@@ -5,6 +5,7 @@
 //! it is away its commands wait in the slot, in order, and are executed before anything newer.
 //! Always true: an answer leaves no earlier than the events it rests on are durable.
 
+mod docket;
 mod execute;
 mod job;
 mod lives;
@@ -16,7 +17,7 @@ use std::sync::Arc;
 
 use berth_inventory::{Changes, Command, Events, Run, RunId, UnixMillis, Version};
 
-use crate::ask::{Fault, Lane, Parcel, Told, Way, Work};
+use crate::ask::{Fault, Lane, Parcel, Way, Work};
 use crate::batch::Batch;
 use crate::directory::{Directory, RunEntry};
 use crate::front::Permit;
@@ -24,6 +25,7 @@ use crate::names::Names;
 use crate::settings::RUN_GROUP_BYTES_MAX;
 use crate::wheel::{Due, Wheel};
 
+pub use docket::Docket;
 pub use job::{Effect, Job, JobDone};
 pub use lives::Grace;
 pub use slot::LogPoint;
@@ -179,54 +181,54 @@ impl<T: Way> Shard<T> {
         self.sweep(now);
     }
 
-    /// Executes commands of a parcel while there is room for them in the batch, at most `budget`;
-    /// how many, and the parcel if some are left. A parcel that is through goes to the batch or to
-    /// [`Shard::take_answers`]; commands that must wait in their slot leave it.
+    /// Executes commands of the docket, at most `budget`, while there is room for their lane in the
+    /// batch; how many. A parcel that is through goes to the batch or to [`Shard::take_answers`];
+    /// commands that must wait in their slot leave it.
     pub fn work_off(
         &mut self,
-        mut parcel: Box<Parcel<T>>,
-        lane: Lane,
+        docket: &mut Docket<T>,
         budget: usize,
         now: UnixMillis,
         batch: &mut Batch<T>,
-    ) -> (usize, Option<Box<Parcel<T>>>) {
+    ) -> usize {
         let shards = self.shards();
-        let mut count = 0;
-        while count < budget && batch.has_room(lane, shards) {
-            let Some(work) = parcel.works.pop_front() else { break };
-            count += 1;
-            if let Some((told, rests_on)) = self.execute(work, Some(&mut parcel.to), now, batch) {
+        let count = docket.work_off(budget, |lane, parcel, place| {
+            if !batch.has_room(lane, shards) {
+                return false;
+            }
+            let Parcel { to, works, .. } = parcel;
+            if let Some(rests_on) = self.execute(&mut works[place], Some(to), now, batch) {
                 parcel.rests_on = parcel.rests_on.max(rests_on);
-                parcel.told.push(told);
+            }
+            true
+        });
+        for parcel in docket.through.drain(..) {
+            if parcel.told().next().is_some() {
+                self.around.hand_back(parcel, batch);
             }
         }
-        if !parcel.works.is_empty() {
-            return (count, Some(parcel));
-        }
-        if !parcel.told.is_empty() {
-            self.around.hand_back(parcel, batch);
-        }
-        (count, None)
+        count
     }
 
-    /// One command: its answer and the batch on which it rests, or nothing yet if it waits in its
-    /// slot. `to` is the parcel it came in; `None` for the node's own commands.
+    /// One command: the batch on which its answer rests, or nothing yet if it left for its slot. `to`
+    /// is the way of its parcel; `None` for the node's own commands.
     fn execute(
         &mut self,
-        mut work: Work,
+        work: &mut Work,
         to: Option<&mut T>,
         now: UnixMillis,
         batch: &mut Batch<T>,
-    ) -> Option<(Told, u64)> {
+    ) -> Option<u64> {
         if work.deadline <= now {
             let late = now.since(work.deadline);
-            return Some((Told::fault(work, Fault::DeadlineExceeded { late }), 0));
+            work.tell(Err(Fault::DeadlineExceeded { late }));
+            return Some(0);
         }
         if self.slots.of(&work.run).is_none() {
             if let Some(why) = work.run.refused.load_full() {
                 let why = Arc::from(why.as_str());
-                let fault = Fault::Quarantined { run: work.run.id, why };
-                return Some((Told::fault(work, fault), 0));
+                work.tell(Err(Fault::Quarantined { run: work.run.id, why }));
+                return Some(0);
             }
             let away = Slot::new(Arc::clone(&work.run), Place::Away(Errand::Load), now);
             self.around.send(self.slots.insert(away), Job::Load);
@@ -234,18 +236,17 @@ impl<T: Way> Shard<T> {
         let slot = self.slots.of(&work.run).expect("just looked at or made");
         slot.touched = now;
         if slot.waiting.is_empty() && slot.may_go_on(batch.number) {
-            let outcome = self.around.step(slot, &mut work, now, batch);
+            let rests_on = self.around.step(slot, work, now, batch);
             if matches!(slot.place, Place::Away(Errand::Fence)) {
                 self.fenced.push(slot.entry.id);
             }
-            let rests_on = if outcome.is_ok() { slot.last_batch } else { 0 };
-            return Some((Told::of(work, outcome), rests_on));
+            return Some(rests_on);
         }
         // Bounded by the run's permits.
         if slot.waiting.is_empty() && matches!(slot.place, Place::Here(_)) {
             self.backlog.push_back(slot.entry.id);
         }
-        slot.waiting.push_back(Waiting { work, to: to.map(Way::share) });
+        slot.waiting.push_back(Waiting { work: work.leave(), to: to.map(Way::share) });
         None
     }
 
@@ -257,8 +258,8 @@ impl<T: Way> Shard<T> {
         now: UnixMillis,
         batch: &mut Batch<T>,
     ) {
-        let work = Work { run: Permit::own(run), command, deadline: UnixMillis::MAX, tag: 0 };
-        self.execute(work, None, now, batch);
+        let mut work = Work::new(Permit::own(run), command, UnixMillis::MAX, 0);
+        self.execute(&mut work, None, now, batch);
     }
 
     /// Answers that rest on durable state and need not wait for a group.
@@ -358,21 +359,20 @@ impl<T: Way> Shard<T> {
             let Some(slot) = self.slots.get_mut(id) else { continue };
             while slot.may_go_on(batch.number) {
                 let Some(Waiting { work, .. }) = slot.waiting.front() else { break };
-                if !batch.has_room(Lane::of(&work.command), usize::from(self.around.shards)) {
+                if !batch.has_room(work.lane(), usize::from(self.around.shards)) {
                     break;
                 }
                 let Some(Waiting { mut work, to }) = slot.waiting.pop_front() else { break };
-                let (outcome, rests_on) = if work.deadline <= now {
-                    (Err(Fault::DeadlineExceeded { late: now.since(work.deadline) }), 0)
+                let rests_on = if work.deadline <= now {
+                    let late = now.since(work.deadline);
+                    work.tell(Err(Fault::DeadlineExceeded { late }));
+                    0
                 } else {
-                    let outcome = self.around.step(slot, &mut work, now, batch);
-                    let rests_on = if outcome.is_ok() { slot.last_batch } else { 0 };
-                    (outcome, rests_on)
+                    self.around.step(slot, &mut work, now, batch)
                 };
                 if let Some(to) = to {
-                    let told = Told::of(work, outcome);
-                    let parcel = Box::new(Parcel::of_one(to, told, rests_on));
-                    self.around.hand_back(parcel, batch);
+                    let parcel = Parcel { rests_on, ..Parcel::of_work(to, work) };
+                    self.around.hand_back(Box::new(parcel), batch);
                 }
             }
             match slot.place {
@@ -413,9 +413,10 @@ impl<T> Surroundings<T> {
 
     /// A command that waited in its slot in vain.
     fn give_up(&mut self, waiting: Waiting<T>, fault: Fault) {
-        if let Some(to) = waiting.to {
-            let told = Told::fault(waiting.work, fault);
-            self.answers.push(Box::new(Parcel::of_one(to, told, 0)));
+        let Waiting { mut work, to } = waiting;
+        if let Some(to) = to {
+            work.tell(Err(fault));
+            self.answers.push(Box::new(Parcel::of_work(to, work)));
         }
     }
 

@@ -27,8 +27,8 @@ use berth_inventory::{Command, Date, Run, RunId, RunState, UnixMillis, Version};
 use berth_persistence::{Catalogue, CommitLog, Durability, MemoryLog, NodeRecord};
 
 use crate::{
-    Batch, Calendar, Directory, Effect, Front, Grace, Job, JobDone, Lane, LogPoint, Names, Outcome,
-    Parcel, Published, RunEntry, Settings, Shard, Vitals, Way, Work,
+    Batch, Calendar, Directory, Docket, Effect, Front, Grace, Job, JobDone, Lane, LogPoint, Names,
+    Outcome, Parcel, Published, RunEntry, Settings, Shard, State, Vitals, Way, Work,
 };
 use past::Past;
 
@@ -179,13 +179,14 @@ impl World {
         self.asked.push(Arc::clone(run));
         let at = usize::from(run.shard);
         let lane = Lane::of(&command);
-        let mut parcel = Box::new(Parcel::new(()));
         let run = self.front.permit(Arc::clone(run), lane);
         let run = run.expect("fewer than a run's permits are under way");
-        parcel.works.push_back(Work { run, command, deadline, tag: ticket });
-        let batch = &mut self.batches[at];
-        let (_, left) = self.shards[at].work_off(parcel, lane, 1, self.now, batch);
-        assert!(left.is_none(), "a group of this world has room");
+        let work = Work::new(run, command, deadline, ticket);
+        let mut parcel = Some(Box::new(Parcel::of_work((), work)));
+        let mut docket = Docket::default();
+        docket.take_in(|of| parcel.take_if(|_| of == lane));
+        let count = self.shards[at].work_off(&mut docket, 1, self.now, &mut self.batches[at]);
+        assert!(count == 1 && docket.is_empty(), "a group of this world has room");
         self.settle();
         ticket
     }
@@ -289,8 +290,12 @@ impl World {
     }
 
     fn tell(&mut self, parcel: Parcel<()>) {
-        for told in parcel.told {
-            self.tell_one(told.tag, told.outcome);
+        for work in parcel.works {
+            match work.state {
+                State::Told(outcome) => self.tell_one(work.tag, outcome),
+                State::Gone => {}
+                State::Asked(command) => panic!("{command:?} is handed back unanswered"),
+            }
         }
     }
 

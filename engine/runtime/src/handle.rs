@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 use berth_inventory::{Answer, Command, Millis, Run, RunId, UnixMillis, Version};
 use berth_node::{
     Fault, Front, Health, Lane, Outcome, Parcel, Published, RETRY_OVERLOADED_MS, RunEntry,
-    RunTable, ShardStats, Told, Work,
+    RunTable, ShardStats, Work,
 };
 
 use berth_persistence::{LogReader, Lsn, ScanError};
@@ -65,9 +65,9 @@ impl Engine {
         let lane = Lane::of(&command);
         let run = self.house.front.permit(Arc::clone(run), lane)?;
         let shard = usize::from(run.shard);
-        let (post, answer) = Back::one(Work { run, command, deadline, tag: 0 });
+        let (post, answer) = Back::one(Work::new(run, command, deadline, 0));
         self.push(shard, lane, post);
-        answer.await.map_or(Err(Fault::Draining), |told| told.outcome)
+        answer.await.unwrap_or(Err(Fault::Draining))
     }
 
     /// A session: commands in any number, answers as they become durable.
@@ -226,7 +226,7 @@ impl Session {
             }
             None => Box::new(Parcel::new(Back::to_sink(&self.sink))),
         });
-        post.works.push_back(Work { run, command, deadline, tag });
+        post.works.push(Work::new(run, command, deadline, tag));
         post.to.owed += 1;
         self.unanswered += 1;
         None
@@ -251,28 +251,33 @@ impl Session {
     ///
     /// # Errors
     /// See [`Session::poll_told`].
-    pub async fn told(&mut self) -> Result<Vec<Told>, Lost> {
+    pub async fn told(&mut self) -> Result<Vec<(u64, Outcome)>, Lost> {
         let mut all = Vec::new();
-        core::future::poll_fn(|cx| self.poll_told(cx, |told| all.append(told))).await?;
+        let poll = |cx: &mut Context<'_>| {
+            self.poll_told(cx, |work, outcome| all.push((work.tag, outcome.clone())))
+        };
+        core::future::poll_fn(poll).await?;
         Ok(all)
     }
 
-    /// Gives the answers of every parcel that has come to `tell`; pending while there is none. To be
-    /// polled by one task.
+    /// Gives every answer that has come to `tell`; pending while there is none. To be polled by one
+    /// task.
     ///
     /// # Errors
     /// What is not answered by now never will be: the node is going.
     pub fn poll_told(
         &mut self,
         cx: &mut Context<'_>,
-        mut tell: impl FnMut(&mut Vec<Told>),
+        mut tell: impl FnMut(&Work, &Outcome),
     ) -> Poll<Result<(), Lost>> {
         let mut taken = core::mem::take(&mut self.taken);
         let polled = self.sink.poll_take(cx, &mut taken);
         for mut post in taken.drain(..) {
-            self.unanswered -= post.told.len();
-            tell(&mut post.told);
-            post.told.clear();
+            for (work, outcome) in post.told() {
+                self.unanswered -= 1;
+                tell(work, outcome);
+            }
+            post.works.clear();
             if self.spare.len() < SPARE_PARCELS {
                 self.spare.push(post);
             }

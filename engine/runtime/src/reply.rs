@@ -10,7 +10,7 @@ use std::sync::atomic::{
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
-use berth_node::{Fault, Parcel, Told, Way, Work};
+use berth_node::{Fault, Outcome, Parcel, State, Way, Work};
 use futures_util::task::AtomicWaker;
 use tokio::sync::oneshot;
 
@@ -27,13 +27,13 @@ pub struct Back {
 
 #[derive(Debug)]
 enum Address {
-    One(Option<oneshot::Sender<Told>>),
+    One(Option<oneshot::Sender<Outcome>>),
     Sink(Arc<Sink>),
 }
 
 impl Back {
     /// A call's one command, with the receiver of its answer.
-    pub(crate) fn one(work: Work) -> (Post, oneshot::Receiver<Told>) {
+    pub(crate) fn one(work: Work) -> (Post, oneshot::Receiver<Outcome>) {
         let (sender, receiver) = oneshot::channel();
         (
             Box::new(Parcel::of_work(Self { to: Address::One(Some(sender)), owed: 1 }, work)),
@@ -75,11 +75,12 @@ impl Drop for Back {
 }
 
 /// Answers the one call of a parcel.
-fn answer(mut post: Post) {
+fn answer(post: &mut Parcel<Back>) {
     if let Address::One(sender) = &mut post.to.to {
         // The caller may have gone; what happened stays and a retry finds it.
-        if let (Some(sender), Some(told)) = (sender.take(), post.told.pop()) {
-            let _ = sender.send(told);
+        let told = post.works.pop().map(|work| work.state);
+        if let (Some(sender), Some(State::Told(outcome))) = (sender.take(), told) {
+            let _ = sender.send(outcome);
         }
     }
 }
@@ -92,7 +93,7 @@ pub(crate) fn hand_over(mut post: Post, calls: Option<&Arc<Sink>>, woken: &mut V
         Address::Sink(sink) => Arc::clone(sink),
         Address::One(_) => match calls {
             Some(calls) => Arc::clone(calls),
-            None => return answer(post),
+            None => return answer(&mut post),
         },
     };
     if matches!(post.to.to, Address::Sink(_)) {
@@ -124,7 +125,7 @@ impl Teller {
         tokio::spawn(async move {
             let mut posts = Vec::new();
             while core::future::poll_fn(|cx| sink.poll_take(cx, &mut posts)).await.is_ok() {
-                posts.drain(..).for_each(answer);
+                posts.drain(..).for_each(|mut post| answer(&mut post));
             }
         });
         Self(calls)

@@ -9,7 +9,7 @@ use berth_inventory::{
     UnixMillis,
 };
 use berth_inventory::{CoachEntry, Date, Entry, StopEntry};
-use berth_node::{Health, RunEntry, SaleStatus, Settings, Told, When};
+use berth_node::{Health, RunEntry, SaleStatus, Settings, When};
 use berth_persistence::{Catalogue, Durability};
 
 use crate::{Engine, StartError, StartOptions};
@@ -233,7 +233,7 @@ async fn a_session_is_answered_command_by_command() {
     let mut granted = 0;
     let mut seen = [false; 200];
     while session.unanswered() > 0 {
-        for Told { tag: id, outcome, .. } in session.told().await.unwrap() {
+        for (id, outcome) in session.told().await.unwrap() {
             assert!(!core::mem::replace(&mut seen[id as usize], true), "{id} answered twice");
             match outcome.unwrap().said {
                 Said::Hold(_) => granted += 1,
@@ -322,7 +322,7 @@ async fn a_hold_that_was_told_is_known_at_once() {
     }
     session.flush();
     while session.unanswered() > 0 {
-        for Told { outcome, .. } in session.told().await.unwrap() {
+        for (_, outcome) in session.told().await.unwrap() {
             let Said::Hold(view) = outcome.unwrap().said else { panic!("64 berths") };
             let origin = engine.front().names.hold_origin(view.hold);
             let entry = engine.front().directory.by_index(origin.run);

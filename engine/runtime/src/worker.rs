@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use berth_inventory::{Run, RunId, UnixMillis, Version};
 use berth_node::{
-    DRAIN_BUDGET, DRAIN_FINISH_MAX, Effect, Grace, JobDone, Lane, LogPoint, RunEntry, Shard,
-    ShardStats, Standing, Vitals,
+    DRAIN_BUDGET, Docket, Effect, Grace, JobDone, Lane, LogPoint, RunEntry, Shard, ShardStats,
+    Standing, Vitals,
 };
 use hashbrown::HashMap;
 use ractor::{
@@ -18,7 +18,7 @@ use ractor::{
 
 use crate::clock::Clock;
 use crate::journal::JournalHandle;
-use crate::reply::{Back, Post, hand_over_all};
+use crate::reply::{Back, hand_over_all};
 use crate::run_actor::{RunActor, RunJob, RunStores};
 use crate::shared::{LogEnd, ShardShared};
 
@@ -79,23 +79,8 @@ pub(crate) struct WorkerState {
     /// The actors of this shard's runs, and which run and epoch each is at work for.
     actors: HashMap<RunId, ActorRef<RunJob>>,
     by_actor: HashMap<ActorId, (RunId, u32)>,
-    /// A parcel of each lane that was begun and had no room or no budget left.
-    begun: Begun,
-}
-
-#[derive(Default)]
-struct Begun {
-    finish: Option<Post>,
-    take: Option<Post>,
-}
-
-impl Begun {
-    fn of(&mut self, lane: Lane) -> &mut Option<Post> {
-        match lane {
-            Lane::Finish => &mut self.finish,
-            Lane::Take => &mut self.take,
-        }
-    }
+    /// Parcels taken from the queues.
+    docket: Docket<Back>,
 }
 
 impl Actor for ShardWorker {
@@ -113,7 +98,7 @@ impl Actor for ShardWorker {
             place,
             actors: HashMap::new(),
             by_actor: HashMap::new(),
-            begun: Begun::default(),
+            docket: Docket::default(),
         })
     }
 
@@ -160,8 +145,7 @@ impl Actor for ShardWorker {
                 let _ = reply.send(state.shard.floor());
             }
             WorkerMessage::Busy(reply) => {
-                let begun = state.begun.finish.is_some() || state.begun.take.is_some();
-                let _ = reply.send(begun || state.shard.is_busy());
+                let _ = reply.send(!state.docket.is_empty() || state.shard.is_busy());
             }
             WorkerMessage::Stats(reply) => {
                 let _ = reply.send(state.shard.stats());
@@ -209,9 +193,9 @@ impl WorkerState {
         let shared = Arc::clone(&self.place.shared);
         let log_end = Arc::clone(&self.place.log_end);
         let fault = self.place.vitals.journal_fault();
-        let (mut done, mut finish) = (0, 0);
         let (mut starved, mut waits, mut seen) = (false, false, 0);
-        let mut begun = core::mem::take(&mut self.begun);
+        let mut docket = core::mem::take(&mut self.docket);
+        docket.take_in(|lane| shared.queue(lane).pop());
         self.in_batch(|shard, now, batch| {
             // Under the lock: a group that ended before is seen, one that ends later wakes us.
             seen = shared.durable();
@@ -219,49 +203,18 @@ impl WorkerState {
             if let Some(fault) = fault {
                 shard.fail_waiting(&fault);
             }
-            let shards = shard.shards();
-            while done < DRAIN_BUDGET {
-                let takes = begun.take.is_some() || !shared.queue(Lane::Take).is_empty();
-                let share = if takes { DRAIN_FINISH_MAX } else { DRAIN_BUDGET };
-                let lanes = if finish < share {
-                    [Lane::Finish, Lane::Take]
-                } else {
-                    [Lane::Take, Lane::Finish]
-                };
-                let mut next = None;
-                for lane in lanes {
-                    let waits = begun.of(lane).is_some() || !shared.queue(lane).is_empty();
-                    if !batch.has_room(lane, shards) {
-                        starved |= waits;
-                        continue;
-                    }
-                    if let Some(post) = begun.of(lane).take().or_else(|| shared.queue(lane).pop()) {
-                        next = Some((lane, post));
-                        break;
-                    }
-                }
-                let Some((lane, post)) = next else { break };
-                let budget = if lane == Lane::Finish && finish < share {
-                    share - finish
-                } else {
-                    DRAIN_BUDGET
-                };
-                let budget = budget.min(DRAIN_BUDGET - done);
-                let (count, left) = shard.work_off(post, lane, budget, now, batch);
-                *begun.of(lane) = left;
-                done += count;
-                if lane == Lane::Finish {
-                    finish += count;
-                }
-            }
+            let done = shard.work_off(&mut docket, DRAIN_BUDGET, now, batch);
+            starved = done < DRAIN_BUDGET && !docket.is_empty();
             waits = starved || shard.has_backlog() || shard.has_fences() || shard.has_late();
             if waits {
                 // Under the batch's lock: the group that takes this batch has not ended yet.
                 shared.starve();
             }
         });
-        self.begun = begun;
-        if done >= DRAIN_BUDGET {
+        let waiting = |lane| docket.would_take(lane) && !shared.queue(lane).is_empty();
+        let more = !docket.is_empty() && !starved || waiting(Lane::Finish) || waiting(Lane::Take);
+        self.docket = docket;
+        if more {
             return true;
         }
         if waits { shared.wait_for_group(seen) } else { !shared.may_rest() }

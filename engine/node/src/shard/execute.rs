@@ -9,7 +9,7 @@ use berth_inventory::{
 
 use super::slot::{Errand, Live, Place, Slot};
 use super::{EXPIRY_LATE_BOUNDS_MS, ShardStats, Surroundings};
-use crate::ask::{Fault, Lane, Work};
+use crate::ask::{Fault, Lane, Outcome, State, Work};
 use crate::batch::Batch;
 use crate::directory::RunEntry;
 use crate::published::{Head, RowChange};
@@ -17,14 +17,31 @@ use crate::settings::{RETRY_RECOVERING_MS, RUN_PERMITS};
 use crate::wheel::Due;
 
 impl<T> Surroundings<T> {
-    /// Executes one command of a run that is here. `Err` gives the fault of one that met a panic.
+    /// Executes one command of a run that is here and tells it; the batch on which that rests.
     pub(super) fn step(
         &mut self,
         slot: &mut Slot<T>,
         work: &mut Work,
         now: UnixMillis,
         batch: &mut Batch<T>,
-    ) -> Result<Answer, Fault> {
+    ) -> u64 {
+        let State::Asked(command) = &mut work.state else {
+            unreachable!("a command is executed once");
+        };
+        let outcome = self.answer_to(slot, command, now, batch);
+        // The fault of one that met a panic rests on nothing.
+        let rests_on = if outcome.is_ok() { slot.last_batch } else { 0 };
+        work.tell(outcome);
+        rests_on
+    }
+
+    fn answer_to(
+        &mut self,
+        slot: &mut Slot<T>,
+        command: &mut Command,
+        now: UnixMillis,
+        batch: &mut Batch<T>,
+    ) -> Outcome {
         let Place::Here(live) = &mut slot.place else {
             unreachable!("only a run that is here executes");
         };
@@ -32,8 +49,8 @@ impl<T> Surroundings<T> {
         let before = batch.section.len_bytes();
         let own = (slot.last_batch == batch.number).then_some(slot.publication);
         let mark = batch.mark(own);
-        self.give_names(live, index, &mut work.command);
-        let command = &work.command;
+        self.give_names(live, index, command);
+        let command = &*command;
         #[cfg(test)]
         let trap = self.trap;
         let forgotten = live.run.forgotten();

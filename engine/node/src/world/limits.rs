@@ -9,7 +9,7 @@ use berth_inventory::{HoldId, Millis, Reason, UnixMillis};
 use super::World;
 use super::asking::*;
 use crate::settings::{GROUP_BYTES_MAX, RETRY_OVERLOADED_MS, RUN_GROUP_BYTES_MAX};
-use crate::{Fault, Lane, Parcel, RUN_PERMITS, RUN_PERMITS_TAKE, RunEntry, Work};
+use crate::{Docket, Fault, Lane, Parcel, RUN_PERMITS, RUN_PERMITS_TAKE, RunEntry, Work};
 
 #[test]
 fn a_hot_run_fills_its_part_of_a_group_and_nobody_elses() {
@@ -124,18 +124,18 @@ fn a_parcel_that_is_interrupted_is_told_whole_when_its_last_command_is_durable()
     for tag in 0..5 {
         let (run, command) =
             (world.front.permit(run.clone(), lane).unwrap(), reserve(tag.into(), LARGE, 1));
-        parcel.works.push_back(Work { run, command, deadline: UnixMillis::MAX, tag });
+        parcel.works.push(Work::new(run, command, UnixMillis::MAX, tag));
     }
-    let now = world.now;
-    let (count, left) = world.shards[0].work_off(parcel, lane, 3, now, &mut world.batches[0]);
-    assert_eq!(count, 3, "the budget");
+    let (now, mut parcel, mut docket) = (world.now, Some(parcel), Docket::default());
+    docket.take_in(|of| parcel.take_if(|_| of == lane));
+    let count = world.shards[0].work_off(&mut docket, 3, now, &mut world.batches[0]);
+    assert_eq!((count, docket.is_empty()), (3, false), "the budget");
     let group = world.take_group();
-    let left = left.expect("two are left");
-    let (count, left) = world.shards[0].work_off(left, lane, 9, now, &mut world.batches[0]);
-    assert!(count == 2 && left.is_none());
+    let count = world.shards[0].work_off(&mut docket, 9, now, &mut world.batches[0]);
+    assert_eq!((count, docket.is_empty()), (2, true));
     assert!(group.0[0].done.is_empty(), "its last command is in the next group");
     world.finish_group(group);
-    let told: Vec<u64> = world.batches[0].done[0].told.iter().map(|told| told.tag).collect();
+    let told: Vec<u64> = world.batches[0].done[0].told().map(|(work, _)| work.tag).collect();
     assert_eq!(told, [0, 1, 2, 3, 4], "in order");
 }
 
@@ -178,4 +178,86 @@ fn refused_confirms_use_up_no_pnr_blocks() {
         let pnr = world.front.names.print_pnr(world.booking(ticket).pnr);
         assert_eq!(world.front.by_pnr(&pnr).unwrap().1.id, run.id);
     }
+}
+
+#[test]
+fn a_docket_is_executed_run_by_run_and_in_order_within_a_run() {
+    let mut world = World::new(1);
+    let runs = [world.run(0), world.run(1)];
+    for (id, run) in (1_000..).zip(&runs) {
+        world.held(run, reserve(id, LARGE, 1));
+    }
+    // Two parcels whose commands take turns between the runs.
+    let mut parcel = |first: u64| {
+        let mut parcel = Box::new(Parcel::new(()));
+        for id in first..first + 6 {
+            let run = &runs[id as usize % 2];
+            let (tag, command) = (world.asked.len() as u64, reserve(id.into(), LARGE, 1));
+            world.asked.push(run.clone());
+            let run = world.front.permit(run.clone(), Lane::Take).unwrap();
+            parcel.works.push(Work::new(run, command, UnixMillis::MAX, tag));
+        }
+        parcel
+    };
+    let mut parcels = std::collections::VecDeque::from([parcel(0), parcel(6)]);
+    let mut docket = Docket::default();
+    docket.take_in(|lane| (lane == Lane::Take).then(|| parcels.pop_front()).flatten());
+    assert_eq!(docket.len(), 12);
+    assert!(!docket.would_take(Lane::Finish), "first what was taken in");
+    let (now, before) = (world.now, world.shards[0].stats().events);
+    world.shards[0].work_off(&mut docket, 6, now, &mut world.batches[0]);
+    assert_eq!(world.shards[0].stats().events, before + 6);
+    assert!(world.batches[0].done.is_empty(), "half of each parcel is executed");
+    world.shards[0].work_off(&mut docket, 6, now, &mut world.batches[0]);
+    assert!(docket.is_empty() && docket.would_take(Lane::Take));
+    assert_eq!(world.batches[0].done.len(), 2);
+    world.commit();
+    let past = world.past();
+    let asked: Vec<_> = past
+        .events
+        .iter()
+        .filter_map(|(run, _, event)| match event {
+            berth_inventory::Event::Held { request, .. } if request.id.0 < 1_000 => {
+                Some((*run, request.id.0 as u64))
+            }
+            _ => None,
+        })
+        .collect();
+    let (first, second) = asked.split_at(6);
+    for half in [first, second] {
+        assert!(half.iter().all(|(run, _)| *run == half[0].0), "{asked:?}");
+        assert!(half.is_sorted_by_key(|(_, id)| *id), "{asked:?}");
+    }
+}
+
+#[test]
+fn what_has_no_room_waits_and_what_is_paid_for_goes_before_it() {
+    let mut world = World::new(64);
+    let mut runs = (0..).map(|day| world.run(day)).filter(|run| run.shard == 0);
+    let (full, run) = (runs.next().unwrap(), runs.next().unwrap());
+    drop(runs);
+    let hold = world.held(&run, reserve(1_000, LARGE, 1));
+    let mut id = 0;
+    while world.batches[0].has_room(Lane::Take, 64) {
+        world.ask(&full, block(id, id % 2 == 0));
+        id += 1;
+    }
+    let parcel = |lane, command, tag| {
+        let run = world.front.permit(run.clone(), lane).unwrap();
+        Box::new(Parcel::of_work((), Work::new(run, command, UnixMillis::MAX, tag)))
+    };
+    let mut take = Some(parcel(Lane::Take, reserve(2_000, LARGE, 1), 7));
+    let mut finish = Some(parcel(Lane::Finish, release(3_000, hold), 8));
+    let (now, mut docket) = (world.now, Docket::default());
+    docket.take_in(|lane| if lane == Lane::Take { take.take() } else { None });
+    assert_eq!(world.shards[0].work_off(&mut docket, 9, now, &mut world.batches[0]), 0);
+    assert!(docket.would_take(Lane::Finish), "it may have room");
+    docket.take_in(|lane| if lane == Lane::Finish { finish.take() } else { None });
+    assert_eq!(world.shards[0].work_off(&mut docket, 9, now, &mut world.batches[0]), 1);
+    assert_eq!(docket.len(), 1);
+    let group = world.take_group();
+    assert_eq!(world.shards[0].work_off(&mut docket, 9, now, &mut world.batches[0]), 1);
+    assert!(docket.is_empty());
+    assert!(group.0[0].done.iter().any(|p| p.told().any(|(work, _)| work.tag == 8)));
+    assert!(world.batches[0].done.iter().any(|p| p.told().any(|(work, _)| work.tag == 7)));
 }
