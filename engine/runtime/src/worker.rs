@@ -157,6 +157,7 @@ impl Actor for ShardWorker {
                 let _ = reply.send(state.shard.dirty_runs());
             }
             WorkerMessage::Floor(reply) => {
+                state.shard.keep_restart_short(state.place.log_end.get());
                 let _ = reply.send(state.shard.floor());
             }
             WorkerMessage::Busy(reply) => {
@@ -175,6 +176,7 @@ impl Actor for ShardWorker {
             }
         }
         state.carry_out(&myself).await;
+        state.place.shared.alarm.set(state.shard.next_look());
         Ok(())
     }
 
@@ -192,6 +194,7 @@ impl Actor for ShardWorker {
                     let now = state.place.clock.now();
                     state.shard.died(run, epoch, now);
                     state.carry_out(&myself).await;
+                    state.place.shared.alarm.set(state.shard.next_look());
                 }
             }
             SupervisionEvent::ActorTerminated(who, ..) => {
