@@ -61,6 +61,11 @@ impl Deadlines {
         self.first = self.in_order.front().copied().into_iter().chain(other).min();
     }
 
+    /// The earliest deadline and the card of its hold.
+    pub(crate) fn first(&self) -> Option<Entry> {
+        self.first
+    }
+
     /// The earliest deadline.
     pub(crate) fn next(&self) -> Option<UnixMillis> {
         self.first.map(|(at, _)| at)

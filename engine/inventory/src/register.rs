@@ -185,6 +185,12 @@ impl Register {
         self.names.len()
     }
 
+    /// The hold with the earliest deadline.
+    pub(crate) fn first_due(&self) -> Option<(HoldId, UnixMillis)> {
+        let (at, card) = self.deadlines.first()?;
+        Some((self.card(card).hold, at))
+    }
+
     pub(crate) fn next_deadline(&self) -> Option<UnixMillis> {
         self.deadlines.next()
     }

@@ -132,6 +132,11 @@ impl Run {
         self.register.next_deadline()
     }
 
+    /// The live hold that expires first, and when.
+    pub fn first_due(&self) -> Option<(HoldId, UnixMillis)> {
+        self.register.first_due()
+    }
+
     /// Holds that still keep somebody, whatever their deadline says.
     pub fn live_holds(&self) -> usize {
         self.register.live

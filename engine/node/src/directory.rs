@@ -3,12 +3,15 @@
 //! No lock is taken to find a run: trains are fixed at start, a train's runs are one swapped list,
 //! journal numbers and PNR blocks are tables of cells set once.
 
-use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use core::sync::atomic::{
+    AtomicU32, AtomicU64,
+    Ordering::{Acquire, Relaxed, Release, SeqCst},
+};
 use std::sync::{Arc, OnceLock};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use berth_inventory::{
-    Date, Plan, Pnr, RunId, RunIndex, RunningDays, StationCode, StopRef, TrainNumber,
+    Date, Plan, Pnr, RunId, RunIndex, RunningDays, StationCode, StopRef, TrainNumber, Version,
 };
 use berth_persistence::{Catalogue, CatalogueTrain};
 use hashbrown::HashMap;
@@ -151,8 +154,11 @@ pub struct RunEntry {
     pub index: OnceLock<RunIndex>,
     /// The plan fixed by its first event; the catalogue's until then.
     pub plan: OnceLock<Arc<Plan>>,
-    /// What readers see; `None` while nothing but the plan is known in memory.
+    /// What readers see; `None` while nothing but the plan is known in memory, as of a run that is
+    /// cold or has no event.
     pub published: ArcSwapOption<Published>,
+    /// The version of the snapshot that a cold run is read from; 0 = none.
+    kept: AtomicU64,
     /// Ids that may be known, while live.
     pub filter: IdFilter,
     /// Commands between ingress and execution.
@@ -174,6 +180,26 @@ impl core::fmt::Debug for RunEntry {
 }
 
 impl RunEntry {
+    /// The state is in memory no more: readers go to the snapshot of `version`, and what served
+    /// them and the fast refusal is let go.
+    pub(crate) fn go_cold(&self, version: Version) {
+        self.live.store(false, Relaxed);
+        self.kept.store(version.0, Release);
+        self.published.store(None);
+        // Whoever feeds the filter has his permit by then.
+        self.filter.give_up(|| self.in_flight.load(SeqCst) == 0);
+    }
+
+    /// The version of the snapshot that a cold run is read from.
+    pub fn kept(&self) -> Version {
+        Version(self.kept.load(Acquire))
+    }
+
+    /// Notes which version the snapshot of a run has that is not in memory.
+    pub fn set_kept(&self, version: Version) {
+        self.kept.store(version.0, Release);
+    }
+
     /// The plan of this run: the one its first event fixed, else the catalogue's.
     pub fn plan(&self) -> Arc<Plan> {
         self.plan.get().map_or_else(|| self.train.plan(), Arc::clone)
@@ -363,6 +389,7 @@ impl Directory {
             index: OnceLock::new(),
             plan: OnceLock::new(),
             published: ArcSwapOption::empty(),
+            kept: AtomicU64::new(0),
             filter: IdFilter::default(),
             in_flight: AtomicU32::new(0),
             extra: false.into(),

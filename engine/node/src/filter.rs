@@ -5,6 +5,9 @@
 //! the shard rotates after it has executed as many commands of the take lane as a run has permits,
 //! so everything in flight at one rotation has been executed at the next, and what took effect is
 //! seeded anew from the run's memory. A run that comes (back) to life only adds what it remembers.
+//! A generation begins small and, when it has been fed what it has room for, a larger one takes the
+//! next ids: most of a network's runs hear of few. A run that goes cold gives its filter up, unless
+//! something is in flight to it.
 //! Source: Bloom, "Space/time trade-offs in hash coding with allowable errors" (CACM 1970).
 
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
@@ -13,10 +16,8 @@ use std::sync::Arc;
 use arc_swap::ArcSwapOption;
 use berth_inventory::RequestId;
 
-/// Bits of a generation, at least: 2 KiB.
-const BITS_MIN: usize = 1 << 14;
-/// Bits of a generation, at most: 16 KiB.
-const BITS_MAX: usize = 1 << 17;
+/// Bits of a generation: 128 bytes to 16 KiB, in few steps, for all that a run outgrew are asked.
+const SIZES: [usize; 4] = [1 << 10, 1 << 12, 1 << 14, 1 << 17];
 /// Bits for each id expected: two hashes at 8 bits find 5 % in vain.
 const BITS_PER_ID: usize = 8;
 
@@ -27,7 +28,8 @@ struct Generation {
 
 impl Generation {
     fn for_ids(count: usize) -> Self {
-        let bits = (count * BITS_PER_ID).next_power_of_two().clamp(BITS_MIN, BITS_MAX);
+        let enough = SIZES.iter().find(|bits| **bits >= count * BITS_PER_ID);
+        let bits = *enough.unwrap_or(&SIZES[SIZES.len() - 1]);
         Self { bits: (0..bits / 64).map(|_| AtomicU64::new(0)).collect(), fed: AtomicU32::new(0) }
     }
 
@@ -39,10 +41,17 @@ impl Generation {
         (&self.bits[word], 1 << (mixed >> 34 & 63) | 1 << (mixed >> 28 & 63))
     }
 
-    fn feed(&self, id: RequestId) {
+    /// Whether it has room for more.
+    fn feed(&self, id: RequestId) -> bool {
         let (word, bits) = self.place(id);
         word.fetch_or(bits, Relaxed);
-        self.fed.fetch_add(1, Relaxed);
+        let fed = self.fed.fetch_add(1, Relaxed) as usize;
+        fed < self.room() || self.bits.len() * 64 == SIZES[SIZES.len() - 1]
+    }
+
+    /// Ids it is meant for.
+    fn room(&self) -> usize {
+        self.bits.len() * 64 / BITS_PER_ID
     }
 
     fn may_hold(&self, id: RequestId) -> bool {
@@ -130,14 +139,46 @@ impl IdFilter {
                 continue;
             };
             let fed = &generations.current;
-            if !fed.may_hold(id) {
-                fed.feed(id);
+            if !fed.may_hold(id) && !fed.feed(id) {
+                self.grow(fed);
             }
             let now = self.generations.load();
             if now.as_ref().is_some_and(|now| now.all().any(|known| Arc::ptr_eq(known, fed))) {
                 return;
             }
         }
+    }
+
+    /// Has a larger generation follow `full`, if that is still the current one.
+    fn grow(&self, full: &Arc<Generation>) {
+        self.generations.rcu(|old| {
+            let old = old.as_ref()?;
+            if !Arc::ptr_eq(&old.current, full) {
+                return Some(Arc::clone(old));
+            }
+            let current = Arc::new(Generation::for_ids(full.room() + 1));
+            let mut next = Generations { current, ..Generations::clone(old) };
+            next.outgrown.push(Arc::clone(full));
+            Some(Arc::new(next))
+        });
+    }
+
+    /// The run went cold: nothing is known of any id, as before its first life. `is_quiet` says
+    /// that nothing was under way to the run; whoever feeds an id is under way before he does, so
+    /// he is seen here, or he finds the filter empty and begins it anew. What he fed is kept then.
+    pub fn give_up(&self, is_quiet: impl FnOnce() -> bool) {
+        let known = self.generations.swap(None);
+        if is_quiet() {
+            return;
+        }
+        let Some(known) = known else { return };
+        self.generations.rcu(|new| {
+            let mut all = Generations { live: false, ..Generations::clone(&known) };
+            if let Some(new) = new {
+                all.outgrown.extend(new.all().map(Arc::clone));
+            }
+            Some(Arc::new(all))
+        });
     }
 
     /// Whether the id may be on its way or have taken effect; `true` while nothing is known.
@@ -185,6 +226,36 @@ mod tests {
             assert!(filter.may_know(RequestId(5)));
         }
         assert!(filter.generations.load().as_ref().unwrap().outgrown.len() <= 3);
+    }
+
+    #[test]
+    fn a_generation_that_is_full_is_followed_by_a_larger_one() {
+        let filter = IdFilter::default();
+        let id = |n: u128| RequestId(n.wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835));
+        filter.seed(core::iter::empty());
+        for n in 0..30_000 {
+            filter.feed(id(n));
+        }
+        assert!((0..30_000).all(|n| filter.may_know(id(n))));
+        let known = filter.generations.load_full().unwrap();
+        assert_eq!((known.outgrown.len(), known.current.bits.len() * 64), (3, 1 << 17));
+    }
+
+    #[test]
+    fn a_filter_that_is_given_up_while_something_is_under_way_forgets_nothing() {
+        let filter = IdFilter::default();
+        filter.seed(core::iter::once(RequestId(7)));
+        filter.feed(RequestId(8));
+        filter.give_up(|| {
+            filter.feed(RequestId(9));
+            false
+        });
+        assert!(filter.may_know(RequestId(10)), "nothing is known of the next life");
+        filter.seed(core::iter::empty());
+        assert!([7, 8, 9].iter().all(|id| filter.may_know(RequestId(*id))));
+        assert!(!filter.may_know(RequestId(10)));
+        filter.give_up(|| true);
+        assert!(filter.generations.load().is_none() && filter.may_know(RequestId(10)));
     }
 
     #[test]

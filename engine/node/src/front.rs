@@ -3,12 +3,12 @@
 //! Functions over shared tables of atomics; any number of threads call them. Nothing here changes
 //! a run, and what is refused here is right for some state between arrival and answer.
 
-use core::sync::atomic::Ordering::Relaxed;
+use core::sync::atomic::Ordering::{Relaxed, SeqCst};
 use std::sync::Arc;
 
 use berth_inventory::{
-    Answer, Date, HoldId, LegRange, Millis, Pnr, Refusal, Reserve, Said, StopRef, TrainNumber,
-    UnixMillis,
+    Answer, Command, Date, HoldId, LegRange, Millis, Pnr, Refusal, Reserve, Said, StopRef,
+    TrainNumber, UnixMillis,
 };
 
 use crate::ask::{Fault, Lane, When};
@@ -167,7 +167,8 @@ impl Front {
             Lane::Finish => RUN_PERMITS,
             Lane::Take => RUN_PERMITS_TAKE,
         };
-        if run.in_flight.fetch_add(1, Relaxed) < bound {
+        // Seen by a run that goes cold before anything that is done with the permit.
+        if run.in_flight.fetch_add(1, SeqCst) < bound {
             return Ok(Permit { run, counted: true });
         }
         run.in_flight.fetch_sub(1, Relaxed);
@@ -177,21 +178,28 @@ impl Front {
         })
     }
 
-    /// SOLD_OUT without the queue, when the published counts leave no doubt. Otherwise the id is
-    /// fed to the run's filter and the command must be pushed.
+    /// As [`Front::permit`]; the id of a reserve is fed to the run's filter, so the command must be
+    /// pushed. Fed under the permit: a run that goes cold keeps what is under way to it.
+    ///
+    /// # Errors
+    /// As [`Front::permit`].
+    pub fn permit_for(&self, run: Arc<RunEntry>, command: &Command) -> Result<Permit, Fault> {
+        let permit = self.permit(run, Lane::of(command))?;
+        if let Command::Reserve(reserve) = command {
+            // One that was found in vain is fed too: what it was taken for may leave the filter.
+            permit.filter.feed(reserve.request.id);
+        }
+        Ok(permit)
+    }
+
+    /// SOLD_OUT without the queue, when the published counts leave no doubt.
     pub fn fast_refusal(
         &self,
         run: &RunEntry,
         reserve: &Reserve,
         now: UnixMillis,
     ) -> Option<Answer> {
-        let id = reserve.request.id;
-        let answer = sold_out(run, reserve, now).filter(|_| !run.filter.may_know(id));
-        // One that was found in vain is fed too: what it was taken for may leave the filter first.
-        if answer.is_none() {
-            run.filter.feed(id);
-        }
-        answer
+        sold_out(run, reserve, now).filter(|_| !run.filter.may_know(reserve.request.id))
     }
 }
 

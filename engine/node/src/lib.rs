@@ -3,9 +3,10 @@
 //! Map: `shard` executes the commands of its runs and owns their slots; `batch` is what it has
 //! ready for the next group; `directory` and `published` are what readers and ingress see;
 //! `front` finds the run of a request and refuses fast; `calendar` says which runs are open;
-//! `names` draws hold ids and PNRs; `wheel` keeps deadlines; `vitals` is the state of the journal.
+//! `names` draws hold ids and PNRs; `alarms` says when to look at a run; `vitals` is the state of the journal.
 //! This crate knows no clock, no thread, no socket and no file.
 
+mod alarms;
 mod ask;
 mod batch;
 mod calendar;
@@ -18,7 +19,6 @@ mod settings;
 mod shard;
 mod table;
 mod vitals;
-mod wheel;
 #[cfg(test)]
 mod world;
 

@@ -7,11 +7,11 @@
 //! Source: Boehm, "Can seqlocks get along with programming language memory models?" (MSPC 2012).
 
 use core::sync::atomic::{
-    AtomicU32, AtomicU64,
+    AtomicU16, AtomicU32, AtomicU64,
     Ordering::{Acquire, Relaxed, Release},
     fence,
 };
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use berth_inventory::{
     BerthIndex, LegMask, LegRange, Masks, PARTY_MAX, Plan, PoolIndex, Run, TravelClass, UnixMillis,
@@ -73,20 +73,26 @@ pub struct Published {
     plenty: AtomicU64,
     /// Per class, by its number: its pools.
     classes: [u64; CLASSES],
-    /// Per pool: `legs * (legs + 1) / 2` cells, rows by gap start.
-    cells: Box<[AtomicU32]>,
-    /// Per berth: held, sold, blocked, each `words` words.
-    rows: Box<[AtomicU64]>,
+    /// Per pool: `legs * (legs + 1) / 2` cells, rows by gap start. A cell counts a berth at most
+    /// once, and berths are numbered in 16 bits.
+    cells: Box<[AtomicU16]>,
+    /// Per berth: held and sold, each `words` words of 32 legs.
+    rows: Box<[AtomicU32]>,
+    /// Per berth: blocked; made when the first berth is, which happens to few runs.
+    blocked: OnceLock<Box<[AtomicU32]>>,
     words: usize,
     legs: usize,
 }
+
+/// Legs of one word of a row: most routes have no more.
+const WORD: usize = 32;
 
 impl Published {
     /// What `run` shows now. The caller sees to it that all of it is durable (or its very start).
     pub fn of(run: &Run) -> Self {
         let plan = Arc::clone(run.plan());
         let legs = plan.legs_count();
-        let words = legs.div_ceil(64);
+        let words = legs.div_ceil(WORD);
         let published = Self {
             seq: AtomicU64::new(0),
             version: AtomicU64::new(0),
@@ -97,8 +103,9 @@ impl Published {
             ample: AtomicU64::new(0),
             plenty: AtomicU64::new(0),
             classes: classes(&plan),
-            cells: (0..plan.pools().len() * triangle(legs)).map(|_| AtomicU32::new(0)).collect(),
-            rows: (0..plan.berths().len() * 3 * words).map(|_| AtomicU64::new(0)).collect(),
+            cells: (0..plan.pools().len() * triangle(legs)).map(|_| AtomicU16::new(0)).collect(),
+            rows: zeros(plan.berths().len() * 2 * words),
+            blocked: OnceLock::new(),
             words,
             legs,
             midnight: run.midnight(),
@@ -127,7 +134,7 @@ impl Published {
             let after = taken(change.masks);
             self.store_row(change.berth, change.masks);
             if before != after {
-                self.count_gaps(change.berth, before, u32::MAX);
+                self.count_gaps(change.berth, before, u16::MAX);
                 self.count_gaps(change.berth, after, 1);
                 pools |= 1 << self.plan.berth(change.berth).pool.0;
             }
@@ -150,6 +157,12 @@ impl Published {
             }
             core::hint::spin_loop();
         }
+    }
+
+    /// Bytes of memory it takes, about.
+    pub fn bytes(&self) -> usize {
+        let rows = self.rows.len() + self.blocked.get().map_or(0, |blocked| blocked.len());
+        size_of::<Self>() + 2 * self.cells.len() + 4 * rows
     }
 
     /// The train.
@@ -193,11 +206,12 @@ impl Published {
     pub fn free(&self, pool: PoolIndex, legs: LegRange) -> u32 {
         let base = usize::from(pool.0) * triangle(self.legs);
         let (from, to) = (usize::from(legs.from), usize::from(legs.to));
+        // Between two publications cells may say anything; what is summed then is not used.
         let mut sum = 0u32;
         for start in 0..=from {
             let row = base + row_offset(self.legs, start);
             for end in to..=self.legs {
-                sum = sum.wrapping_add(self.cells[row + end - start - 1].load(Relaxed));
+                sum += u32::from(self.cells[row + end - start - 1].load(Relaxed));
             }
         }
         sum
@@ -226,23 +240,34 @@ impl Published {
     }
 
     fn load_row(&self, berth: BerthIndex) -> Masks {
-        let base = usize::from(berth.0) * 3 * self.words;
-        let mask = |kind: usize| {
-            let at = base + kind * self.words;
-            (0..self.words).fold(0u128, |mask, word| {
-                mask | u128::from(self.rows[at + word].load(Relaxed)) << (64 * word)
-            })
-        };
-        Masks { held: LegMask(mask(0)), sold: LegMask(mask(1)), blocked: LegMask(mask(2)) }
+        let at = usize::from(berth.0) * self.words;
+        let blocked = self.blocked.get().map_or(LegMask(0), |blocked| self.load(blocked, at));
+        Masks {
+            held: self.load(&self.rows, 2 * at),
+            sold: self.load(&self.rows, 2 * at + self.words),
+            blocked,
+        }
     }
 
     fn store_row(&self, berth: BerthIndex, masks: Masks) {
-        let base = usize::from(berth.0) * 3 * self.words;
-        for (kind, mask) in [masks.held, masks.sold, masks.blocked].into_iter().enumerate() {
-            for word in 0..self.words {
-                let at = base + kind * self.words + word;
-                self.rows[at].store((mask.0 >> (64 * word)) as u64, Relaxed);
-            }
+        let at = usize::from(berth.0) * self.words;
+        self.store(&self.rows, 2 * at, masks.held);
+        self.store(&self.rows, 2 * at + self.words, masks.sold);
+        if self.blocked.get().is_some() || masks.blocked != LegMask(0) {
+            let blocked = self.blocked.get_or_init(|| zeros(self.rows.len() / 2));
+            self.store(blocked, at, masks.blocked);
+        }
+    }
+
+    /// The mask whose first word is at `at`.
+    fn load(&self, words: &[AtomicU32], at: usize) -> LegMask {
+        let word = |mask, n: usize| mask | u128::from(words[at + n].load(Relaxed)) << (WORD * n);
+        LegMask((0..self.words).fold(0, word))
+    }
+
+    fn store(&self, words: &[AtomicU32], at: usize, mask: LegMask) {
+        for n in 0..self.words {
+            words[at + n].store((mask.0 >> (WORD * n)) as u32, Relaxed);
         }
     }
 
@@ -254,7 +279,7 @@ impl Published {
             let pool = pools.trailing_zeros() as usize;
             pools &= pools - 1;
             let whole = &self.cells[pool * triangle(self.legs) + self.legs - 1];
-            let is_ample = whole.load(Relaxed) >= PARTY_MAX as u32;
+            let is_ample = whole.load(Relaxed) >= PARTY_MAX as u16;
             ample = ample & !(1 << pool) | u64::from(is_ample) << pool;
         }
         if ample == self.ample.load(Relaxed) {
@@ -265,8 +290,8 @@ impl Published {
         self.plenty.store(plenty.fold(0, |plenty, (_, class)| plenty | 1 << class), Relaxed);
     }
 
-    /// Adds `by` (1, or -1 as `u32::MAX`) to the cell of every maximal free gap of one berth.
-    fn count_gaps(&self, berth: BerthIndex, taken: LegMask, by: u32) {
+    /// Adds `by` (1, or -1 as `u16::MAX`) to the cell of every maximal free gap of one berth.
+    fn count_gaps(&self, berth: BerthIndex, taken: LegMask, by: u16) {
         let pool = self.plan.berth(berth).pool;
         let base = usize::from(pool.0) * triangle(self.legs);
         let mut free = !taken.0 & LegMask::first(self.legs).0;
@@ -302,6 +327,10 @@ fn classes(plan: &Plan) -> [u64; CLASSES] {
         classes[pool.class as usize] |= 1 << place;
     }
     classes
+}
+
+fn zeros(count: usize) -> Box<[AtomicU32]> {
+    (0..count).map(|_| AtomicU32::new(0)).collect()
 }
 
 const fn triangle(legs: usize) -> usize {

@@ -25,8 +25,14 @@ pub const QUARANTINE_WINDOW_MS: u64 = 60_000;
 pub const RETRY_OVERLOADED_MS: u64 = 50;
 /// How long a caller is asked to wait while a run is loaded or rebuilt, milliseconds.
 pub const RETRY_RECOVERING_MS: u64 = 100;
-/// Snapshots that one shard has under way at once.
-pub const SNAPSHOTS_AT_ONCE: usize = 8;
+/// Snapshots that one shard has under way at once: enough for the next sync to have its load while
+/// one is at work.
+pub const SNAPSHOTS_AT_ONCE: usize = 64;
+/// Runs of one shard that begin to leave memory in one step, and milliseconds between two steps: a
+/// whole network leaves within a minute, and whoever still sells hardly notices.
+pub const LEAVE_AT_ONCE: usize = 32;
+/// See [`LEAVE_AT_ONCE`].
+pub const LEAVE_EVERY_MS: u64 = 20;
 
 const _: () = assert!(RUN_GROUP_BYTES_MAX * 8 <= GROUP_BYTES_MAX, "eight hot runs fit a group");
 

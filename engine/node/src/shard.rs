@@ -5,7 +5,9 @@
 //! it is away its commands wait in the slot, in order, and are executed before anything newer.
 //! Always true: an answer leaves no earlier than the events it rests on are durable.
 
+mod dirty;
 mod docket;
+mod due;
 mod execute;
 mod job;
 mod lives;
@@ -17,14 +19,15 @@ use std::sync::Arc;
 
 use berth_inventory::{Changes, Command, Events, Run, RunId, UnixMillis, Version};
 
-use crate::ask::{Fault, Lane, Parcel, Way, Work};
+use crate::alarms::{Alarm, Alarms};
+use crate::ask::{Fault, Parcel, Way, Work};
 use crate::batch::Batch;
 use crate::directory::{Directory, RunEntry};
 use crate::front::Permit;
 use crate::names::Names;
 use crate::settings::RUN_GROUP_BYTES_MAX;
-use crate::wheel::{Due, Wheel};
 
+use dirty::DirtyLine;
 pub use docket::Docket;
 pub use job::{Effect, Job, JobDone};
 pub use lives::Grace;
@@ -73,7 +76,9 @@ pub(crate) struct Surroundings<T> {
     pub shards: u16,
     pub names: Arc<Names>,
     pub directory: Arc<Directory>,
-    pub wheel: Wheel,
+    pub alarms: Alarms,
+    /// Runs with events that no snapshot has.
+    pub dirty: DirtyLine,
     /// The last batch known durable.
     pub durable: u64,
     /// Where the log will go on, at the last look.
@@ -105,10 +110,18 @@ pub struct Shard<T> {
     backlog: std::collections::VecDeque<RunId>,
     /// Runs lost to a panic whose last batch is not durable yet.
     fenced: Vec<RunId>,
-    /// Deadlines that have come and were not looked at yet, for want of room in the group.
-    fired: Vec<Due>,
+    /// Alarms that have rung and were not done with, for want of room in the group.
+    fired: Vec<Alarm>,
+    /// Runs that had their time without a command and leave one after the other.
+    leaving: std::collections::VecDeque<Seat>,
+    /// When the next of them may.
+    leave_at: UnixMillis,
+    /// Runs with a snapshot under way, and some whose snapshot has ended.
+    under_way: Vec<Seat>,
     idle_ms: u64,
     checkpoint_bytes: u64,
+    /// Runs with an event before this byte of the log are wanted in a snapshot.
+    wanted_bytes: u64,
     swept: UnixMillis,
     /// The oldest event without snapshot of runs that went out of service: the next start needs it.
     abandoned: Option<LogPoint>,
@@ -133,7 +146,8 @@ impl<T: Way> Shard<T> {
                 shards,
                 names,
                 directory,
-                wheel: Wheel::new(now),
+                alarms: Alarms::default(),
+                dirty: DirtyLine::default(),
                 durable: 0,
                 log_end: LogPoint { lsn: 0, bytes: 0 },
                 answers: Vec::new(),
@@ -151,6 +165,10 @@ impl<T: Way> Shard<T> {
             backlog: std::collections::VecDeque::new(),
             fenced: Vec::new(),
             fired: Vec::new(),
+            leaving: std::collections::VecDeque::new(),
+            leave_at: now,
+            under_way: Vec::new(),
+            wanted_bytes: 0,
             idle_ms: settings.idle.as_millis() as u64,
             checkpoint_bytes: settings.checkpoint_bytes,
             swept: now,
@@ -176,9 +194,8 @@ impl<T: Way> Shard<T> {
         self.around.log_end = log_end;
         self.around.tell_late();
         self.lift_fences();
-        self.expire(now, batch);
+        self.look(now, batch);
         self.work_off_backlog(now, batch);
-        self.sweep(now);
     }
 
     /// Executes commands of the docket, at most `budget`, while there is room for their lane in the
@@ -231,7 +248,9 @@ impl<T: Way> Shard<T> {
                 return Some(0);
             }
             let away = Slot::new(Arc::clone(&work.run), Place::Away(Errand::Load), now);
-            self.around.send(self.slots.insert(away), Job::Load);
+            let slot = self.slots.insert(away);
+            self.around.mind_rest(slot, self.idle_ms);
+            self.around.send(slot, Job::Load);
         }
         let slot = self.slots.of(&work.run).expect("just looked at or made");
         slot.touched = now;
@@ -311,8 +330,7 @@ impl<T: Way> Shard<T> {
 
     /// The oldest log point that a restart would need for this shard's runs.
     pub fn floor(&self) -> Option<LogPoint> {
-        let dirty = self.slots.iter().filter_map(|slot| slot.dirty);
-        dirty.chain(self.abandoned).min()
+        self.around.dirty.first(&self.slots).into_iter().chain(self.abandoned).min()
     }
 
     /// A command for which `trap` is true panics once all it does is in the batch.
@@ -327,30 +345,6 @@ impl<T: Way> Shard<T> {
             Place::Here(live) => Some(&live.run),
             Place::Away(_) => None,
         }
-    }
-
-    fn expire(&mut self, now: UnixMillis, batch: &mut Batch<T>) {
-        if self.draining {
-            return;
-        }
-        let mut fired = core::mem::take(&mut self.fired);
-        self.around.wheel.advance(now, &mut fired);
-        let mut looked_at = 0;
-        for due in &fired {
-            if !batch.has_room(Lane::Finish, self.shards()) {
-                break;
-            }
-            looked_at += 1;
-            let Some(slot) = self.slots.at(due.run) else { continue };
-            let (entry, touched) = (Arc::clone(&slot.entry), slot.touched);
-            self.execute_own(&entry, Command::Expire(due.hold), now, batch);
-            // A timer is no sign of interest: it does not keep a run from going cold.
-            if let Some(slot) = self.slots.at(due.run) {
-                slot.touched = touched;
-            }
-        }
-        fired.drain(..looked_at);
-        self.fired = fired;
     }
 
     fn work_off_backlog(&mut self, now: UnixMillis, batch: &mut Batch<T>) {

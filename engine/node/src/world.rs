@@ -302,7 +302,7 @@ impl World {
     fn tell_one(&mut self, ticket: u64, outcome: Outcome) {
         if let Ok(answer) = &outcome {
             let run = &self.asked[ticket as usize];
-            let public = run.published.load().as_ref().map_or(Version(0), |p| p.head().version);
+            let public = run.published.load().as_ref().map_or(run.kept(), |p| p.head().version);
             assert!(public >= answer.version, "{run:?}: {public} public, told {}", answer.version);
         }
         let before = self.told.insert(ticket, outcome);

@@ -26,8 +26,8 @@ use crate::stores::Stores;
 use crate::supervisor::Root;
 use crate::worker::{Recovered, ShardWorker, WorkerMessage, Workplace};
 
-/// Between two looks at the timing wheels.
-pub(crate) const TICK: Duration = Duration::from_millis(10);
+/// Between two looks whether a stop may go on.
+const TICK: Duration = Duration::from_millis(10);
 
 /// What a node says of itself.
 #[derive(Clone, Debug)]

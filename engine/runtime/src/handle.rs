@@ -7,10 +7,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::task::{Context, Poll};
 
-use berth_inventory::{Answer, Command, Millis, Run, RunId, UnixMillis, Version};
+use berth_inventory::{Answer, Command, Millis, RunId, UnixMillis, Version};
 use berth_node::{
-    Fault, Front, Health, Lane, Outcome, Parcel, Published, RETRY_OVERLOADED_MS, RunEntry,
-    RunTable, ShardStats, Work,
+    Fault, Front, Health, Lane, Outcome, Parcel, RETRY_OVERLOADED_MS, RunEntry, RunTable,
+    ShardStats, Work,
 };
 
 use berth_persistence::{LogReader, Lsn, ScanError};
@@ -62,9 +62,8 @@ impl Engine {
         if let Some(answer) = self.refuse_early(run, &command)? {
             return Ok(answer);
         }
-        let lane = Lane::of(&command);
-        let run = self.house.front.permit(Arc::clone(run), lane)?;
-        let shard = usize::from(run.shard);
+        let run = self.house.front.permit_for(Arc::clone(run), &command)?;
+        let (shard, lane) = (usize::from(run.shard), Lane::of(&command));
         let (post, answer) = Back::one(Work::new(run, command, deadline, 0));
         self.push(shard, lane, post);
         answer.await.unwrap_or(Err(Fault::Draining))
@@ -100,23 +99,7 @@ impl Engine {
             let created = self.house.front.calendar.run_created(&plan, run.id.start_date, extra);
             return Ok(RunTable::untouched(plan, created));
         }
-        let (house, entry) = (Arc::clone(&self.house), Arc::clone(run));
-        let read = tokio::task::spawn_blocking(move || {
-            house.stores.last_version(&entry).map(|run| run.map(|run: Run| Published::of(&run)))
-        });
-        let quarantined = |why: String| Fault::Quarantined { run: run.id, why: Arc::from(why) };
-        let published = read.await.map_err(|panic| quarantined(panic.to_string()))?;
-        let Some(published) = published.map_err(quarantined)? else {
-            // Numbered and sold nothing yet: its first event is on its way.
-            let plan = run.plan();
-            let created = self.house.front.calendar.run_created(&plan, run.id.start_date, false);
-            return Ok(RunTable::untouched(plan, created));
-        };
-        // Only into an empty place: a run that woke meanwhile has published something newer.
-        let fresh = Arc::new(published);
-        let none: Option<Arc<Published>> = None;
-        run.published.compare_and_swap(&none, Some(Arc::clone(&fresh)));
-        Ok(RunTable::published(run.id, run.published.load_full().unwrap_or(fresh)))
+        self.cold_table(run).await
     }
 
     /// Figures of all shards together, and the items waiting in their queues.
@@ -214,7 +197,7 @@ impl Session {
             Err(fault) => return Some(Err(fault)),
         }
         let lane = Lane::of(&command);
-        let run = match self.engine.front().permit(run, lane) {
+        let run = match self.engine.front().permit_for(run, &command) {
             Ok(permit) => permit,
             Err(fault) => return Some(Err(fault)),
         };

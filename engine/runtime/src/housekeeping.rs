@@ -1,30 +1,31 @@
-//! What a node looks at between commands: wheels, disk, clock, the restart bound, figures.
+//! What a node looks at between commands: disk, clock, the restart bound, figures; and alarms that
+//! were slept through.
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use berth_persistence::free_space;
 
+use crate::alarm::ring;
 use crate::clock::OFFSET_ALARM_MS;
-use crate::engine::{House, TICK};
+use crate::engine::House;
 
 /// Between two looks at disk, clock and restart bound.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// Starts both rounds; they end with the house.
+/// Starts the round and the shards' alarms; they end with the house.
 pub(crate) fn start(house: &Arc<House>) {
-    tokio::spawn(tick(Arc::downgrade(house)));
+    for shard in &house.shards {
+        tokio::spawn(ring(Arc::clone(shard), house.clock.clone()));
+        // The first look is at what recovery left to do.
+        shard.wake();
+    }
     tokio::spawn(look(Arc::downgrade(house)));
 }
 
-/// Wakes every shard, so that a wheel turns although nobody asks.
-async fn tick(house: Weak<House>) {
-    let mut ticks = tokio::time::interval(TICK);
-    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    loop {
-        ticks.tick().await;
-        let Some(house) = house.upgrade() else { return };
-        house.shards.iter().for_each(|shard| shard.wake());
+impl Drop for House {
+    fn drop(&mut self) {
+        self.shards.iter().for_each(|shard| shard.alarm.end());
     }
 }
 
@@ -38,6 +39,8 @@ async fn look(house: Weak<House>) {
         if house.stopping.load(std::sync::atomic::Ordering::SeqCst) {
             return;
         }
+        let now = house.clock.now();
+        house.shards.iter().filter(|shard| shard.alarm.is_over(now)).for_each(|shard| shard.wake());
         measure_disk(&house);
         tell_clock(&mut kept);
         let offset = house.clock.offset_ms();

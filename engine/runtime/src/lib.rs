@@ -3,16 +3,20 @@
 //! Map: `engine` starts and stops a node, `handle` is what its users hold; `open` recovers a data
 //! directory; `worker` is a shard's actor, `run_actor` a live run's, `supervisor` their root;
 //! `journal` is the thread that makes groups durable, publishes and answers; `indexer` feeds the
-//! event store and bounds the log, `history` reads one run from both; `housekeeping` looks at
-//! wheels, disk and clock; `stores` reads a run's past.
+//! event store and bounds the log, `history` reads one run from both; `housekeeping` looks at disk
+//! and clock, `alarm` wakes a shard when something is due; `stores` reads a run's past, `cold` shows
+//! it to readers, `keeper` writes it.
 
+mod alarm;
 mod clock;
+mod cold;
 mod engine;
 mod handle;
 mod history;
 mod housekeeping;
 mod indexer;
 mod journal;
+mod keeper;
 mod open;
 mod options;
 mod reply;

@@ -205,6 +205,7 @@ fn take_in(
                 }
             };
             directory.adopt(&entry, *index, plan);
+            entry.set_kept(info.version);
         } else {
             taken.lost.push(info.run);
         }

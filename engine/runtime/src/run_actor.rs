@@ -7,11 +7,17 @@ use std::sync::Arc;
 
 use berth_inventory::{Plan, Run, UnixMillis};
 use berth_node::{Calendar, Job, JobDone, Published, RunEntry};
+use berth_persistence::EncodedSnapshot;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 
 use crate::shared::ShardShared;
 use crate::stores::Stores;
 use crate::worker::WorkerMessage;
+
+/// A run of no more events, each of which makes a record at most, is encoded at once.
+const SMALL_EVENTS: u64 = 64;
+/// If it has no more berths.
+const SMALL_BERTHS: usize = 2_048;
 
 /// A job with what its result must name.
 pub(crate) struct RunJob {
@@ -63,37 +69,32 @@ impl Actor for RunActor {
             }
             Job::Snapshot { state, batch, lsn, passivate } => {
                 let version = state.version();
-                let encoder = Arc::clone(&run);
-                let (state, encoded) = stores
-                    .clone()
-                    .off_thread(move |_| {
-                        let encoded = Stores::encode_snapshot(&encoder, &state);
-                        (state, encoded)
-                    })
-                    .await?;
+                let (state, encoded) = stores.encode(&run, state).await?;
                 let mut lent = Some(state);
                 if !passivate && let Some(state) = lent.take() {
                     finished(JobDone::Encoded(state));
                 }
                 // What a snapshot says must survive whatever the snapshot survives.
-                let mut durable = shared.durable_watch.subscribe();
-                let mut settled = stores.stores.settled();
-                if durable.wait_for(|number| *number >= batch).await.is_err() {
-                    return Ok(());
+                if shared.durable() < batch {
+                    let mut durable = shared.durable_watch.subscribe();
+                    if durable.wait_for(|number| *number >= batch).await.is_err() {
+                        return Ok(());
+                    }
                 }
+                let mut settled = stores.stores.settled();
                 let told = shared.told_lsn().max(lsn);
                 if settled.wait_for(|lsn| *lsn >= told).await.is_err() {
                     return Ok(());
                 }
-                let keep = move |s: &RunStores| s.stores.keep_snapshot(&encoded, lsn);
-                let kept = stores.clone().off_thread(keep).await?;
+                let kept = stores.stores.keep_snapshot(encoded, lsn).await;
+                let kept = kept.ok_or("the thread that keeps snapshots died")?;
                 match (kept, lent) {
                     (Ok(()), None) => {
                         shared.send(WorkerMessage::SnapshotDurable { run: id, version });
                     }
                     (Ok(()), Some(state)) => finished(JobDone::Passivated(state)),
                     (Err(why), Some(state)) => {
-                        finished(JobDone::Failed { why: why.to_string(), run: Some(state) });
+                        finished(JobDone::Failed { why, run: Some(state) });
                     }
                     (Err(why), None) => {
                         tracing::error!(run = %id, %why, "snapshot not kept");
@@ -113,6 +114,24 @@ impl RunStores {
     ) -> Result<R, ActorProcessingErr> {
         // A panic in the job becomes the actor's own end.
         Ok(tokio::task::spawn_blocking(move || job(&self)).await?)
+    }
+
+    /// Encodes a state: at once if that is a matter of microseconds, else on a thread of its own.
+    async fn encode(
+        &self,
+        run: &Arc<RunEntry>,
+        state: Box<Run>,
+    ) -> Result<(Box<Run>, EncodedSnapshot), ActorProcessingErr> {
+        if state.version().0 <= SMALL_EVENTS && state.plan().berths().len() <= SMALL_BERTHS {
+            let encoded = Stores::encode_snapshot(run, &state);
+            return Ok((state, encoded));
+        }
+        let run = Arc::clone(run);
+        let encode = move |_: &Self| {
+            let encoded = Stores::encode_snapshot(&run, &state);
+            (state, encoded)
+        };
+        self.clone().off_thread(encode).await
     }
 
     fn load(&self, entry: &RunEntry) -> JobDone {

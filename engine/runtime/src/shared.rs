@@ -11,6 +11,7 @@ use crossbeam::queue::ArrayQueue;
 use ractor::ActorRef;
 use tokio::sync::watch;
 
+use crate::alarm::Alarm;
 use crate::reply::{Back, Post, fail};
 use crate::worker::WorkerMessage;
 
@@ -30,6 +31,8 @@ pub(crate) struct ShardShared {
     told_lsn: AtomicU64,
     pub durable_watch: watch::Sender<u64>,
     worker: OnceLock<ActorRef<WorkerMessage>>,
+    /// Rings when something is due though nobody asks.
+    pub alarm: Alarm,
 }
 
 impl ShardShared {
@@ -44,6 +47,7 @@ impl ShardShared {
             told_lsn: AtomicU64::new(0),
             durable_watch: watch::Sender::new(0),
             worker: OnceLock::new(),
+            alarm: Alarm::new(),
         }
     }
 

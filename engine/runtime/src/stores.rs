@@ -12,7 +12,9 @@ use berth_persistence::{
 use hashbrown::HashMap;
 use tokio::sync::watch;
 
+use crate::cold::ColdTables;
 use crate::history::Shelf;
+use crate::keeper::Keeper;
 
 /// How often a rebuild begins anew because a segment went under it.
 const REBUILDS_MAX: u32 = 3;
@@ -25,6 +27,10 @@ pub(crate) struct Stores {
     directory: Arc<Directory>,
     /// History by run.
     pub shelf: Shelf,
+    /// Snapshots on their way to the disk.
+    pub keeper: Keeper,
+    /// What cold runs said to readers last.
+    pub cold: ColdTables,
     /// The last frame that survives a power cut: nothing later may rest on an unsynced one.
     settled: watch::Receiver<u64>,
 }
@@ -58,6 +64,24 @@ impl PlanBook {
         let plan = Arc::new(plan_from_text(text).map_err(|fault| fault.to_string())?);
         others.insert(hash, (Arc::clone(&plan), Arc::from(text)));
         Ok(plan)
+    }
+
+    /// Whether a plan is at hand.
+    pub fn has(&self, hash: PlanHash) -> bool {
+        let others = || self.others.lock().unwrap_or_else(PoisonError::into_inner);
+        self.by_hash.contains_key(&hash) || others().contains_key(&hash)
+    }
+
+    /// A plan that is at hand.
+    fn plan(&self, hash: PlanHash) -> Result<Arc<Plan>, String> {
+        if let Some(place) = self.by_hash.get(&hash) {
+            return Ok(Arc::clone(self.catalogue.trains()[*place].plan()));
+        }
+        let others = self.others.lock().unwrap_or_else(PoisonError::into_inner);
+        let plan = others.get(&hash).map(|(plan, _)| Arc::clone(plan));
+        plan.ok_or_else(|| {
+            format!("the catalogue text {hash} of its snapshot is nowhere; restore snap/")
+        })
     }
 
     /// The plan with this hash when the catalogue does not have it, from the text that `snapshots`
@@ -109,6 +133,8 @@ impl Stores {
             plans,
             directory,
             shelf: Shelf::default(),
+            keeper: Keeper::default(),
+            cold: ColdTables::default(),
             settled,
         }
     }
@@ -130,12 +156,12 @@ impl Stores {
             return Ok(None);
         }
         let (info, state) = snapshots.load(*index).map_err(|fault| fault.to_string())?;
-        let text = snapshots.plan_text(info.plan);
+        let kept = if self.plans.has(info.plan) { None } else { snapshots.plan_text(info.plan) };
         drop(snapshots);
-        let text = text.or_else(|| self.plans.text(info.plan)).ok_or_else(|| {
-            format!("the catalogue text {} of its snapshot is nowhere; restore snap/", info.plan)
-        })?;
-        let plan = self.plans.parse(&text)?;
+        let plan = match kept {
+            Some(text) => self.plans.parse(&text)?,
+            None => self.plans.plan(info.plan)?,
+        };
         Run::from_state(plan, state).map(Some).map_err(|fault| fault.to_string())
     }
 
@@ -173,17 +199,21 @@ impl Stores {
         EncodedSnapshot::of(run, index)
     }
 
-    /// Appends a snapshot and makes it survive a power cut. Frames up to `lsn` have no event that
-    /// it has not.
-    pub fn keep_snapshot(&self, snapshot: &EncodedSnapshot, lsn: u64) -> Result<(), SnapshotError> {
+    /// Appends snapshots and makes them survive a power cut, all of them or none.
+    pub fn put_snapshots<'a>(
+        &self,
+        those: impl Iterator<Item = (&'a EncodedSnapshot, u64)>,
+    ) -> Result<(), SnapshotError> {
         let mut snapshots = self.snapshots();
-        let hash = snapshot.info.plan;
-        if !snapshots.has_plan_text(hash)
-            && let Some(text) = self.plans.text(hash)
-        {
-            snapshots.put_plan_text(hash, &text)?;
+        for (snapshot, lsn) in those {
+            let hash = snapshot.info.plan;
+            if !snapshots.has_plan_text(hash)
+                && let Some(text) = self.plans.text(hash)
+            {
+                snapshots.put_plan_text(hash, &text)?;
+            }
+            snapshots.put(snapshot, Lsn(lsn))?;
         }
-        snapshots.put(snapshot, Lsn(lsn))?;
         snapshots.sync()
     }
 

@@ -15,6 +15,7 @@ use berth_persistence::{Catalogue, Durability};
 use crate::{Engine, StartError, StartOptions};
 
 mod bounded;
+mod cold;
 mod standing;
 
 const NEVER: UnixMillis = UnixMillis::MAX;

@@ -142,6 +142,7 @@ impl Actor for ShardWorker {
                 let _ = reply.send(state.shard.dirty_runs());
             }
             WorkerMessage::Floor(reply) => {
+                state.shard.keep_restart_short(state.place.log_end.get());
                 let _ = reply.send(state.shard.floor());
             }
             WorkerMessage::Busy(reply) => {
@@ -159,6 +160,7 @@ impl Actor for ShardWorker {
             }
         }
         state.carry_out(&myself).await;
+        state.place.shared.alarm.set(state.shard.next_look());
         Ok(())
     }
 
@@ -176,6 +178,7 @@ impl Actor for ShardWorker {
                     let now = state.place.clock.now();
                     state.shard.died(run, epoch, now);
                     state.carry_out(&myself).await;
+                    state.place.shared.alarm.set(state.shard.next_look());
                 }
             }
             SupervisionEvent::ActorTerminated(who, ..) => {

@@ -14,7 +14,6 @@ use crate::batch::Batch;
 use crate::directory::RunEntry;
 use crate::published::{Head, RowChange};
 use crate::settings::{RETRY_RECOVERING_MS, RUN_PERMITS};
-use crate::wheel::Due;
 
 impl<T> Surroundings<T> {
     /// Executes one command of a run that is here and tells it; the batch on which that rests.
@@ -78,7 +77,9 @@ impl<T> Surroundings<T> {
             self.stats.holds += slot.count_holds(holds);
             let bytes = batch.section.len_bytes() - before;
             slot.publication = publication;
-            slot.wrote(batch.number, bytes, self.log_end);
+            if slot.wrote(batch.number, bytes, self.log_end) {
+                self.dirty.push(self.log_end, slot.seat);
+            }
         }
         Ok(answer)
     }
@@ -133,8 +134,9 @@ impl<T> Surroundings<T> {
             self.note(live, index, event, now);
         }
         self.stats.events += events.len() as u64 + u64::from(announce.is_some());
+        let head = Head::of(&live.run);
+        self.mind(live, head.next_expiry);
         let run = &live.run;
-        let head = Head::of(run);
         let place = own
             .unwrap_or_else(|| batch.open_publication(Arc::clone(&live.published), head, announce));
         let row = |berth: &BerthIndex| RowChange { berth: *berth, masks: run.masks(*berth) };
@@ -168,18 +170,9 @@ impl<T> Surroundings<T> {
         Some(Arc::clone(entry))
     }
 
-    /// What an event means for the shard: deadlines to watch, blocks to find runs by.
+    /// What an event means for the shard: figures to count, blocks to find runs by.
     fn note(&mut self, live: &Live, index: RunIndex, event: &Event, now: UnixMillis) {
-        let run = live.seat;
         match event {
-            Event::Held { hold, expires_at, .. } | Event::Extended { hold, expires_at, .. } => {
-                self.wheel.add(Due { at: *expires_at, run, hold: *hold });
-            }
-            Event::HoldsExtended { .. } => {
-                for (hold, at) in live.run.deadlines() {
-                    self.wheel.add(Due { at, run, hold });
-                }
-            }
             Event::Expired { hold } => {
                 self.stats.expired += 1;
                 if let Some(view) = live.run.hold_view(*hold) {

@@ -6,16 +6,12 @@ use std::sync::atomic::Ordering::Relaxed;
 use berth_inventory::{Command, Millis, Run, RunCreated, RunId, UnixMillis, Version};
 
 use super::slot::{Errand, Live, LogPoint, Place, Slot};
+use super::slots::Seat;
 use super::{Effect, Job, JobDone, Shard, Surroundings};
 use crate::ask::{Fault, Way};
 use crate::batch::Batch;
 use crate::directory::RunEntry;
 use crate::published::Published;
-use crate::settings::SNAPSHOTS_AT_ONCE;
-use crate::wheel::Due;
-
-/// How often idle and dirty runs are looked for, milliseconds.
-const SWEEP_MS: u64 = 1_000;
 
 /// Grace for the live holds of a recovered run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +40,10 @@ impl<T: Way> Shard<T> {
         let mut slot = Slot::new(Arc::clone(entry), Place::Away(Errand::Load), now);
         slot.dirty = dirty;
         let slot = self.slots.insert(slot);
+        if let Some(point) = dirty {
+            self.around.dirty.push(point, slot.seat);
+        }
+        self.around.mind_rest(slot, self.idle_ms);
         self.around.come_home(slot, run, published, None);
         if let Some(Grace { until, as_of, span }) = grace {
             self.execute_own(entry, Command::Grace { until, as_of, span }, now, batch);
@@ -76,18 +76,22 @@ impl<T: Way> Shard<T> {
                 }
                 self.around.come_home(slot, run, published, Some(created));
             }
-            (Errand::Encode, JobDone::Encoded(run)) => Surroundings::<T>::give_back(slot, run),
+            (Errand::Encode, JobDone::Encoded(run)) => self.around.give_back(slot, run),
             (Errand::Passivate, JobDone::Passivated(run)) => {
                 slot.snapshotted(run.version());
                 if slot.waiting.is_empty() && slot.dirty.is_none() {
-                    return self.go_cold(id);
+                    return self.go_cold(id, run.version());
                 }
-                Surroundings::<T>::give_back(slot, run);
+                self.around.mind_rest(slot, self.idle_ms);
+                self.around.give_back(slot, run);
             }
             (Errand::Encode | Errand::Passivate, JobDone::Failed { why, run: Some(run) }) => {
                 tracing::error!(run = %id, why, "snapshot failed; the log keeps the events");
                 slot.snapshot_under_way = None;
-                Surroundings::<T>::give_back(slot, run);
+                if errand == Errand::Passivate {
+                    self.around.mind_rest(slot, self.idle_ms);
+                }
+                self.around.give_back(slot, run);
             }
             (_, JobDone::Failed { why, .. }) => return self.take_out_of_service(id, &why),
             (errand, _) => unreachable!("an errand of {errand:?} came back with another's result"),
@@ -104,6 +108,7 @@ impl<T: Way> Shard<T> {
         if let Some(slot) = self.slots.get_mut(id) {
             slot.snapshotted(version);
         }
+        self.snapshot_wanted();
     }
 
     /// A checkpoint snapshot of `version` could not be kept: another is taken in time.
@@ -122,10 +127,11 @@ impl<T: Way> Shard<T> {
         };
         // What it was to keep is not kept, even if it has given the state back.
         slot.snapshot_under_way = None;
-        if !matches!(slot.place, Place::Away(_)) {
-            return;
-        }
+        let Place::Away(errand) = slot.place else { return };
         self.around.stats.panics += 1;
+        if errand == Errand::Passivate {
+            self.around.mind_rest(slot, self.idle_ms);
+        }
         // Its last words may arrive after the news of its death.
         self.around.raise_epoch(slot);
         if slot.panicked(now) {
@@ -151,74 +157,9 @@ impl<T: Way> Shard<T> {
         }
     }
 
-    /// Once a second: idle runs go cold, dirty ones are snapshotted, oldest events first.
-    pub(super) fn sweep(&mut self, now: UnixMillis) {
-        if now.since(self.swept).0 < SWEEP_MS {
-            return;
-        }
-        self.swept = now;
-        let horizon = self.checkpoint_bytes / 2;
-        let end = self.around.log_end;
-        let (mut idle, mut dirty, mut under_way) = (Vec::new(), Vec::new(), 0);
-        // Both lists are sorted below; counting does not depend on the order of the map.
-        for slot in self.slots.iter() {
-            let busy = slot.snapshot_under_way.is_some();
-            under_way += usize::from(busy);
-            let Place::Here(live) = &slot.place else { continue };
-            if busy || slot.last_batch > self.around.durable && slot.dirty.is_none() {
-                continue;
-            }
-            let untouched = now.since(slot.touched).0 >= self.idle_ms;
-            if untouched && slot.waiting.is_empty() && live.run.live_holds() == 0 {
-                idle.push((slot.touched, slot.entry.id));
-            } else if let Some(point) = slot.dirty
-                && end.bytes.saturating_sub(point.bytes) > horizon
-            {
-                dirty.push((point, slot.entry.id));
-            }
-        }
-        idle.sort_unstable();
-        dirty.sort_unstable();
-        let mut room = SNAPSHOTS_AT_ONCE.saturating_sub(under_way);
-        for (_, id) in dirty {
-            if room == 0 {
-                break;
-            }
-            self.lend(id, false);
-            room -= 1;
-        }
-        for (_, id) in idle {
-            let clean = self.slots.get(id).is_some_and(|slot| slot.dirty.is_none());
-            if clean {
-                self.go_cold(id);
-            } else if room > 0 {
-                self.lend(id, true);
-                room -= 1;
-            }
-        }
-    }
-
     /// Stopping: deadlines are left to the next start, for an expiry would only dirty a run again.
     pub fn leave_deadlines(&mut self) {
         self.draining = true;
-    }
-
-    /// Has every dirty run snapshotted, for a clean stop. Returns how many are still dirty.
-    pub fn snapshot_all(&mut self) -> usize {
-        let mut dirty = Vec::new();
-        // Sorted below.
-        for slot in self.slots.iter() {
-            if let Some(point) = slot.dirty {
-                dirty.push((point, slot.entry.id, slot.snapshot_under_way.is_none()));
-            }
-        }
-        dirty.sort_unstable();
-        let idle = dirty.iter().filter(|(.., idle)| *idle);
-        let begin: Vec<_> = idle.map(|(_, id, _)| *id).take(SNAPSHOTS_AT_ONCE * 8).collect();
-        for id in begin {
-            self.lend(id, false);
-        }
-        dirty.len()
     }
 
     /// The journal failed: what waits for a run that is away would wait for ever.
@@ -244,28 +185,31 @@ impl<T: Way> Shard<T> {
         dirty
     }
 
-    fn lend(&mut self, id: RunId, passivate: bool) {
-        let Some(slot) = self.slots.get_mut(id) else { return };
-        let errand = if passivate { Errand::Passivate } else { Errand::Encode };
+    /// Hands the state to its actor for a snapshot.
+    pub(super) fn lend(&mut self, run: Seat, errand: Errand) {
+        let Some(slot) = self.slots.at(run) else { return };
         let place = core::mem::replace(&mut slot.place, Place::Away(errand));
         let Place::Here(live) = place else {
             slot.place = place;
             return;
         };
+        self.under_way.push(run);
         slot.snapshot_under_way = Some(live.run.version());
         slot.dirty_next = None;
         slot.published = Some(live.published);
         let batch = slot.last_batch;
         // The run goes on after this: the frame of its last batch may come to hold more of it.
         let lsn = self.around.log_end.lsn.saturating_sub(1);
+        let passivate = errand == Errand::Passivate;
         self.around.send(slot, Job::Snapshot { state: live.run, batch, lsn, passivate });
     }
 
-    fn go_cold(&mut self, id: RunId) {
+    /// The run leaves memory; what is asked of it then is read from its snapshot.
+    pub(super) fn go_cold(&mut self, id: RunId, version: Version) {
         if let Some(slot) = self.slots.remove(id) {
             debug_assert!(slot.waiting.is_empty(), "a run with waiting work went cold");
             self.around.stats.passivations += 1;
-            slot.entry.live.store(false, Relaxed);
+            slot.entry.go_cold(version);
             self.around.effects.push(Effect::Stop(slot.entry));
         }
     }
@@ -294,10 +238,9 @@ impl<T> Surroundings<T> {
         published: Arc<Published>,
         unborn: Option<Box<RunCreated>>,
     ) {
-        let live = Live { run, published, seat: slot.seat, unborn };
-        for (hold, at) in live.run.deadlines() {
-            self.wheel.add(Due { at, run: slot.seat, hold });
-        }
+        let mut live = Live { run, published, seat: slot.seat, alarm: UnixMillis::MAX, unborn };
+        let next = live.run.next_deadline().unwrap_or(UnixMillis::MAX);
+        self.mind(&mut live, next);
         self.stats.holds += slot.count_holds(live.run.live_holds());
         if live.unborn.is_none() {
             self.known_plans.insert(live.run.plan().hash());
@@ -309,8 +252,12 @@ impl<T> Surroundings<T> {
     }
 
     /// A lent state comes back.
-    fn give_back(slot: &mut Slot<T>, run: Box<Run>) {
+    fn give_back(&mut self, slot: &mut Slot<T>, run: Box<Run>) {
         let published = slot.published.take().expect("lent with its published side");
-        slot.place = Place::Here(Live { run, published, seat: slot.seat, unborn: None });
+        let alarm = UnixMillis::MAX;
+        let mut live = Live { run, published, seat: slot.seat, alarm, unborn: None };
+        let next = live.run.next_deadline().unwrap_or(UnixMillis::MAX);
+        self.mind(&mut live, next);
+        slot.place = Place::Here(live);
     }
 }

@@ -41,6 +41,8 @@ pub(crate) struct Live {
     pub published: Arc<Published>,
     /// The slot it is in, for its deadlines.
     pub seat: Seat,
+    /// When the alarm for its earliest deadline rings; the end of time = none is set.
+    pub alarm: UnixMillis,
     /// Its first event, not journaled yet: a run that only refused leaves no trace.
     pub unborn: Option<Box<RunCreated>>,
 }
@@ -107,17 +109,21 @@ impl<T> Slot<T> {
         }
     }
 
-    /// Notes an event at `point`.
-    pub fn wrote(&mut self, batch: u64, bytes: usize, point: LogPoint) {
+    /// Notes an event at `point`; whether it is the first since the run was snapshotted last, or
+    /// lent for a snapshot.
+    pub fn wrote(&mut self, batch: u64, bytes: usize, point: LogPoint) -> bool {
         if self.last_batch != batch {
             self.last_batch = batch;
             self.batch_bytes = 0;
         }
         self.batch_bytes += bytes;
+        let mut first = self.dirty.is_none();
         self.dirty.get_or_insert(point);
         if self.snapshot_under_way.is_some() {
+            first |= self.dirty_next.is_none();
             self.dirty_next.get_or_insert(point);
         }
+        first
     }
 
     /// A snapshot is durable: only what came after it counts.

@@ -9,7 +9,7 @@ use super::slot::Slot;
 use crate::directory::RunEntry;
 
 /// A slot in one of its lives: a timer that outlives the run's stay finds nobody.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Seat {
     /// Its number, from 0.
     pub slot: u32,
@@ -41,6 +41,11 @@ impl<T> Slots<T> {
         self.cells.get_mut(seat.slot as usize)?.as_mut().filter(|slot| slot.seat == seat)
     }
 
+    /// As [`Slots::at`], to look only.
+    pub fn see(&self, seat: Seat) -> Option<&Slot<T>> {
+        self.cells.get(seat.slot as usize)?.as_ref().filter(|slot| slot.seat == seat)
+    }
+
     pub fn get(&self, run: RunId) -> Option<&Slot<T>> {
         self.cells[*self.by_name.get(&run)? as usize].as_ref()
     }
@@ -67,6 +72,12 @@ impl<T> Slots<T> {
         let slot = self.cells[number as usize].take()?;
         slot.entry.slot.store(0, Relaxed);
         self.free.push(number);
+        if self.by_name.is_empty() {
+            // Everybody has gone: so does the room they took.
+            self.cells = Vec::new();
+            self.free = Vec::new();
+            self.by_name.shrink_to_fit();
+        }
         Some(slot)
     }
 

@@ -1,4 +1,4 @@
-//! Deadlines of holds: through the wheel, moved, cancelled, and after a restart.
+//! Deadlines of holds: at their alarms, moved, cancelled, and after a restart.
 
 use std::collections::BTreeMap;
 
@@ -26,7 +26,7 @@ fn thousands_of_holds_expire_not_before_their_deadline_and_at_most_50_ms_after()
         let run = world.run(day);
         let tickets: Vec<_> = (0..80u64)
             .map(|n| {
-                // From 10 s to 130 s: two rounds of the wheel.
+                // From 10 s to 130 s: far and near.
                 let ttl = 10_000 + (u64::from(day) * 80 + n) * 7_919 % 120_000;
                 world.ask(&run, reserve_for(u128::from(n), LARGE, ttl))
             })
@@ -55,6 +55,67 @@ fn thousands_of_holds_expire_not_before_their_deadline_and_at_most_50_ms_after()
     assert_eq!((stats.expired, stats.holds), (3_200, 0));
     assert!(stats.expiry_late_ms <= 50);
     world.check_settled();
+}
+
+#[test]
+fn the_next_look_is_when_the_first_deadline_has_come_and_none_before() {
+    let mut world = World::new(1);
+    assert_eq!(world.shards[0].next_look(), None, "a node that nobody asks sleeps");
+    let run = world.run(0);
+    let look_in = |world: &World| world.shards[0].next_look().map(|at| at.since(world.now).0);
+    world.held(&run, reserve_for(1, LARGE, 40_000));
+    assert!(look_in(&world).is_some_and(|ms| (40_000..40_016).contains(&ms)));
+    world.held(&run, reserve_for(2, LARGE, 50_000));
+    assert!(look_in(&world).is_some_and(|ms| (40_000..40_016).contains(&ms)), "a later one");
+    let other = world.run(1);
+    let early = world.held(&other, reserve_for(3, LARGE, 10_000));
+    assert!(look_in(&world).is_some_and(|ms| (10_000..10_016).contains(&ms)), "an earlier one");
+    world.ask(&other, extend(4, early, 30_000));
+    world.commit();
+    let mut looks = 0;
+    while expired(&world).len() < 3 {
+        let ms = look_in(&world).expect("holds are live");
+        world.tick(ms);
+        world.commit_all();
+        looks += 1;
+    }
+    assert_eq!(looks, 3, "none in vain, although a deadline was moved");
+    for (hold, at) in expired(&world) {
+        let deadline = world.past().runs.values().find_map(|run| run.hold_view(hold)).unwrap();
+        assert!(at.since(deadline.expires_at).0 < 16, "{hold}");
+    }
+    // The runs go to rest, and then nothing is due for ever.
+    for _ in 0..8 {
+        let Some(ms) = look_in(&world) else { break };
+        world.tick(ms);
+        world.commit_all();
+    }
+    assert_eq!((look_in(&world), world.stopped.len()), (None, 2));
+    world.check_settled();
+}
+
+#[test]
+fn holds_whose_deadlines_are_far_cost_no_look() {
+    let mut world = World::new(1);
+    for day in 0..50 {
+        let run = world.run(day);
+        for id in 0..80u64 {
+            let ttl = 120_000 + (u64::from(day) * 80 + id) * 7_919 % 600_000;
+            world.ask(&run, reserve_for(u128::from(id), LARGE, ttl));
+        }
+        world.commit();
+    }
+    let mut looks = 0;
+    loop {
+        let ms = world.shards[0].next_look().expect("holds are live").since(world.now).0;
+        if world.now.since(T0).0 + ms > 100_000 {
+            break;
+        }
+        world.tick(ms);
+        looks += 1;
+    }
+    assert!(looks <= 2, "{looks} looks in 100 s without a deadline");
+    assert_eq!(expired(&world).len(), 0);
 }
 
 #[test]
@@ -106,6 +167,10 @@ fn holds_that_expire_while_their_run_is_away_expire_when_it_is_back() {
     }
     world.tick(10_100);
     assert_eq!(expired(&world).len(), 0);
+    world.commit_all();
+    let next = world.shards[0].next_look().expect("they are minded again");
+    assert!(next.since(world.now).0 < 16);
+    world.tick(16);
     world.commit_all();
     assert_eq!(expired(&world).len(), 80);
     world.check_settled();

@@ -145,13 +145,98 @@ fn an_idle_run_goes_cold_only_after_its_snapshot_is_durable() {
     world.do_job();
     assert_eq!((world.stopped.as_slice(), world.shards[0].stats().live), (&[run.id][..], 0));
     assert_eq!(world.shards[0].floor(), None);
+    assert!(run.published.load().is_none(), "what served readers is let go");
     let legs = LegRange { from: 0, to: 4 };
-    let free = run.published.load_full().map(|p| p.free(PoolIndex(3), legs));
+    let free = world.public(&run).map(|public| public.free(PoolIndex(3), legs));
     assert_eq!(free, Some(78), "a cold run is still seen");
     // The world's load asserts that the snapshot is the log's last version.
     world.jobs_wait = false;
     world.held(&run, reserve(9, LARGE, 1));
     assert_eq!(world.check_settled(), 1);
+}
+
+#[test]
+fn a_cold_run_says_what_it_said_and_knows_its_holds_and_requests() {
+    let mut world = World::new(1);
+    let run = world.run(0);
+    let (kept, gone) =
+        (world.held(&run, reserve(1, LARGE, 2)), world.held(&run, reserve(2, LARGE, 1)));
+    let paid = world.ask(&run, confirm(3, kept));
+    world.ask(&run, release(4, gone));
+    world.ask(&run, block(5, true));
+    world.commit();
+    let told = |world: &World| {
+        let table = crate::RunTable::published(run.id, world.public(&run).unwrap());
+        let shown: Vec<_> = super::past::journeys(table.plan())
+            .map(|legs| (table.rows(legs, world.now), table.berths(legs)))
+            .collect();
+        (table.version(), table.midnight(), shown)
+    };
+    let before = told(&world);
+    world.tick(60_000);
+    world.commit_all();
+    assert_eq!(world.stopped, [run.id]);
+    assert!(told(&world) == before, "queries, maps and watches do not notice");
+    assert_eq!(world.shards[0].stats().live, 0, "and wake nobody");
+    assert_eq!(world.front.by_hold(kept).unwrap().id, run.id);
+    let retries =
+        [reserve(1, LARGE, 2), confirm(3, kept), release(4, gone), Command::GetHold(kept)];
+    let again = retries.map(|command| world.ask(&run, command));
+    world.commit_all();
+    assert_eq!(world.hold(again[0]).hold, kept);
+    assert_eq!(world.booking(again[1]), world.booking(paid));
+    assert!(matches!(world.said(again[2]), berth_inventory::Said::Released { .. }));
+    assert_eq!(world.hold(again[3]).hold, kept);
+    assert!(told(&world) == before, "nothing has happened to it");
+    world.check_settled();
+}
+
+#[test]
+fn many_idle_runs_leave_a_few_in_each_step_and_all_within_a_minute() {
+    use crate::{LEAVE_AT_ONCE, LEAVE_EVERY_MS, SNAPSHOTS_AT_ONCE};
+    const RUNS: u32 = 600;
+    let mut world = World::new(1);
+    (0..RUNS).for_each(|day| drop(booked(&mut world, day)));
+    world.tick(59_999);
+    assert_eq!(world.shards[0].next_look(), Some(UnixMillis(world.now.0 + 1)));
+    world.jobs_wait = true;
+    world.tick(1);
+    assert_eq!(world.jobs.len(), LEAVE_AT_ONCE);
+    // However long the disk takes, only so many are under way.
+    for _ in 0..10 {
+        let next = world.shards[0].next_look().expect("more will leave");
+        assert_eq!(next.0, world.now.0 + LEAVE_EVERY_MS);
+        world.tick(LEAVE_EVERY_MS);
+    }
+    assert_eq!(world.jobs.len(), SNAPSHOTS_AT_ONCE);
+    world.jobs_wait = false;
+    world.settle();
+    let begun = world.now;
+    while world.stopped.len() < RUNS as usize {
+        let before = world.stopped.len();
+        let next = world.shards[0].next_look().expect("more will leave");
+        world.tick(next.since(world.now).0);
+        assert!(world.stopped.len() - before <= LEAVE_AT_ONCE);
+    }
+    let steps = u64::from(RUNS) / LEAVE_AT_ONCE as u64 + 1;
+    assert!(world.now.since(begun).0 <= steps * LEAVE_EVERY_MS);
+    assert_eq!((world.shards[0].next_look(), world.shards[0].floor()), (None, None));
+    assert_eq!(world.check_published(), RUNS as usize);
+}
+
+#[test]
+fn a_run_that_is_asked_while_it_waits_to_leave_stays() {
+    let mut world = World::new(1);
+    let runs: Vec<_> = (0..100).map(|day| booked(&mut world, day)).collect();
+    world.tick(60_000);
+    let late = Arc::clone(runs.iter().find(|run| !world.stopped.contains(&run.id)).unwrap());
+    world.ask(&late, Command::GetRun);
+    for _ in 0..50 {
+        world.tick(20);
+    }
+    assert_eq!((world.stopped.len(), world.shards[0].stats().live), (99, 1));
+    let next = world.shards[0].next_look();
+    assert!(next.is_some_and(|next| next.since(world.now).0 > 58_000), "its own minute: {next:?}");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use berth_inventory::{
 use berth_persistence::{CommitLog, Lsn, MemoryLog, NodeRecord, plan_from_text};
 
 use super::World;
-use crate::Head;
+use crate::{Head, Published, RunEntry};
 
 /// A log, read from its beginning.
 #[derive(Default)]
@@ -86,7 +86,7 @@ impl World {
         for (index, run) in runs {
             let entry = self.front.directory.by_index(index).expect("its number is known");
             assert_eq!(entry.id, run.id());
-            let published = entry.published.load_full().expect("a run with events is public");
+            let published = self.public(entry).expect("a run with events is public");
             assert_eq!(published.head(), Head::of(&run), "{}", run.id());
             for pool in (0..run.plan().pools().len()).map(|pool| PoolIndex(pool as u8)) {
                 for legs in journeys(run.plan()) {
@@ -96,6 +96,17 @@ impl World {
             }
         }
         count
+    }
+
+    /// What readers are told of a run: its published words or, while it is cold, its snapshot's.
+    pub fn public(&self, entry: &RunEntry) -> Option<Arc<Published>> {
+        if let Some(published) = entry.published.load_full() {
+            return Some(published);
+        }
+        let kept = self.snapshots.get(&entry.id)?;
+        assert_eq!(kept.version, entry.kept(), "readers go to the last snapshot");
+        let run = Run::from_state(entry.plan(), kept.clone()).expect("a whole snapshot");
+        Some(Arc::new(Published::of(&run)))
     }
 
     /// With nothing under way, memory is the log too, and sound. How many runs were compared.
