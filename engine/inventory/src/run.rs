@@ -7,6 +7,8 @@
 
 use std::sync::Arc;
 
+use arrayvec::ArrayVec;
+
 use crate::answer::Said;
 use crate::card::Card;
 use crate::decide::Then;
@@ -139,8 +141,8 @@ impl Run {
 
     /// Every live hold with its deadline, in no order.
     pub fn deadlines(&self) -> impl Iterator<Item = (HoldId, UnixMillis)> {
-        let live = self.register.records().filter(|record| record.is_live());
-        live.map(|record| (record.hold, record.expires_at))
+        let live = self.register.standing().filter(|(_, record)| record.is_live());
+        live.map(|(_, record)| (record.hold, record.expires_at))
     }
 
     /// Whether the next confirm must bring a block of PNR numbers.
@@ -186,7 +188,8 @@ impl Run {
 
     /// A hold as of the last event.
     pub fn hold_view(&self, hold: HoldId) -> Option<HoldView> {
-        self.register.get(hold).map(|record| self.show_hold(record, self.last_at))
+        let at = self.register.find(hold)?;
+        Some(self.register.look(at, |record| self.show_hold(record, self.last_at)))
     }
 
     /// A booking as of the last event.
@@ -212,15 +215,21 @@ impl Run {
 
     /// What the caller of a command is told once its events are applied.
     pub fn say(&self, then: Then) -> Said {
-        let record = |hold: HoldId| self.register.get(hold).expect("the hold was just changed");
+        let find = |hold: HoldId| self.register.find(hold).expect("the hold was just changed");
         let booked = |pnr: Pnr| self.register.booked(pnr).expect("the booking was just changed");
         match then {
-            Then::Hold(hold) => Said::Hold(self.show_hold(record(hold), self.last_at)),
+            Then::Hold(hold) => {
+                let show = |record: &Card| Said::Hold(self.show_hold(record, self.last_at));
+                self.register.look(find(hold), show)
+            }
             Then::Booking(pnr) => {
                 let (record, booking) = booked(pnr);
                 Said::Booking(self.show_booking(record, &booking, self.last_at))
             }
-            Then::Released(hold, asked) => self.say_released(record(hold), asked, self.last_at),
+            Then::Released(hold, asked) => {
+                let show = |record: &Card| self.say_released(record, asked, self.last_at);
+                self.register.look(find(hold), show)
+            }
             Then::Cancelled(pnr, asked) => {
                 let (record, booking) = booked(pnr);
                 self.say_cancelled(record, &booking, asked, self.last_at)
@@ -258,7 +267,12 @@ impl Run {
         Said::Cancelled(self.show_booking(record, booking, now), Freed { passengers })
     }
 
+    #[inline]
     pub(crate) fn show_hold(&self, record: &Card, now: UnixMillis) -> HoldView {
+        let mut party = ArrayVec::new();
+        for seat in record.party() {
+            party.push(record.seat_view(*seat, now));
+        }
         HoldView {
             run: self.id(),
             hold: record.hold,
@@ -266,9 +280,13 @@ impl Run {
             legs: record.legs,
             created_at: record.created_at,
             expires_at: record.expires_at,
-            party: (0..record.party().len()).map(|i| record.seat_view(i, now)).collect(),
-            bookings: self.register.bookings_of(record).map(|booking| booking.pnr).collect(),
-            reference: record.reference.clone(),
+            party,
+            bookings: if record.is_booked() {
+                self.register.bookings_of(record).map(|booking| booking.pnr).collect()
+            } else {
+                Vec::new()
+            },
+            reference: text(&record.reference),
         }
     }
 
@@ -278,7 +296,7 @@ impl Run {
         booking: &Booked<'_>,
         now: UnixMillis,
     ) -> BookingView {
-        let seat = |i: usize| (i as u8, record.seat_view(i, now));
+        let seat = |i: usize| (i as u8, record.seat_view(record.party()[i], now));
         BookingView {
             run: self.id(),
             pnr: booking.pnr,
@@ -286,8 +304,8 @@ impl Run {
             pool: record.pool,
             legs: record.legs,
             confirmed_at: booking.confirmed_at,
-            payment: booking.payment.into(),
-            reference: record.reference.clone(),
+            payment: text(booking.payment),
+            reference: text(&record.reference),
             party: booking.passengers.iter().map(seat).collect(),
         }
     }
@@ -299,6 +317,12 @@ impl Run {
             *slot = Some(GapIndex::build(pool, &self.rows, &self.plan));
         }
     }
+}
+
+/// A copy of a text; of none, which is common, without asking the allocator.
+#[inline]
+pub(crate) fn text(of: &str) -> Box<str> {
+    if of.is_empty() { Box::default() } else { of.into() }
 }
 
 #[cfg(test)]

@@ -8,15 +8,17 @@ use crate::{Event, PassengerSet, Refusal, Release, Run, UnixMillis};
 
 pub(super) fn decide(run: &Run, ask: Release, now: UnixMillis, events: &mut Events) -> Decision {
     run.refuse_reused_id(ask.request.id)?;
-    let record = run.find_hold(ask.hold)?;
-    check_party(record, ask.passengers)?;
-    let passengers = match still_held(run, record, to_release(record, ask.passengers), now) {
-        // Who is given back already is given back.
-        Err(Refusal::HoldReleased { .. }) => {
-            return Ok(Ruling::Known(run.say_released(record, ask.passengers, now)));
+    let at = run.find_hold(ask.hold)?;
+    let passengers = run.register.look(at, |record| {
+        check_party(record, ask.passengers)?;
+        match still_held(run, record, to_release(record, ask.passengers), now) {
+            // Who is given back already is given back.
+            Err(Refusal::HoldReleased { .. }) => {
+                Err(Ruling::Known(run.say_released(record, ask.passengers, now)))
+            }
+            other => other.map_err(Ruling::Refused),
         }
-        other => other?,
-    };
+    })?;
     // From here on the release must succeed.
     let released = Event::Released { hold: ask.hold, passengers };
     Ok(take(events, released, Then::Released(ask.hold, ask.passengers)))

@@ -2,10 +2,10 @@
 
 use arrayvec::ArrayVec;
 
-use super::{Decision, Events, Ruling, Then, named, route, take};
-use crate::answer::Said;
+use super::{Decision, Events, Then, named, route, take};
 use crate::choose::{NoBerth, Wish, choose, choose_one, is_soft};
 use crate::register::RequestKind;
+use crate::run::text;
 use crate::{
     Event, HeldPassenger, LegRange, PARTY_MAX, Plan, Pool, PoolIndex, Refusal, Reserve, Run,
     UnixMillis,
@@ -17,19 +17,19 @@ pub(super) fn decide(
     now: UnixMillis,
     events: &mut Events,
 ) -> Decision {
-    if let Some(record) = run.first_effect(ask.request, RequestKind::Reserve)? {
-        return Ok(Ruling::Known(Said::Hold(run.show_hold(record, now))));
+    if let Some(at) = run.first_effect(ask.request, RequestKind::Reserve)? {
+        return Err(run.known_hold(at, now));
     }
     let legs = route::journey(&run.plan, ask.from, ask.to)?;
     let (index, party_max) = pool_for(&run.plan, ask, legs)?;
     if ask.party.len() > party_max as usize {
         let (asked, max, quota) = (ask.party.len() as u8, party_max, ask.quota);
-        return Err(Refusal::TooManyPassengers { asked, max, quota });
+        return Err(Refusal::TooManyPassengers { asked, max, quota }.into());
     }
     // Asked once for all pools: most reserves come when all of them are open.
     if now < run.all_open_at && now < run.opens(index) {
         let (class, quota, opens_at) = (ask.class, ask.quota, run.opens(index));
-        return Err(Refusal::NotOpen { class, quota, opens_at });
+        return Err(Refusal::NotOpen { class, quota, opens_at }.into());
     }
     check_sale(run, index, legs, now)?;
     run.prepare_index(index);
@@ -42,7 +42,7 @@ pub(super) fn decide(
         legs,
         party,
         expires_at: now.saturating_add(ask.ttl),
-        reference: ask.reference.clone(),
+        reference: text(&ask.reference),
     };
     Ok(take(events, held, Then::Hold(ask.hold)))
 }

@@ -11,7 +11,7 @@ pub(super) fn check_party(record: &Card, asked: Option<PassengerSet>) -> Result<
     let stranger = strangers.iter().next().map(|index| index as u8 + 1);
     // Naming nobody is a fault of the edge; it must not come to mean everybody.
     match stranger.or(asked.is_empty().then_some(0)) {
-        Some(asked) => Err(Refusal::UnknownPassenger { asked, count: record.party().len() as u8 }),
+        Some(asked) => Err(Refusal::UnknownPassenger { asked, count: record.everybody().count() as u8 }),
         None => Ok(()),
     }
 }
@@ -30,7 +30,7 @@ pub(super) fn still_held(
     if !meant.is_empty() && meant.without(held).is_empty() && now < record.expires_at {
         return Ok(meant);
     }
-    let named = match (asked, record.ended) {
+    let named = match (asked, record.ended()) {
         (Some(named), _) => named,
         (None, None) => held,
         // Nobody is left, so what counts is how the last of them left.

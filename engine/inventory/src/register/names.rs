@@ -4,9 +4,9 @@
 //! where that is), at most two thirds full, so that most lookups touch one cache line and growing
 //! looks at no id. The ids themselves stand where the place says; the caller of
 //! [`Names::find`] compares them.
-//! Request ids are the callers' choice. The hash is keyed with what hashbrown's own builder draws
-//! for a process and a table (addresses; no clock, no generator), which no caller sees, so
-//! that nobody can choose ids that meet in one cell. The key decides only where a cell stands:
+//! Request ids are the callers' choice. The hash is keyed with what hashbrown's own builder makes of
+//! what it draws for a process and a table (addresses; no clock, no generator), which no caller sees,
+//! so that nobody can choose ids that meet in one cell. The key decides only where a cell stands:
 //! nothing leaves this file in the order of the table.
 
 use core::hash::BuildHasher;
@@ -24,21 +24,32 @@ pub(crate) enum Named {
     Extend = 3,
     /// The request that booked; the place is its booking.
     Confirm = 4,
+    /// As the first three, of a hold that is past; the place is among the past.
+    PastHold = 5,
+    PastReserve = 6,
+    PastExtend = 7,
 }
 
 /// Bits of a cell that hold the place.
 const PLACE_BITS: u32 = 29;
 /// Most places.
-const PLACES_MAX: u32 = 1 << PLACE_BITS;
+pub(crate) const PLACES_MAX: u32 = 1 << PLACE_BITS;
 /// Cells of the first table: two cache lines.
 const FIRST_CELLS: usize = 16;
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Names {
     /// A power of two of cells, or none; 0 = empty, never all of them used.
     cells: Box<[u64]>,
     used: usize,
-    keyed: DefaultHashBuilder,
+    keys: [u64; 2],
+}
+
+impl Default for Names {
+    fn default() -> Self {
+        let drawn = DefaultHashBuilder::default();
+        Self { cells: Box::default(), used: 0, keys: [drawn.hash_one(1), drawn.hash_one(2)] }
+    }
 }
 
 /// Where an id goes, for a find and an insert that follow each other.
@@ -47,9 +58,13 @@ pub(crate) struct Hash(u32);
 
 impl Names {
     /// The hash of an id in this table.
+    #[inline]
     pub(crate) fn hash(&self, id: u128) -> Hash {
-        let hash = self.keyed.hash_one(id);
-        Hash((hash ^ hash >> 32) as u32)
+        // One product of both halves, folded: what hashbrown's own hasher makes of a `u128`.
+        let (low, high) = (id as u64 ^ self.keys[0], (id >> 64) as u64 ^ self.keys[1]);
+        let product = u128::from(low) * u128::from(high);
+        let folded = product as u64 ^ (product >> 64) as u64;
+        Hash((folded ^ folded >> 32) as u32)
     }
 
     /// Ids in the table.
@@ -58,6 +73,7 @@ impl Names {
     }
 
     /// The first place under this hash that `is` what is looked for.
+    #[inline]
     pub(crate) fn find(&self, hash: Hash, is: impl Fn(Named, u32) -> bool) -> Option<(Named, u32)> {
         let last = self.cells.len().checked_sub(1)?;
         let mut at = hash.0 as usize & last;
@@ -67,7 +83,7 @@ impl Names {
                 return None;
             }
             if (cell >> 32) as u32 == hash.0 {
-                let found = (named(cell), cell as u32 % PLACES_MAX);
+                let found = (named_by(cell), cell as u32 % PLACES_MAX);
                 if is(found.0, found.1) {
                     return Some(found);
                 }
@@ -76,13 +92,52 @@ impl Names {
         }
     }
 
-    /// One id more. That it is not there yet is the caller's to know.
-    pub(crate) fn insert(&mut self, hash: Hash, named: Named, place: u32) {
+    /// One id more; `false`, and nothing is done, when something under its hash `is` it.
+    #[inline]
+    pub(crate) fn insert(
+        &mut self,
+        hash: Hash,
+        named: Named,
+        place: u32,
+        is: impl Fn(Named, u32) -> bool,
+    ) -> bool {
         if 3 * (self.used + 1) > 2 * self.cells.len() {
             self.grow((2 * self.cells.len()).max(FIRST_CELLS));
         }
+        let last = self.cells.len() - 1;
+        let mut at = hash.0 as usize & last;
+        loop {
+            let there = self.cells[at];
+            if there == 0 {
+                break;
+            }
+            if (there >> 32) as u32 == hash.0 && is(named_by(there), there as u32 % PLACES_MAX) {
+                return false;
+            }
+            at = (at + 1) & last;
+        }
         self.used += 1;
-        put(&mut self.cells, cell(hash, named, place));
+        self.cells[at] = cell(hash, named, place);
+        true
+    }
+
+    /// What was put in as `before` is found as `after`. Panics when it is not there.
+    #[inline]
+    pub(crate) fn rename(&mut self, hash: Hash, before: (Named, u32), after: (Named, u32)) {
+        let at = self.stands_at(hash, before.0, before.1);
+        self.cells[at] = cell(hash, after.0, after.1);
+    }
+
+    #[inline]
+    fn stands_at(&self, hash: Hash, named: Named, place: u32) -> usize {
+        let meant = cell(hash, named, place);
+        let last = self.cells.len().wrapping_sub(1);
+        let mut at = hash.0 as usize & last;
+        while self.cells[at] != meant {
+            assert!(self.cells[at] != 0, "{named:?} at {place} is to be forgotten and unknown");
+            at = (at + 1) & last;
+        }
+        at
     }
 
     /// Room for so many ids without growing on the way.
@@ -99,14 +154,10 @@ impl Names {
     }
 
     /// Takes out what was put in as just this. Panics when it is not there.
+    #[inline]
     pub(crate) fn remove(&mut self, hash: Hash, named: Named, place: u32) {
-        let gone = cell(hash, named, place);
         let last = self.cells.len() - 1;
-        let mut hole = hash.0 as usize & last;
-        while self.cells[hole] != gone {
-            assert!(self.cells[hole] != 0, "{named:?} at {place} is to be forgotten and unknown");
-            hole = (hole + 1) & last;
-        }
+        let mut hole = self.stands_at(hash, named, place);
         self.used -= 1;
         // Whoever stands behind the hole and would be found from it moves into it.
         let mut at = hole;
@@ -131,12 +182,16 @@ fn cell(hash: Hash, named: Named, place: u32) -> u64 {
     u64::from(hash.0) << 32 | u64::from((named as u32) << PLACE_BITS | place)
 }
 
-fn named(cell: u64) -> Named {
+#[inline]
+fn named_by(cell: u64) -> Named {
     match cell as u32 >> PLACE_BITS {
         1 => Named::Hold,
         2 => Named::Reserve,
         3 => Named::Extend,
-        _ => Named::Confirm,
+        4 => Named::Confirm,
+        5 => Named::PastHold,
+        6 => Named::PastReserve,
+        _ => Named::PastExtend,
     }
 }
 
@@ -169,8 +224,11 @@ mod tests {
                 let hash = Hash(u32::MAX - near);
                 match (insert, twin.get(&place).copied()) {
                     (true, None) => {
-                        names.insert(hash, Named::Reserve, place);
+                        assert!(names.insert(hash, Named::Reserve, place, |_, at| at == place));
                         twin.insert(place, hash);
+                    }
+                    (true, Some(hash)) => {
+                        prop_assert!(!names.insert(hash, Named::Reserve, place, |_, at| at == place));
                     }
                     (false, Some(hash)) => {
                         names.remove(hash, Named::Reserve, place);
@@ -197,7 +255,7 @@ mod tests {
         assert!(names.find(Hash(3), |_, _| true).is_none());
         for n in 0..5_000u32 {
             let hash = names.hash(n.into());
-            names.insert(hash, Named::Hold, n);
+            assert!(names.insert(hash, Named::Hold, n, |_, _| false));
         }
         for n in 0..5_000u32 {
             let found = names.find(names.hash(n.into()), |_, place| place == n);
