@@ -11,8 +11,8 @@ use crate::register::Booked;
 use crate::rows::Rows;
 use crate::run::{Changes, Run};
 use crate::{
-    BerthIndex, HOLD_LIFE_MAX_MS, HeldPassenger, HoldId, LegMask, LegRange, Millis, PassengerSet, Pnr, PoolIndex,
-    Rest, UnixMillis,
+    BerthIndex, HOLD_LIFE_MAX_MS, HeldPassenger, HoldId, LegMask, LegRange, Millis, PassengerSet,
+    Pnr, PoolIndex, Rest, UnixMillis,
 };
 
 impl Run {
@@ -135,10 +135,13 @@ impl Run {
         state: SeatState,
         changes: &mut Changes,
     ) {
-        let record = self.register.card_mut(card);
+        let record = self.register.card(card);
         let (pool, legs) = (record.pool, record.legs);
-        for berth in record.mark(passengers, SeatState::Held, state) {
-            self.free_up(berth, pool, legs, changes);
+        for index in passengers.iter() {
+            let record = self.register.card_mut(card);
+            if let Some(berth) = record.mark(index, SeatState::Held, state) {
+                self.free_up(berth, pool, legs, changes);
+            }
         }
         changes.holds = true;
     }
@@ -146,11 +149,13 @@ impl Run {
     fn confirm(&mut self, card: u32, booking: &Booked<'_>, rest: Rest, changes: &mut Changes) {
         let next = self.register.bookings.next();
         assert_eq!(Some(booking.pnr), next, "PNR numbers are given in order");
-        let record = self.register.card_mut(card);
-        let legs = record.legs;
-        for berth in record.mark(booking.passengers, SeatState::Held, SeatState::Confirmed) {
-            self.rows.sell_trip(berth, legs);
-            changes.berths.push(berth);
+        for index in booking.passengers.iter() {
+            let record = self.register.card_mut(card);
+            let legs = record.legs;
+            if let Some(berth) = record.mark(index, SeatState::Held, SeatState::Confirmed) {
+                self.rows.sell_trip(berth, legs);
+                changes.berths.push(berth);
+            }
         }
         self.register.book(card, booking);
         if rest == Rest::Released {
@@ -192,10 +197,13 @@ impl Run {
         let place = place.unwrap_or_else(|| panic!("an event names booking {pnr:?}: unknown"));
         let booked = self.register.bookings.at(place).passengers;
         assert!(passengers.without(booked).is_empty(), "others than booked cancelled");
-        let record = self.register.card_mut(self.register.bookings.card(place));
-        let (pool, legs) = (record.pool, record.legs);
-        for berth in record.mark(passengers, SeatState::Confirmed, SeatState::Cancelled) {
-            self.free_up(berth, pool, legs, changes);
+        let card = self.register.bookings.card(place);
+        for index in passengers.iter() {
+            let record = self.register.card_mut(card);
+            let (pool, legs) = (record.pool, record.legs);
+            if let Some(berth) = record.mark(index, SeatState::Confirmed, SeatState::Cancelled) {
+                self.free_up(berth, pool, legs, changes);
+            }
         }
         self.register.bookings.cancel(place, at);
     }

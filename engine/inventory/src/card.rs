@@ -6,8 +6,6 @@
 
 mod seated;
 
-use arrayvec::ArrayVec;
-
 use crate::answer::SeatView;
 use crate::record::{Ended, Seat, SeatState};
 use crate::register::NONE;
@@ -95,7 +93,14 @@ impl Card {
         (self.created_at, self.expires_at) = (made.created_at, made.expires_at);
         (self.pool, self.legs) = (made.pool, made.legs);
         (self.booking, self.marks) = (NONE, party.len() as u8);
-        self.seats.iter_mut().zip(party).for_each(|(place, seat)| *place = seat);
+        let mut party = party;
+        let [first, others @ ..] = &mut self.seats;
+        if let Some(seat) = party.next() {
+            *first = seat;
+        }
+        if party.len() > 0 {
+            others.iter_mut().zip(party).for_each(|(place, seat)| *place = seat);
+        }
     }
 
     /// A record of a snapshot; its bookings are the caller's.
@@ -229,8 +234,9 @@ impl Card {
     /// Who is in this state.
     #[inline]
     pub(crate) fn in_state(&self, state: SeatState) -> PassengerSet {
+        // Over all places, without a branch: those past the party are cut off.
         let of = |set, (i, seat): (usize, &Seated)| set | u8::from(seat.is(state)) << i;
-        PassengerSet(self.party().iter().enumerate().fold(0, of))
+        PassengerSet(self.seats.iter().enumerate().fold(0, of)).and(self.everybody())
     }
 
     /// Everybody of the party.
@@ -239,26 +245,19 @@ impl Card {
         PassengerSet::first(self.heads())
     }
 
-    /// Moves passengers from one state to another; returns the berths they have.
+    /// Moves a passenger from one state to another; returns the berth they have.
     #[inline]
     pub(crate) fn mark(
         &mut self,
-        passengers: PassengerSet,
+        index: usize,
         from: SeatState,
         to: SeatState,
-    ) -> ArrayVec<BerthIndex, PARTY_MAX> {
+    ) -> Option<BerthIndex> {
         let hold = self.hold;
-        let mut berths = ArrayVec::new();
-        let party = self.party_mut();
-        for index in passengers.iter() {
-            let seat = &mut party[index];
-            assert!(seat.is(from), "passenger {} of hold {hold} is not {from}", index + 1);
-            seat.set(to);
-            if let Some(berth) = seat.berth() {
-                berths.push(berth);
-            }
-        }
-        berths
+        let seat = &mut self.party_mut()[index];
+        assert!(seat.is(from), "passenger {} of hold {hold} is not {from}", index + 1);
+        seat.set(to);
+        seat.berth()
     }
 
     /// One passenger as shown at `now`: held past the deadline is shown as expired, whether or not

@@ -118,7 +118,7 @@ impl Run {
         let decision = match command {
             Command::Reserve(ask) => reserve::decide(self, ask, now, events),
             Command::Confirm(ask) => confirm::decide(self, ask, now, events),
-            Command::Release(ask) => release::decide(self, *ask, now, events),
+            Command::Release(ask) => release::decide(self, ask, now, events),
             Command::Extend(ask) => extend::decide(self, *ask, now, events),
             Command::Cancel(ask) => cancel::decide(self, *ask, now, events),
             Command::Expire(hold) => expire::decide(self, *hold, now, events),
@@ -167,11 +167,8 @@ impl Run {
 
     /// The record in which a request of this kind and content took effect; `None` if its id is
     /// new. An id that took effect as anything else is refused.
-    fn first_effect(
-        &self,
-        request: RequestMark,
-        kind: RequestKind,
-    ) -> Result<Option<At>, Refusal> {
+    #[inline]
+    fn first_effect(&self, request: RequestMark, kind: RequestKind) -> Result<Option<At>, Refusal> {
         match self.register.request(request.id) {
             None => Ok(None),
             Some((known, digest, at)) if known == kind && digest == request.digest => Ok(Some(at)),

@@ -74,7 +74,8 @@ fn allocations(run: &Run) -> Vec<Allocation> {
     let of = |record: &Kept<'_>| -> Vec<Allocation> {
         let (hold, legs) = (record.hold, record.legs);
         let seats = record.seats().filter(|seat| live(seat.state));
-        let one = |seat: Seat| Some(Allocation { hold, legs, berth: seat.berth?, state: seat.state });
+        let one =
+            |seat: Seat| Some(Allocation { hold, legs, berth: seat.berth?, state: seat.state });
         seats.filter_map(one).collect()
     };
     run.register.sorted().iter().flat_map(of).collect()
@@ -284,10 +285,10 @@ fn deadlines(run: &Run) -> Found {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::card::{Card, Seated};
     use crate::register::NONE;
     use crate::tests::table::check_on;
     use crate::tests::world::World;
-    use crate::card::{Card, Seated};
     use crate::{RequestMark, UnixMillis};
 
     type Break = fn(&mut Run);
@@ -317,7 +318,7 @@ mod tests {
         (&[2, 4, 10], |run| card(run, H1).party_mut()[0].set(SeatState::Released)),
         (&[10], |run| run.register.live += 1),
         (&[10], |run| card(run, H2).end(UnixMillis(0), SeatState::Confirmed)),
-        (&[2, 4, 10], |run| {
+        (&[2, 4, 10, 11], |run| {
             let at = UnixMillis(1);
             let card = card(run, H1);
             card.party_mut()[0].set(SeatState::Released);

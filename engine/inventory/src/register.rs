@@ -27,8 +27,8 @@ use crate::{
 };
 
 pub(crate) use bookings::{Booked, Bookings, NONE};
-use names::{Named, Names};
-use past::{Ids, Past};
+use names::{Named, Names, PLACES_MAX};
+use past::{Entry, Ids, Past};
 
 /// Kinds of request whose id an event carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,8 +76,9 @@ pub(crate) struct Register {
     too_old_at: UnixMillis,
     past: Past,
     names: Names,
-    /// The hold found last: the low half of a half of its id, and what its name says. One command
-    /// looks several times for one hold.
+    /// The hold found last: the low half of a half of its id, whether it is past, and where it
+    /// stands (a card may have been vacated since, a past hold is there). One command looks several
+    /// times for one hold.
     recent: AtomicU64,
     deadlines: Deadlines,
     pub(crate) bookings: Bookings,
@@ -93,12 +94,18 @@ impl Default for Register {
             too_old_at: UnixMillis::MAX,
             past: Past::default(),
             names: Names::default(),
-            recent: AtomicU64::new(u64::MAX),
+            recent: AtomicU64::new(NO_RECENT),
             deadlines: Deadlines::default(),
             bookings: Bookings::default(),
         }
     }
 }
+
+/// Of a place in `recent`: it is past.
+const PAST: u32 = 1 << 31;
+const _: () = assert!(PLACES_MAX <= PAST);
+/// A card that no run has.
+const NO_RECENT: u64 = (PAST - 1) as u64;
 
 /// Whose id stands where, to compare it.
 #[derive(Clone, Copy)]
@@ -140,23 +147,37 @@ impl Register {
     #[inline]
     pub(crate) fn find(&self, hold: HoldId) -> Option<At> {
         let recent = self.recent.load(Relaxed);
-        if (recent >> 32) as u32 == hold.0 as u32
-            && self.cards.get(recent as u32 as usize).is_some_and(|card| is_hold(card, hold))
-        {
-            return Some(At::Card(recent as u32));
+        let place = recent as u32;
+        if (recent >> 32) as u32 == hold.0 as u32 {
+            if place & PAST != 0 {
+                let place = place & !PAST;
+                if self.past.at(place).hold() == hold {
+                    return Some(At::Past(place));
+                }
+            } else if self.cards.get(place as usize).is_some_and(|card| is_hold(card, hold)) {
+                return Some(At::Card(place));
+            }
         }
+        self.look_up(hold)
+    }
+
+    #[inline(never)]
+    fn look_up(&self, hold: HoldId) -> Option<At> {
         let whose = self.whose();
         let is = |named, place| whose.is_hold(hold, named, place);
         let (named, place) = self.names.find(self.names.hash(hold.0), is)?;
-        if named == Named::PastHold {
-            return Some(At::Past(place));
-        }
-        self.found(hold, place);
-        Some(At::Card(place))
+        let at = if named == Named::PastHold { At::Past(place) } else { At::Card(place) };
+        self.found(hold, at);
+        Some(at)
     }
 
-    fn found(&self, hold: HoldId, card: u32) {
-        self.recent.store(u64::from(hold.0 as u32) << 32 | u64::from(card), Relaxed);
+    #[inline]
+    fn found(&self, hold: HoldId, at: At) {
+        let place = match at {
+            At::Card(card) => card,
+            At::Past(place) => PAST | place,
+        };
+        self.recent.store(u64::from(hold.0 as u32) << 32 | u64::from(place), Relaxed);
     }
 
     /// Looks at a record where it stands.
@@ -206,7 +227,7 @@ impl Register {
 
     /// The ids of all past holds, oldest end first.
     pub(crate) fn past_holds(&self) -> impl Iterator<Item = HoldId> {
-        self.past.entries().map(|entry| entry.hold())
+        self.past.entries().map(Entry::hold)
     }
 
     /// How many records there are.
@@ -333,7 +354,7 @@ impl Register {
         let place = self.draw();
         self.name_hold(made.hold, place);
         self.remember(made.request.id, Named::Reserve, place);
-        self.found(made.hold, place);
+        self.found(made.hold, At::Card(place));
         let card = self.card_mut(place);
         card.fill(made, party);
         card.reference = text(reference);
@@ -460,6 +481,7 @@ impl Register {
             let (before, after) = ((Named::Extend, card), (Named::PastExtend, place));
             self.names.rename(self.names.hash(mark.id.0), before, after);
         }
+        self.found(hold, At::Past(place));
         self.vacate(card);
     }
 
@@ -491,6 +513,9 @@ impl Register {
 
     #[inline]
     fn forget(&mut self, ids: Ids, place: u32) {
+        if *self.recent.get_mut() as u32 == PAST | place {
+            *self.recent.get_mut() = NO_RECENT;
+        }
         self.forget_id(ids.request, Named::PastReserve, place);
         if let Some(extend) = ids.extend {
             self.forget_id(extend, Named::PastExtend, place);

@@ -269,25 +269,25 @@ impl Run {
 
     #[inline]
     pub(crate) fn show_hold(&self, record: &Card, now: UnixMillis) -> HoldView {
-        let mut party = ArrayVec::new();
-        for seat in record.party() {
-            party.push(record.seat_view(*seat, now));
-        }
-        HoldView {
+        let mut view = HoldView {
             run: self.id(),
             hold: record.hold,
             pool: record.pool,
             legs: record.legs,
             created_at: record.created_at,
             expires_at: record.expires_at,
-            party,
-            bookings: if record.is_booked() {
-                self.register.bookings_of(record).map(|booking| booking.pnr).collect()
-            } else {
-                Vec::new()
-            },
+            party: ArrayVec::new(),
+            bookings: Vec::new(),
             reference: text(&record.reference),
+        };
+        // In its place: a party is large to move.
+        for seat in record.party() {
+            view.party.push(record.seat_view(*seat, now));
         }
+        if record.is_booked() {
+            view.bookings.extend(self.register.bookings_of(record).map(|booking| booking.pnr));
+        }
+        view
     }
 
     pub(crate) fn show_booking(

@@ -102,8 +102,12 @@ fn pool_for(plan: &Plan, ask: &Reserve, legs: LegRange) -> Result<(PoolIndex, u8
 }
 
 /// Sale is not over: the train has not left the boarding stop, and nobody has ended it.
+#[inline]
 fn check_sale(run: &Run, pool: PoolIndex, legs: LegRange, now: UnixMillis) -> Result<(), Refusal> {
     // No stop is left before the first one is.
+    if now < run.leaves_at && !run.retired && run.closed >> pool.0 & 1 == 0 {
+        return Ok(());
+    }
     let closed_at = if now < run.leaves_at {
         None
     } else {

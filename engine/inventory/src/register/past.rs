@@ -136,7 +136,7 @@ impl Past {
     /// When the oldest ended.
     #[inline]
     pub(crate) fn oldest_end(&self) -> Option<UnixMillis> {
-        self.oldest().map(|entry| entry.ended_at())
+        self.oldest().map(Entry::ended_at)
     }
 
     #[inline]
@@ -154,7 +154,7 @@ impl Past {
 
     /// All of them, oldest first, each on a card of its own.
     pub(crate) fn cards(&self) -> impl Iterator<Item = Card> {
-        self.entries().map(|entry| entry.card())
+        self.entries().map(Entry::card)
     }
 
     pub(crate) fn entries(&self) -> impl Iterator<Item = Entry<'_>> {
@@ -388,7 +388,7 @@ impl Entry<'_> {
 /// A span of milliseconds in 32 bits, if it fits.
 #[inline]
 fn short(from: UnixMillis, to: UnixMillis) -> Option<u64> {
-    to.0.checked_sub(from.0).filter(|span| *span <= u64::from(u32::MAX))
+    to.0.checked_sub(from.0).filter(|span| u32::try_from(*span).is_ok())
 }
 
 const fn low(id: u128) -> u64 {
