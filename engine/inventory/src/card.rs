@@ -6,9 +6,9 @@
 
 mod seated;
 
-use crate::answer::SeatView;
 use crate::record::{Ended, Seat, SeatState};
 use crate::register::NONE;
+use crate::run::text;
 use crate::{
     BerthIndex, HoldId, LegRange, PARTY_MAX, PassengerSet, PoolIndex, Record, RequestId,
     RequestMark, UnixMillis,
@@ -157,11 +157,6 @@ impl Card {
         self.marks & HEADS == FREE
     }
 
-    #[inline]
-    fn heads(&self) -> usize {
-        usize::from(self.marks & HEADS)
-    }
-
     /// The request that made it.
     pub(crate) const fn request(&self) -> RequestMark {
         RequestMark { id: self.request, digest: self.digest }
@@ -234,9 +229,18 @@ impl Card {
     /// Who is in this state.
     #[inline]
     pub(crate) fn in_state(&self, state: SeatState) -> PassengerSet {
+        if self.heads() == 1 {
+            return PassengerSet(self.seats[0].is(state).into());
+        }
         // Over all places, without a branch: those past the party are cut off.
         let of = |set, (i, seat): (usize, &Seated)| set | u8::from(seat.is(state)) << i;
         PassengerSet(self.seats.iter().enumerate().fold(0, of)).and(self.everybody())
+    }
+
+    /// Whether somebody is held.
+    #[inline]
+    pub(crate) fn keeps_somebody(&self) -> bool {
+        self.party().iter().any(|seat| seat.is(SeatState::Held))
     }
 
     /// Everybody of the party.
@@ -259,13 +263,59 @@ impl Card {
         seat.set(to);
         seat.berth()
     }
+}
 
-    /// One passenger as shown at `now`: held past the deadline is shown as expired, whether or not
-    /// a timer has fired.
+/// What a hold shows of itself, on a card or packed.
+pub(crate) trait Shown {
+    /// As it was made, but for its deadline, which may have moved.
+    fn made(&self) -> Made;
+    /// How many passengers.
+    fn heads(&self) -> usize;
+    /// One of them.
+    fn seat(&self, index: usize) -> Seated;
+    /// The caller's reference.
+    fn reference(&self) -> Box<str>;
+    /// Its first booking.
+    fn booking(&self) -> u32;
+
+    /// Who is in this state.
     #[inline]
-    pub(crate) fn seat_view(&self, seat: Seated, now: UnixMillis) -> SeatView {
-        let Seat { passenger, berth, state } = seat.seat();
-        let past = state == SeatState::Held && self.expires_at <= now;
-        SeatView { passenger, berth, state: if past { SeatState::Expired } else { state } }
+    fn those(&self, state: SeatState) -> PassengerSet {
+        let of = |set, index| set | u8::from(self.seat(index).is(state)) << index;
+        PassengerSet((0..self.heads()).fold(0, of))
+    }
+}
+
+impl Shown for Card {
+    #[inline]
+    fn made(&self) -> Made {
+        Made {
+            hold: self.hold,
+            request: self.request(),
+            pool: self.pool,
+            legs: self.legs,
+            created_at: self.created_at,
+            expires_at: self.expires_at,
+        }
+    }
+
+    #[inline]
+    fn heads(&self) -> usize {
+        usize::from(self.marks & HEADS)
+    }
+
+    #[inline]
+    fn seat(&self, index: usize) -> Seated {
+        self.seats[index]
+    }
+
+    #[inline]
+    fn reference(&self) -> Box<str> {
+        text(&self.reference)
+    }
+
+    #[inline]
+    fn booking(&self) -> u32 {
+        self.booking
     }
 }

@@ -35,26 +35,11 @@ pub const EVENTS_MAX: usize = 2;
 /// The events of one command, in order.
 pub type Events = ArrayVec<Event, EVENTS_MAX>;
 
-/// What a command comes to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// It takes effect: apply these events in order, then `say(then)`.
-    Take {
-        /// One or two events; none where the caller has written it already.
-        events: Events,
-        /// What to say afterwards.
-        then: Then,
-    },
-    /// Nothing changes; this is the answer.
-    Known(Said),
-    /// Refused; nothing changes.
-    Refused(Refusal),
-}
-
-/// What a command comes to, where its events go into the caller's list.
+/// What a command comes to. Its events are in the caller's list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ruling {
-    /// It takes effect: apply the events in order, then say this.
+    /// It takes effect: apply the events (one or two; none where the caller has written it already)
+    /// in order, then say this.
     Take(Then),
     /// Nothing changes; this is the answer.
     Known(Said),
@@ -99,19 +84,9 @@ fn take(events: &mut Events, event: Event, then: Then) -> Then {
 }
 
 impl Run {
-    /// Decides one command at `now`. Time does not run backward here: a `now` before the last
-    /// event counts as the time of that event.
-    pub fn decide(&mut self, command: &Command, now: UnixMillis) -> Verdict {
-        let mut events = Events::new();
-        match self.rule(command, now, &mut events) {
-            Ruling::Take(then) => Verdict::Take { events, then },
-            Ruling::Known(said) => Verdict::Known(said),
-            Ruling::Refused(refusal) => Verdict::Refused(refusal),
-        }
-    }
-
-    /// [`Run::decide`] into a list of the caller, which must be empty: an event is large, and this
-    /// writes it once.
+    /// Decides one command at `now`; its events go into a list of the caller, which must be empty
+    /// (an event is large, and this writes it once). Time does not run backward here: a `now`
+    /// before the last event counts as the time of that event.
     pub fn rule(&mut self, command: &Command, now: UnixMillis, events: &mut Events) -> Ruling {
         debug_assert!(events.is_empty(), "the events of the command before were not taken");
         let now = now.max(self.last_at);
@@ -162,7 +137,7 @@ impl Run {
 
     /// Nothing changes; the hold is shown.
     fn known_hold(&self, at: At, now: UnixMillis) -> Ruling {
-        Ruling::Known(Said::Hold(self.register.look(at, |record| self.show_hold(record, now))))
+        Ruling::Known(Said::Hold(self.show_at(at, now)))
     }
 
     /// The record in which a request of this kind and content took effect; `None` if its id is

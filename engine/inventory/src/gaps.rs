@@ -250,14 +250,14 @@ impl GapIndex {
     }
 
     /// A berth of the pool is taken on a journey, where it was free with `before` taken.
-    #[inline]
+    #[inline(never)]
     pub(crate) fn take(&mut self, berth: BerthIndex, legs: LegRange, before: LegMask) {
         let trip = (legs.from.into(), legs.to.into());
         each!(&mut self.width, gaps => gaps.take(berth, trip, Word::narrow(before)));
     }
 
     /// A berth of the pool is free on a journey, all of which was taken; `after` is taken now.
-    #[inline]
+    #[inline(never)]
     pub(crate) fn give(&mut self, berth: BerthIndex, legs: LegRange, after: LegMask) {
         let trip = (legs.from.into(), legs.to.into());
         each!(&mut self.width, gaps => gaps.give(berth, trip, Word::narrow(after)));

@@ -21,7 +21,6 @@ use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use crate::card::{Card, Made, Seated};
 use crate::deadlines::Deadlines;
 use crate::record::{Record, SeatState};
-use crate::run::text;
 use crate::{
     HoldId, Millis, Pnr, REMEMBER_ENDED_MAX, REMEMBER_ENDED_MS, RequestId, RequestMark, UnixMillis,
 };
@@ -207,6 +206,12 @@ impl Register {
         }
     }
 
+    /// A past hold, by its place.
+    #[inline]
+    pub(crate) fn past_at(&self, place: u32) -> Entry<'_> {
+        self.past.at(place)
+    }
+
     /// The card of a hold, if it is not past.
     pub(crate) fn get(&self, hold: HoldId) -> Option<&Card> {
         match self.find(hold)? {
@@ -250,6 +255,11 @@ impl Register {
         card: &Card,
     ) -> impl Iterator<Item = Booked<'a>> + use<'a> {
         self.bookings.chain(card.booking).map(|place| self.bookings.at(place))
+    }
+
+    /// The numbers of the bookings of one record from its first on.
+    pub(crate) fn numbers(&self, first: u32) -> impl Iterator<Item = Pnr> {
+        self.bookings.chain(first).map(|place| self.bookings.at(place).pnr)
     }
 
     /// A record as snapshots and digests see it.
@@ -327,12 +337,21 @@ impl Register {
     #[inline]
     fn draw(&mut self) -> u32 {
         if self.free == NONE {
-            self.cards.push(Card::free(NONE));
-            return self.cards.len() as u32 - 1;
+            return self.add_card();
         }
         let card = self.free;
         self.free = self.card(card).booking;
         card
+    }
+
+    #[cold]
+    fn add_card(&mut self) -> u32 {
+        // By the half: most runs have few, and one has many at a time only when it is hot.
+        if self.cards.len() == self.cards.capacity() {
+            self.cards.reserve_exact(self.cards.len() / 2 + 1);
+        }
+        self.cards.push(Card::free(NONE));
+        self.cards.len() as u32 - 1
     }
 
     /// Takes a card out of use.
@@ -357,7 +376,9 @@ impl Register {
         self.found(made.hold, At::Card(place));
         let card = self.card_mut(place);
         card.fill(made, party);
-        card.reference = text(reference);
+        if !reference.is_empty() {
+            card.reference = reference.into();
+        }
         self.live += 1;
         self.deadlines.push(made.expires_at, place);
     }
@@ -451,7 +472,7 @@ impl Register {
     #[inline]
     pub(crate) fn end_if_empty(&mut self, card: u32, at: UnixMillis, how: SeatState) {
         let record = self.card_mut(card);
-        if !record.is_live() || !record.in_state(SeatState::Held).is_empty() {
+        if !record.is_live() || record.keeps_somebody() {
             return;
         }
         record.end(at, how);
@@ -464,7 +485,7 @@ impl Register {
     }
 
     /// A record that ended without a booking leaves its card.
-    #[inline]
+    #[inline(never)]
     fn pass(&mut self, card: u32) {
         let record = &self.cards[card as usize];
         let hold = record.hold;

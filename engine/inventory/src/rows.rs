@@ -238,8 +238,11 @@ impl Rows {
         !self.taken(berth).intersects(mask)
     }
 
+    // Not inlined: in the loop over a party the compiler would compute the masks of every width
+    // ahead of it.
+
     /// The free legs of a journey become held; what was taken before.
-    #[inline]
+    #[inline(never)]
     pub(crate) fn hold_trip(&mut self, berth: BerthIndex, legs: LegRange) -> LegMask {
         let (from, to) = self.trip(legs);
         each!(&mut self.width, t => t.hold(usize::from(berth.0), Word::range(from, to)).mask())
@@ -252,7 +255,7 @@ impl Rows {
     }
 
     /// The held or sold legs of a journey become free; what is taken afterwards.
-    #[inline]
+    #[inline(never)]
     pub(crate) fn free_trip(&mut self, berth: BerthIndex, legs: LegRange) -> LegMask {
         let (from, to) = self.trip(legs);
         each!(&mut self.width, t => t.free(usize::from(berth.0), Word::range(from, to)).mask())

@@ -3,8 +3,9 @@
 //! Bits from the lowest: 14 berth, 1 whether there is one, 3 age band, 3 sex, 1 berth required,
 //! 4 preference (0 = none), 3 state. Only a form of keeping: it leaves the machine as a [`Seat`].
 
+use crate::answer::SeatView;
 use crate::record::{Seat, SeatState};
-use crate::{AgeBand, BERTHS_MAX, BerthIndex, BerthType, Passenger, Sex};
+use crate::{AgeBand, BERTHS_MAX, BerthIndex, BerthType, Passenger, Sex, UnixMillis};
 
 const HAS_BERTH: u32 = 1 << 14;
 const BERTH: u32 = HAS_BERTH - 1;
@@ -81,6 +82,15 @@ impl Seated {
             berth: self.berth(),
             state: SeatState::from_number(self.part(STATE, 3)).expect(known),
         }
+    }
+
+    /// As shown at `now`: held past the deadline is shown as expired, whether or not a timer has
+    /// fired.
+    #[inline]
+    pub(crate) fn view(self, expires_at: UnixMillis, now: UnixMillis) -> SeatView {
+        let Seat { passenger, berth, state } = self.seat();
+        let past = state == SeatState::Held && expires_at <= now;
+        SeatView { passenger, berth, state: if past { SeatState::Expired } else { state } }
     }
 
     pub(crate) const fn bits(self) -> u32 {

@@ -14,7 +14,7 @@
 use std::collections::VecDeque;
 
 use super::names::PLACES_MAX;
-use crate::card::{Card, Made, Seated};
+use crate::card::{Card, Made, Seated, Shown};
 use crate::record::{Ended, SeatState};
 use crate::register::NONE;
 use crate::{
@@ -145,11 +145,19 @@ impl Past {
     }
 
     #[inline]
-    pub(crate) fn at(&self, place: u32) -> Entry<'_> {
+    fn words_from(&self, place: u32) -> &[u64] {
         let first = self.first as usize / CHUNK;
         let chunks = PLACES_MAX as usize / CHUNK;
         let chunk = (place as usize / CHUNK).wrapping_sub(first) % chunks;
-        Entry(&self.chunks[chunk][place as usize % CHUNK..])
+        &self.chunks[chunk][place as usize % CHUNK..]
+    }
+
+    /// The hold at its place.
+    #[inline]
+    pub(crate) fn at(&self, place: u32) -> Entry<'_> {
+        let words = self.words_from(place);
+        let (head, rest) = words.split_first_chunk().expect("written as a whole");
+        Entry { head, rest }
     }
 
     /// All of them, oldest first, each on a card of its own.
@@ -160,7 +168,7 @@ impl Past {
     pub(crate) fn entries(&self) -> impl Iterator<Item = Entry<'_>> {
         let mut place = self.first;
         (0..self.len).map(move |_| {
-            if self.at(place).0[0] == 0 {
+            if self.words_from(place)[0] == 0 {
                 place = place - place % CHUNK as u32 + CHUNK as u32;
             }
             let entry = self.at(place);
@@ -263,49 +271,58 @@ impl Packed {
 
 /// A hold that has ended, as it is kept.
 #[derive(Clone, Copy)]
-pub(crate) struct Entry<'a>(&'a [u64]);
+pub(crate) struct Entry<'a> {
+    head: &'a [u64; HEAD],
+    /// What stands behind the head, if anything of it does.
+    rest: &'a [u64],
+}
 
 impl Entry<'_> {
-    fn head(self) -> [u64; HEAD] {
-        *self.0.first_chunk().expect("written as a whole")
-    }
-
     #[inline]
     fn bits(self, at: u32, bits: u32) -> u8 {
-        (self.0[0] >> at & ((1 << bits) - 1)) as u8
+        (self.head[0] >> at & ((1 << bits) - 1)) as u8
     }
 
     #[inline]
     fn has(self, mark: u64) -> bool {
-        self.0[0] & mark != 0
+        self.head[0] & mark != 0
     }
 
+    /// Whether nothing stands behind the head.
+    #[inline]
+    fn is_plain(self) -> bool {
+        let released_before = u64::from(self.bits(RELEASED, 2)) == RELEASED_BEFORE;
+        !released_before && !self.has(OWN_TIMES | PROLONGED | REFERENCE) && self.heads() < 2
+    }
+
+    #[inline]
     pub(crate) fn hold(self) -> HoldId {
-        HoldId(wide(self.0[1], self.0[2]))
+        HoldId(wide(self.head[1], self.head[2]))
     }
 
     /// The request that made it.
+    #[inline]
     pub(crate) fn request(self) -> RequestMark {
-        RequestMark { id: RequestId(wide(self.0[3], self.0[4])), digest: self.0[5] }
+        RequestMark { id: RequestId(wide(self.head[3], self.head[4])), digest: self.head[5] }
     }
 
-    /// Where the other passengers begin.
+    /// Where behind the head the other passengers begin.
     fn others_at(self) -> usize {
         let own = usize::from(u64::from(self.bits(RELEASED, 2)) == RELEASED_BEFORE);
-        HEAD + 2 * usize::from(self.has(OWN_TIMES)) + own
+        2 * usize::from(self.has(OWN_TIMES)) + own
     }
 
     /// Where the extend begins, and behind it the reference.
     fn extend_at(self) -> usize {
-        self.others_at() + usize::from(self.bits(HEADS, 3)) / 2
+        self.others_at() + self.heads() / 2
     }
 
     /// The request that prolonged it last.
     pub(crate) fn extend(self) -> Option<RequestMark> {
         self.has(PROLONGED).then(|| {
             let at = self.extend_at();
-            let id = RequestId(wide(self.0[at], self.0[at + 1]));
-            RequestMark { id, digest: self.0[at + 2] }
+            let id = RequestId(wide(self.rest[at], self.rest[at + 1]));
+            RequestMark { id, digest: self.rest[at + 2] }
         })
     }
 
@@ -315,15 +332,20 @@ impl Entry<'_> {
 
     #[inline]
     fn words(self) -> usize {
-        let at = self.reference_at();
-        at + if self.has(REFERENCE) { 1 + (self.0[at] as usize).div_ceil(8) } else { 0 }
+        if self.is_plain() { HEAD } else { HEAD + self.more_words() }
     }
 
-    fn reference(self) -> Box<str> {
+    fn more_words(self) -> usize {
         let at = self.reference_at();
-        let bytes: Vec<u8> =
-            self.0[at + 1..self.words()].iter().flat_map(|word| word.to_le_bytes()).collect();
-        let text = core::str::from_utf8(&bytes[..self.0[at] as usize]);
+        let bytes = if self.has(REFERENCE) { 8 + self.rest[at] as usize } else { 0 };
+        at + bytes.div_ceil(8)
+    }
+
+    fn long_reference(self) -> Box<str> {
+        let at = self.reference_at();
+        let words = &self.rest[at + 1..self.more_words()];
+        let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+        let text = core::str::from_utf8(&bytes[..self.rest[at] as usize]);
         text.expect("written from a text").into()
     }
 
@@ -336,9 +358,9 @@ impl Entry<'_> {
     #[inline]
     fn times(self) -> (UnixMillis, UnixMillis) {
         if self.has(OWN_TIMES) {
-            return (UnixMillis(self.0[HEAD]), UnixMillis(self.0[HEAD + 1]));
+            return (UnixMillis(self.rest[0]), UnixMillis(self.rest[1]));
         }
-        let (made, spans) = (self.0[6], self.0[7]);
+        let (made, spans) = (self.head[6], self.head[7]);
         (UnixMillis(made + (spans & u64::from(u32::MAX))), UnixMillis(made + (spans >> 32)))
     }
 
@@ -348,40 +370,60 @@ impl Entry<'_> {
     }
 
     /// On a card of its own, as it was.
-    #[inline]
     pub(crate) fn card(self) -> Card {
-        let head = self.head();
-        let (expires_at, ended_at) = self.times();
+        let ended_at = self.ended_at();
         let mut card = Card::free(NONE);
-        let made = Made {
-            hold: self.hold(),
-            request: self.request(),
-            pool: PoolIndex(self.bits(POOL, 6)),
-            legs: LegRange { from: self.bits(FROM, 7), to: self.bits(TO, 7) },
-            created_at: UnixMillis(head[6]),
-            expires_at,
-        };
-        let heads = usize::from(self.bits(HEADS, 3));
-        let others = self.others_at();
-        let seat = |i: usize| match i {
-            0 => head[0] >> FIRST,
-            _ => self.0[others + (i - 1) / 2] >> (32 * ((i - 1) % 2)),
-        };
-        card.fill(made, (0..heads).map(|i| Seated::from_bits(seat(i) as u32)));
+        card.fill(self.made(), (0..self.heads()).map(|index| self.seat(index)));
         let how = SeatState::from_number(self.bits(HOW, 3)).expect("written from a state");
         card.end(ended_at, how);
         match u64::from(self.bits(RELEASED, 2)) {
             RELEASED_AT_END => card.release(ended_at),
-            RELEASED_BEFORE => card.release(UnixMillis(self.0[others - 1])),
+            RELEASED_BEFORE => card.release(UnixMillis(self.rest[self.others_at() - 1])),
             _ => {}
         }
         if let Some(mark) = self.extend() {
             card.set_extend(mark);
         }
-        if self.has(REFERENCE) {
-            card.reference = self.reference();
-        }
+        card.reference = self.reference();
         card
+    }
+}
+
+impl Shown for Entry<'_> {
+    #[inline]
+    fn made(&self) -> Made {
+        Made {
+            hold: self.hold(),
+            request: self.request(),
+            pool: PoolIndex(self.bits(POOL, 6)),
+            legs: LegRange { from: self.bits(FROM, 7), to: self.bits(TO, 7) },
+            created_at: UnixMillis(self.head[6]),
+            expires_at: self.times().0,
+        }
+    }
+
+    #[inline]
+    fn heads(&self) -> usize {
+        usize::from(self.bits(HEADS, 3))
+    }
+
+    #[inline]
+    fn seat(&self, index: usize) -> Seated {
+        let bits = match index {
+            0 => self.head[0] >> FIRST,
+            _ => self.rest[self.others_at() + (index - 1) / 2] >> (32 * ((index - 1) % 2)),
+        };
+        Seated::from_bits(bits as u32)
+    }
+
+    #[inline]
+    fn reference(&self) -> Box<str> {
+        if self.has(REFERENCE) { self.long_reference() } else { Box::default() }
+    }
+
+    #[inline]
+    fn booking(&self) -> u32 {
+        NONE
     }
 }
 
