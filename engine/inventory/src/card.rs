@@ -162,6 +162,11 @@ impl Card {
         RequestMark { id: self.request, digest: self.digest }
     }
 
+    #[inline]
+    pub(crate) const fn is_prolonged(&self) -> bool {
+        self.extend.is_some()
+    }
+
     /// The request that prolonged it last.
     pub(crate) fn extend(&self) -> Option<RequestMark> {
         self.extend.as_deref().copied()

@@ -26,7 +26,7 @@ use crate::{
 };
 
 pub(crate) use bookings::{Booked, Bookings, NONE};
-use names::{Named, Names, PLACES_MAX};
+use names::{Hash, Named, Names, PLACES_MAX};
 use past::{Entry, Ids, Past};
 
 /// Kinds of request whose id an event carries.
@@ -138,6 +138,13 @@ impl Whose<'_> {
 }
 
 impl Register {
+    /// The hash of a hold's id. Another than that of a request with the same number, so that the two
+    /// do not meet in the table.
+    #[inline]
+    fn hold_hash(&self, hold: HoldId) -> Hash {
+        self.names.hash(!hold.0)
+    }
+
     fn whose(&self) -> Whose<'_> {
         Whose { cards: &self.cards, past: &self.past, bookings: &self.bookings }
     }
@@ -164,7 +171,7 @@ impl Register {
     fn look_up(&self, hold: HoldId) -> Option<At> {
         let whose = self.whose();
         let is = |named, place| whose.is_hold(hold, named, place);
-        let (named, place) = self.names.find(self.names.hash(hold.0), is)?;
+        let (named, place) = self.names.find(self.hold_hash(hold), is)?;
         let at = if named == Named::PastHold { At::Past(place) } else { At::Card(place) };
         self.found(hold, at);
         Some(at)
@@ -385,19 +392,33 @@ impl Register {
 
     #[inline]
     fn name_hold(&mut self, hold: HoldId, place: u32) {
-        let whose = Whose { cards: &self.cards, past: &self.past, bookings: &self.bookings };
-        let is = |named, place| whose.is_hold(hold, named, place);
-        let new = self.names.insert(self.names.hash(hold.0), Named::Hold, place, is);
-        assert!(new, "hold {hold} exists already");
+        let hash = self.hold_hash(hold);
+        if !self.names.insert_alone(hash, Named::Hold, place) {
+            self.name_other(hold, place);
+        }
+    }
+
+    /// Another id has the same hash.
+    #[cold]
+    fn name_other(&mut self, hold: HoldId, place: u32) {
+        assert!(self.look_up(hold).is_none(), "hold {hold} exists already");
+        self.names.insert(self.hold_hash(hold), Named::Hold, place);
     }
 
     /// The id of a request that takes effect, which it has not done before.
     #[inline]
     fn remember(&mut self, id: RequestId, named: Named, place: u32) {
-        let whose = Whose { cards: &self.cards, past: &self.past, bookings: &self.bookings };
-        let is = |named, place| whose.is_request(id, named, place);
-        let new = self.names.insert(self.names.hash(id.0), named, place, is);
-        assert!(new, "request {id} took effect already");
+        let hash = self.names.hash(id.0);
+        if !self.names.insert_alone(hash, named, place) {
+            self.remember_other(id, named, place);
+        }
+    }
+
+    /// Another id has the same hash.
+    #[cold]
+    fn remember_other(&mut self, id: RequestId, named: Named, place: u32) {
+        assert!(self.find_request(id).is_none(), "request {id} took effect already");
+        self.names.insert(self.names.hash(id.0), named, place);
     }
 
     /// A record of a snapshot with its bookings, whose ids and numbers were checked. One that ended
@@ -495,7 +516,7 @@ impl Register {
             self.oldest_changed();
         }
         let (before, after) = ((Named::Hold, card), (Named::PastHold, place));
-        self.names.rename(self.names.hash(hold.0), before, after);
+        self.names.rename(self.hold_hash(hold), before, after);
         let (before, after) = ((Named::Reserve, card), (Named::PastReserve, place));
         self.names.rename(self.names.hash(request.id.0), before, after);
         if let Some(mark) = extend {
@@ -537,11 +558,11 @@ impl Register {
         if *self.recent.get_mut() as u32 == PAST | place {
             *self.recent.get_mut() = NO_RECENT;
         }
-        self.forget_id(ids.request, Named::PastReserve, place);
+        self.names.remove(self.names.hash(ids.request.0), Named::PastReserve, place);
         if let Some(extend) = ids.extend {
             self.forget_id(extend, Named::PastExtend, place);
         }
-        self.names.remove(self.names.hash(ids.hold.0), Named::PastHold, place);
+        self.names.remove(self.hold_hash(ids.hold), Named::PastHold, place);
     }
 
     fn forget_id(&mut self, id: RequestId, named: Named, card: u32) {

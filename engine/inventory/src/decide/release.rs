@@ -1,7 +1,7 @@
 //! Release: held berths are given back by their holder. Doing it again is fine.
 
 use super::standing::{all_held, check_party, still_held};
-use super::{Decision, Events, Ruling, Then, take};
+use super::{Decision, Events, Ruling, Then};
 use crate::card::Card;
 use crate::record::SeatState;
 use crate::register::At;
@@ -13,8 +13,8 @@ pub(super) fn decide(run: &Run, ask: &Release, now: UnixMillis, events: &mut Eve
         None => releasable(run, ask, now)?,
     };
     // From here on the release must succeed.
-    let released = Event::Released { hold: ask.hold, passengers };
-    Ok(take(events, released, Then::Released(ask.hold, ask.passengers)))
+    events.push(Event::Released { hold: ask.hold, passengers });
+    Ok(Then::Released(ask.hold, ask.passengers))
 }
 
 /// Nearly always: the id is new, and everybody meant is held.

@@ -2,7 +2,7 @@
 
 use arrayvec::ArrayVec;
 
-use super::{Decision, Events, Then, named, route, take};
+use super::{Decision, Events, Then, named, route};
 use crate::choose::{NoBerth, Wish, choose, choose_one, is_soft};
 use crate::register::RequestKind;
 use crate::run::text;
@@ -35,7 +35,7 @@ pub(super) fn decide(
     run.prepare_index(index);
     let party = seats(run, ask, index, legs)?;
     // From here on the hold must succeed.
-    let held = Event::Held {
+    events.push(Event::Held {
         hold: ask.hold,
         request: ask.request,
         pool: index,
@@ -43,8 +43,8 @@ pub(super) fn decide(
         party,
         expires_at: now.saturating_add(ask.ttl),
         reference: text(&ask.reference),
-    };
-    Ok(take(events, held, Then::Hold(ask.hold)))
+    });
+    Ok(Then::Hold(ask.hold))
 }
 
 /// Who of the party gets which berth of the pool.

@@ -72,11 +72,43 @@ impl Names {
         self.used
     }
 
+    /// The cell at which a search for this hash ends at first: an empty one (`false`), or one with
+    /// that very hash. Asks nobody what is where, so that the common answers (an id is new; it is
+    /// the only one with its hash) are short.
+    #[inline]
+    fn first_at(&self, hash: Hash) -> Option<(usize, bool)> {
+        let last = self.cells.len().checked_sub(1)?;
+        let mut at = hash.0 as usize & last;
+        loop {
+            let cell = self.cells[at];
+            if cell == 0 {
+                return Some((at, false));
+            }
+            if (cell >> 32) as u32 == hash.0 {
+                return Some((at, true));
+            }
+            at = (at + 1) & last;
+        }
+    }
+
     /// The first place under this hash that `is` what is looked for.
     #[inline]
     pub(crate) fn find(&self, hash: Hash, is: impl Fn(Named, u32) -> bool) -> Option<(Named, u32)> {
-        let last = self.cells.len().checked_sub(1)?;
-        let mut at = hash.0 as usize & last;
+        match self.first_at(hash) {
+            Some((at, true)) => self.find_from(at, hash, is),
+            _ => None,
+        }
+    }
+
+    #[inline(never)]
+    fn find_from(
+        &self,
+        from: usize,
+        hash: Hash,
+        is: impl Fn(Named, u32) -> bool,
+    ) -> Option<(Named, u32)> {
+        let last = self.cells.len() - 1;
+        let mut at = from;
         loop {
             let cell = self.cells[at];
             if cell == 0 {
@@ -92,33 +124,47 @@ impl Names {
         }
     }
 
-    /// One id more; `false`, and nothing is done, when something under its hash `is` it.
+    /// One id more. That it is not there yet is the caller's to know.
     #[inline]
-    pub(crate) fn insert(
-        &mut self,
-        hash: Hash,
-        named: Named,
-        place: u32,
-        is: impl Fn(Named, u32) -> bool,
-    ) -> bool {
+    pub(crate) fn insert(&mut self, hash: Hash, named: Named, place: u32) {
+        self.make_room();
+        self.used += 1;
+        put(&mut self.cells, cell(hash, named, place));
+    }
+
+    /// One id more; `false`, and nothing is done, when something under its hash is there already.
+    #[inline]
+    pub(crate) fn insert_alone(&mut self, hash: Hash, named: Named, place: u32) -> bool {
+        self.make_room();
+        match self.first_at(hash) {
+            Some((at, false)) => {
+                self.used += 1;
+                self.cells[at] = cell(hash, named, place);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    #[inline]
+    fn make_room(&mut self) {
         if 3 * (self.used + 1) > 2 * self.cells.len() {
             self.grow((2 * self.cells.len()).max(FIRST_CELLS));
         }
-        let last = self.cells.len() - 1;
-        let mut at = hash.0 as usize & last;
-        loop {
-            let there = self.cells[at];
-            if there == 0 {
-                break;
-            }
-            if (there >> 32) as u32 == hash.0 && is(named_by(there), there as u32 % PLACES_MAX) {
-                return false;
-            }
-            at = (at + 1) & last;
+    }
+
+    /// Room for so many ids without growing on the way.
+    pub(crate) fn reserve(&mut self, more: usize) {
+        let cells = ((self.used + more) * 3 / 2 + 1).next_power_of_two().max(FIRST_CELLS);
+        if cells > self.cells.len() {
+            self.grow(cells);
         }
-        self.used += 1;
-        self.cells[at] = cell(hash, named, place);
-        true
+    }
+
+    #[cold]
+    fn grow(&mut self, cells: usize) {
+        let before = core::mem::replace(&mut self.cells, vec![0; cells].into());
+        before.iter().filter(|cell| **cell != 0).for_each(|cell| put(&mut self.cells, *cell));
     }
 
     /// What was put in as `before` is found as `after`. Panics when it is not there.
@@ -138,19 +184,6 @@ impl Names {
             at = (at + 1) & last;
         }
         at
-    }
-
-    /// Room for so many ids without growing on the way.
-    pub(crate) fn reserve(&mut self, more: usize) {
-        let cells = ((self.used + more) * 3 / 2 + 1).next_power_of_two().max(FIRST_CELLS);
-        if cells > self.cells.len() {
-            self.grow(cells);
-        }
-    }
-
-    fn grow(&mut self, cells: usize) {
-        let before = core::mem::replace(&mut self.cells, vec![0; cells].into());
-        before.iter().filter(|cell| **cell != 0).for_each(|cell| put(&mut self.cells, *cell));
     }
 
     /// Takes out what was put in as just this. Panics when it is not there.
@@ -224,11 +257,14 @@ mod tests {
                 let hash = Hash(u32::MAX - near);
                 match (insert, twin.get(&place).copied()) {
                     (true, None) => {
-                        assert!(names.insert(hash, Named::Reserve, place, |_, at| at == place));
+                        names.insert(hash, Named::Reserve, place);
                         twin.insert(place, hash);
                     }
                     (true, Some(hash)) => {
-                        prop_assert!(!names.insert(hash, Named::Reserve, place, |_, at| at == place));
+                        prop_assert!(!names.insert_alone(hash, Named::Reserve, place));
+                        let (before, after) = (Named::Reserve, Named::PastReserve);
+                        names.rename(hash, (before, place), (after, place));
+                        names.rename(hash, (after, place), (before, place));
                     }
                     (false, Some(hash)) => {
                         names.remove(hash, Named::Reserve, place);
@@ -255,7 +291,9 @@ mod tests {
         assert!(names.find(Hash(3), |_, _| true).is_none());
         for n in 0..5_000u32 {
             let hash = names.hash(n.into());
-            assert!(names.insert(hash, Named::Hold, n, |_, _| false));
+            if !names.insert_alone(hash, Named::Hold, n) {
+                names.insert(hash, Named::Hold, n);
+            }
         }
         for n in 0..5_000u32 {
             let found = names.find(names.hash(n.into()), |_, place| place == n);

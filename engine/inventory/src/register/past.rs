@@ -76,28 +76,54 @@ impl Past {
     #[inline]
     pub(crate) fn push(&mut self, card: &Card) -> u32 {
         let ended = card.ended().expect("only what has ended is past");
-        let packed = Packed::of(card, ended);
-        let mut at = self.next as usize % CHUNK;
-        if at + packed.words > CHUNK {
-            if let Some(last) = self.chunks.back_mut() {
-                last[at] = 0;
+        match plain(card, ended) {
+            Some(head) => {
+                let (place, words) = self.room(HEAD);
+                words.copy_from_slice(&head);
+                place
             }
-            self.next = (self.next - at as u32 + CHUNK as u32) % PLACES_MAX;
+            None => self.push_other(card, ended),
+        }
+    }
+
+    #[inline(never)]
+    fn push_other(&mut self, card: &Card, ended: Ended) -> u32 {
+        let packed = Packed::of(card, ended);
+        let (place, words) = self.room(packed.words);
+        packed.write(card, ended, words);
+        place
+    }
+
+    /// Room for so many words at the end, and its place.
+    #[inline]
+    fn room(&mut self, words: usize) -> (u32, &mut [u64]) {
+        let mut at = self.next as usize % CHUNK;
+        if at == 0 || at + words > CHUNK {
+            self.next_chunk();
             at = 0;
         }
-        if at == 0 {
-            let chunk = self.spare.take().unwrap_or_else(|| Box::new([0; CHUNK]));
-            self.chunks.push_back(chunk);
-        }
         let place = self.next;
-        let last = self.chunks.back_mut().expect("there is one by now");
-        packed.write(card, ended, &mut last[at..at + packed.words]);
-        self.next = (place + packed.words as u32) % PLACES_MAX;
+        self.next = (place + words as u32) % PLACES_MAX;
         self.len += 1;
-        if self.len == 1 {
-            self.find_first();
+        let last = self.chunks.back_mut().expect("there is one by now");
+        (place, &mut last[at..at + words])
+    }
+
+    /// Another chunk at the end; the last one is left as it is.
+    #[inline(never)]
+    fn next_chunk(&mut self) {
+        let at = self.next as usize % CHUNK;
+        if at != 0 {
+            let last = self.chunks.back_mut().expect("the next goes into it");
+            last[at] = 0;
+            self.next = (self.next - at as u32 + CHUNK as u32) % PLACES_MAX;
+            if self.len == 0 {
+                // Nothing is in front of the mark.
+                self.leave(CHUNK - at);
+            }
         }
-        place
+        let chunk = self.spare.take().unwrap_or_else(|| Box::new([0; CHUNK]));
+        self.chunks.push_back(chunk);
     }
 
     /// Past a mark that says that nothing more is in the first chunk.
@@ -178,6 +204,38 @@ impl Past {
     }
 }
 
+/// The head, where it says all.
+#[inline]
+fn plain(card: &Card, ended: Ended) -> Option<[u64; HEAD]> {
+    let (until, end) =
+        (short(card.created_at, card.expires_at)?, short(card.created_at, ended.at)?);
+    let released = match card.released_at() {
+        None => 0,
+        Some(at) if at == ended.at => RELEASED_AT_END << RELEASED,
+        Some(_) => return None,
+    };
+    let [seat] = *card.party() else { return None };
+    if card.is_prolonged() || !card.reference.is_empty() {
+        return None;
+    }
+    let marks = marks(card, ended) | released | u64::from(seat.bits()) << FIRST;
+    let request = card.request();
+    let (hold, id) = (card.hold.0, request.id.0);
+    let (made, spans) = (card.created_at.0, until | end << 32);
+    Some([marks, low(hold), high(hold), low(id), high(id), request.digest, made, spans])
+}
+
+/// What the marks of all have.
+#[inline]
+fn marks(card: &Card, ended: Ended) -> u64 {
+    THERE
+        | (card.party().len() as u64) << HEADS
+        | (ended.how as u64) << HOW
+        | u64::from(card.pool.0) << POOL
+        | u64::from(card.legs.from) << FROM
+        | u64::from(card.legs.to) << TO
+}
+
 /// What one takes.
 struct Packed {
     marks: u64,
@@ -189,12 +247,7 @@ impl Packed {
     fn of(card: &Card, ended: Ended) -> Self {
         let party = card.party();
         let mut words = HEAD + party.len() / 2;
-        let mut marks = THERE
-            | (party.len() as u64) << HEADS
-            | (ended.how as u64) << HOW
-            | u64::from(card.pool.0) << POOL
-            | u64::from(card.legs.from) << FROM
-            | u64::from(card.legs.to) << TO;
+        let mut marks = marks(card, ended);
         if let Some(first) = party.first() {
             marks |= u64::from(first.bits()) << FIRST;
         }
@@ -209,7 +262,7 @@ impl Packed {
             marks |= if own { RELEASED_BEFORE } else { RELEASED_AT_END } << RELEASED;
             words += usize::from(own);
         }
-        if card.extend().is_some() {
+        if card.is_prolonged() {
             marks |= PROLONGED;
             words += 3;
         }
