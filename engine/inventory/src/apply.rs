@@ -4,15 +4,15 @@
 //! that the journal was not written by this machine or is damaged in a way its checks missed; the
 //! caller catches the panic and refuses the run by name.
 
-use crate::card::Card;
+use crate::card::{Card, Made, Seated};
 use crate::event::Event;
-use crate::record::{Seat, SeatState};
+use crate::record::SeatState;
 use crate::register::Booked;
 use crate::rows::Rows;
 use crate::run::{Changes, Run};
 use crate::{
-    BerthIndex, HOLD_LIFE_MAX_MS, HoldId, LegMask, LegRange, Millis, PassengerSet, Pnr, PoolIndex,
-    Rest, UnixMillis,
+    BerthIndex, HOLD_LIFE_MAX_MS, HeldPassenger, HoldId, LegMask, LegRange, Millis, PassengerSet,
+    Pnr, PoolIndex, Rest, UnixMillis,
 };
 
 impl Run {
@@ -25,15 +25,15 @@ impl Run {
                 panic!("run {} was created before; it is made by Run::new", created.run)
             }
             Event::Held { hold, request, pool, legs, party, expires_at, reference } => {
-                let seat = |p: &crate::HeldPassenger| Seat {
-                    passenger: p.passenger,
-                    berth: p.berth,
-                    state: SeatState::Held,
-                };
-                let (place, times) = ((*pool, *legs), (at, *expires_at));
-                let party = party.iter().map(seat);
-                let record = Card::new(*hold, *request, place, party, times, reference.clone());
-                self.open(record, changes);
+                for berth in party.iter().filter_map(|seat| seat.berth) {
+                    self.hold(berth, *pool, *legs, changes);
+                }
+                let (hold, request, pool, legs) = (*hold, *request, *pool, *legs);
+                let expires_at = *expires_at;
+                let made = Made { hold, request, pool, legs, created_at: at, expires_at };
+                let seat = |p: &HeldPassenger| Seated::new(p.passenger, p.berth, SeatState::Held);
+                self.register.open(made, party.iter().map(seat), reference);
+                changes.holds = true;
             }
             Event::Confirmed { hold, request, pnr, passengers, rest, payment } => {
                 let booking = Booked {
@@ -85,33 +85,46 @@ impl Run {
         self.last_at = at;
     }
 
-    /// The one door to the rows: keeps the pool's index and the list of changes with them.
-    fn change(
+    // The doors to the rows: each keeps the pool's index and the list of changes with them.
+
+    #[inline]
+    fn hold(&mut self, berth: BerthIndex, pool: PoolIndex, legs: LegRange, changes: &mut Changes) {
+        let before = self.rows.hold_trip(berth, legs);
+        if let Some(index) = &mut self.indexes[usize::from(pool.0)] {
+            index.take(berth, legs, before);
+        }
+        changes.berths.push(berth);
+    }
+
+    #[inline]
+    fn free_up(
         &mut self,
         berth: BerthIndex,
         pool: PoolIndex,
+        legs: LegRange,
+        changes: &mut Changes,
+    ) {
+        let after = self.rows.free_trip(berth, legs);
+        if let Some(index) = &mut self.indexes[usize::from(pool.0)] {
+            index.give(berth, legs, after);
+        }
+        changes.berths.push(berth);
+    }
+
+    /// What is out of sale is changed.
+    fn change(
+        &mut self,
+        berth: BerthIndex,
         changes: &mut Changes,
         write: impl FnOnce(&mut Rows, BerthIndex),
     ) {
         let before = self.rows.taken(berth);
         write(&mut self.rows, berth);
         let after = self.rows.taken(berth);
-        if before != after
-            && let Some(index) = &mut self.indexes[pool.0 as usize]
-        {
+        if let Some(index) = &mut self.indexes[usize::from(self.plan.berth(berth).pool.0)] {
             index.update(berth, before, after);
         }
         changes.berths.push(berth);
-    }
-
-    #[inline]
-    fn open(&mut self, record: Card, changes: &mut Changes) {
-        let (pool, mask) = (record.pool, record.legs.mask());
-        for berth in record.party().iter().filter_map(|seat| seat.berth) {
-            self.change(berth, pool, changes, |rows, berth| rows.hold(berth, mask));
-        }
-        self.register.open(record);
-        changes.holds = true;
     }
 
     /// Held passengers lose their berths.
@@ -122,10 +135,13 @@ impl Run {
         state: SeatState,
         changes: &mut Changes,
     ) {
-        let record = self.register.card_mut(card);
-        let (pool, mask) = (record.pool, record.legs.mask());
-        for berth in record.mark(passengers, SeatState::Held, state) {
-            self.change(berth, pool, changes, |rows, berth| rows.free(berth, mask));
+        let record = self.register.card(card);
+        let (pool, legs) = (record.pool, record.legs);
+        for index in passengers.iter() {
+            let record = self.register.card_mut(card);
+            if let Some(berth) = record.mark(index, SeatState::Held, state) {
+                self.free_up(berth, pool, legs, changes);
+            }
         }
         changes.holds = true;
     }
@@ -133,10 +149,13 @@ impl Run {
     fn confirm(&mut self, card: u32, booking: &Booked<'_>, rest: Rest, changes: &mut Changes) {
         let next = self.register.bookings.next();
         assert_eq!(Some(booking.pnr), next, "PNR numbers are given in order");
-        let record = self.register.card_mut(card);
-        let (pool, mask) = (record.pool, record.legs.mask());
-        for berth in record.mark(booking.passengers, SeatState::Held, SeatState::Confirmed) {
-            self.change(berth, pool, changes, |rows, berth| rows.sell(berth, mask));
+        for index in booking.passengers.iter() {
+            let record = self.register.card_mut(card);
+            let legs = record.legs;
+            if let Some(berth) = record.mark(index, SeatState::Held, SeatState::Confirmed) {
+                self.rows.sell_trip(berth, legs);
+                changes.berths.push(berth);
+            }
         }
         self.register.book(card, booking);
         if rest == Rest::Released {
@@ -159,11 +178,11 @@ impl Run {
 
     fn grant_grace(&mut self, until: UnixMillis, as_of: UnixMillis, span: Millis) {
         // Each hold for itself, so the order of the cards is not seen.
-        let granted: Vec<(HoldId, UnixMillis)> = (self.register.records())
-            .filter_map(|record| Some((record.hold, grace(record, until, as_of, span)?)))
+        let granted: Vec<(u32, UnixMillis)> = (self.register.standing())
+            .filter_map(|(card, record)| Some((card, grace(record, until, as_of, span)?)))
             .collect();
-        for (hold, deadline) in granted {
-            self.register.postpone(self.register.named(hold), deadline);
+        for (card, deadline) in granted {
+            self.register.postpone(card, deadline);
         }
     }
 
@@ -178,26 +197,27 @@ impl Run {
         let place = place.unwrap_or_else(|| panic!("an event names booking {pnr:?}: unknown"));
         let booked = self.register.bookings.at(place).passengers;
         assert!(passengers.without(booked).is_empty(), "others than booked cancelled");
-        let record = self.register.card_mut(self.register.bookings.card(place));
-        let (pool, mask) = (record.pool, record.legs.mask());
-        for berth in record.mark(passengers, SeatState::Confirmed, SeatState::Cancelled) {
-            self.change(berth, pool, changes, |rows, berth| rows.free(berth, mask));
+        let card = self.register.bookings.card(place);
+        for index in passengers.iter() {
+            let record = self.register.card_mut(card);
+            let (pool, legs) = (record.pool, record.legs);
+            if let Some(berth) = record.mark(index, SeatState::Confirmed, SeatState::Cancelled) {
+                self.free_up(berth, pool, legs, changes);
+            }
         }
         self.register.bookings.cancel(place, at);
     }
 
     fn block(&mut self, berths: &[BerthIndex], legs: LegRange, changes: &mut Changes) {
         for berth in berths {
-            let pool = self.plan.berth(*berth).pool;
-            self.change(*berth, pool, changes, |rows, berth| rows.block(berth, legs.mask()));
+            self.change(*berth, changes, |rows, berth| rows.block(berth, legs.mask()));
         }
     }
 
     fn unblock(&mut self, berths: &[BerthIndex], legs: LegRange, changes: &mut Changes) {
         for berth in berths {
             let freed = LegMask(legs.mask().0 & self.operator_blocked(*berth).0);
-            let pool = self.plan.berth(*berth).pool;
-            self.change(*berth, pool, changes, |rows, berth| rows.unblock(berth, freed));
+            self.change(*berth, changes, |rows, berth| rows.unblock(berth, freed));
         }
     }
 

@@ -1,26 +1,20 @@
-//! A hold and all that came of it, as the run keeps it: two cache lines.
+//! A hold and all that came of it, as the run keeps it while it is live or booked: two cache lines.
 //!
-//! The same facts as a [`Record`], which is what snapshots and digests see. What most holds do not
-//! have (more than one passenger, a request that prolonged them) stands in a box; bookings stand
-//! in [`Bookings`](crate::register::Bookings).
+//! The same facts as a [`Record`], which is what snapshots and digests see. The whole party stands
+//! on the card; bookings stand in [`Bookings`](crate::register::Bookings). A hold that ended
+//! without a booking leaves its card (`register::past`).
 
-use crate::answer::SeatView;
+mod seated;
+
 use crate::record::{Ended, Seat, SeatState};
 use crate::register::NONE;
+use crate::run::text;
 use crate::{
-    BerthIndex, HoldId, LegRange, PassengerSet, PoolIndex, Record, RequestId, RequestMark,
-    UnixMillis,
+    BerthIndex, HoldId, LegRange, PARTY_MAX, PassengerSet, PoolIndex, Record, RequestId,
+    RequestMark, UnixMillis,
 };
-use arrayvec::ArrayVec;
 
-/// What few holds have.
-#[derive(Debug, Default)]
-struct More {
-    /// The whole party where it is more than one.
-    party: ArrayVec<Seat, { crate::PARTY_MAX }>,
-    /// The request that prolonged it last.
-    extend: Option<RequestMark>,
-}
+pub(crate) use seated::Seated;
 
 /// See the module.
 #[derive(Debug)]
@@ -32,92 +26,102 @@ pub(crate) struct Card {
     pub(crate) created_at: UnixMillis,
     /// The effective deadline.
     pub(crate) expires_at: UnixMillis,
-    /// Set when nobody is held any more.
-    pub(crate) ended: Option<Ended>,
-    /// Counts only with `was_released`.
+    /// Counts only when it has ended.
+    ended_at: UnixMillis,
+    /// Counts only with `WAS_RELEASED`.
     released_at: UnixMillis,
     pub(crate) reference: Box<str>,
-    more: Option<Box<More>>,
-    /// The only passenger.
-    first: Seat,
+    /// The request that prolonged it last; boxed because few holds are ever prolonged.
+    extend: Option<Box<RequestMark>>,
+    seats: [Seated; PARTY_MAX],
     /// Its first booking; of a free card, the next free one.
     pub(crate) booking: u32,
     pub(crate) pool: PoolIndex,
     pub(crate) legs: LegRange,
-    /// Passengers of the party; `FREE` where there is no record.
-    heads: u8,
-    was_released: bool,
+    /// Passengers of the party (`FREE` where there is no record), `WAS_RELEASED`, and from `HOW` on
+    /// how it ended, 0 = it did not.
+    marks: u8,
 }
 const _: () = assert!(size_of::<Card>() == 128);
 
-/// `heads` of a card that is not in use.
-const FREE: u8 = u8::MAX;
-const NOBODY: Seat = Seat {
-    passenger: crate::Passenger {
-        age: crate::AgeBand::Adult,
-        sex: crate::Sex::Unspecified,
-        berth_required: true,
-        preference: None,
-    },
-    berth: None,
-    state: SeatState::Released,
-};
+/// Bits of the number of passengers.
+const HEADS: u8 = 7;
+/// Heads of a card that is not in use.
+const FREE: u8 = HEADS;
+const _: () = assert!(PARTY_MAX < FREE as usize);
+const WAS_RELEASED: u8 = 8;
+const HOW: u32 = 4;
+
+/// A hold as it is made, but for its party and reference.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Made {
+    pub(crate) hold: HoldId,
+    pub(crate) request: RequestMark,
+    pub(crate) pool: PoolIndex,
+    pub(crate) legs: LegRange,
+    pub(crate) created_at: UnixMillis,
+    pub(crate) expires_at: UnixMillis,
+}
 
 impl Card {
-    /// A hold as it is made.
-    #[inline]
-    pub(crate) fn new(
-        hold: HoldId,
-        request: RequestMark,
-        place: (PoolIndex, LegRange),
-        party: impl ExactSizeIterator<Item = Seat>,
-        (created_at, expires_at): (UnixMillis, UnixMillis),
-        reference: Box<str>,
-    ) -> Self {
-        let mut card = Self {
-            hold,
-            request: request.id,
-            digest: request.digest,
-            created_at,
-            expires_at,
-            ended: None,
+    /// A card that is not in use; `next` is the free one after it.
+    pub(crate) fn free(next: u32) -> Self {
+        Self {
+            hold: HoldId(0),
+            request: RequestId(0),
+            digest: 0,
+            created_at: UnixMillis(0),
+            expires_at: UnixMillis(0),
+            ended_at: UnixMillis(0),
             released_at: UnixMillis(0),
-            reference,
-            more: None,
-            first: NOBODY,
-            booking: NONE,
-            pool: place.0,
-            legs: place.1,
-            heads: party.len() as u8,
-            was_released: false,
-        };
-        let mut party = party;
-        if party.len() > 1 {
-            card.more = Some(Box::new(More { party: party.collect(), extend: None }));
-        } else if let Some(seat) = party.next() {
-            card.first = seat;
+            reference: Box::default(),
+            extend: None,
+            seats: [Seated::NOBODY; PARTY_MAX],
+            booking: next,
+            pool: PoolIndex(0),
+            legs: LegRange { from: 0, to: 1 },
+            marks: FREE,
         }
-        card
+    }
+
+    /// Puts a hold on a free card.
+    #[inline]
+    pub(crate) fn fill(&mut self, made: Made, party: impl ExactSizeIterator<Item = Seated>) {
+        debug_assert!(self.is_free(), "hold {} is on the card", self.hold);
+        self.hold = made.hold;
+        (self.request, self.digest) = (made.request.id, made.request.digest);
+        (self.created_at, self.expires_at) = (made.created_at, made.expires_at);
+        (self.pool, self.legs) = (made.pool, made.legs);
+        (self.booking, self.marks) = (NONE, party.len() as u8);
+        let mut party = party;
+        let [first, others @ ..] = &mut self.seats;
+        if let Some(seat) = party.next() {
+            *first = seat;
+        }
+        if party.len() > 0 {
+            others.iter_mut().zip(party).for_each(|(place, seat)| *place = seat);
+        }
     }
 
     /// A record of a snapshot; its bookings are the caller's.
-    pub(crate) fn of(record: Record) -> Self {
-        let mut card = Self::new(
-            record.hold,
-            record.request,
-            (record.pool, record.legs),
-            record.party.into_iter(),
-            (record.created_at, record.expires_at),
-            record.reference,
-        );
-        if let Some(mark) = record.extend {
-            card.set_extend(*mark);
+    pub(crate) fn load(&mut self, record: Record) {
+        let made = Made {
+            hold: record.hold,
+            request: record.request,
+            pool: record.pool,
+            legs: record.legs,
+            created_at: record.created_at,
+            expires_at: record.expires_at,
+        };
+        self.fill(made, record.party.iter().map(Seated::of));
+        self.reference = record.reference;
+        self.extend = record.extend;
+        if let Some(Ended { at, how }) = record.ended {
+            self.end(at, how);
         }
-        card.ended = record.ended;
         if let Some(at) = record.released_at {
-            card.release(at);
+            self.release(at);
         }
-        card
     }
 
     /// The record, without its bookings.
@@ -125,27 +129,32 @@ impl Card {
         Record {
             hold: self.hold,
             request: self.request(),
-            extend: self.extend().map(Box::new),
+            extend: self.extend.clone(),
             pool: self.pool,
             legs: self.legs,
             created_at: self.created_at,
             expires_at: self.expires_at,
             reference: self.reference.clone(),
-            party: self.party().iter().copied().collect(),
+            party: self.seats().collect(),
             bookings: Vec::new(),
             released_at: self.released_at(),
-            ended: self.ended,
+            ended: self.ended(),
         }
     }
 
     /// Takes a card out of use; `next` is the free one after it.
+    #[inline]
     pub(crate) fn vacate(&mut self, next: u32) {
-        (self.heads, self.booking) = (FREE, next);
-        (self.more, self.reference) = (None, Box::default());
+        (self.marks, self.booking) = (FREE, next);
+        self.extend = None;
+        if !self.reference.is_empty() {
+            self.reference = Box::default();
+        }
     }
 
+    #[inline]
     pub(crate) const fn is_free(&self) -> bool {
-        self.heads == FREE
+        self.marks & HEADS == FREE
     }
 
     /// The request that made it.
@@ -153,89 +162,165 @@ impl Card {
         RequestMark { id: self.request, digest: self.digest }
     }
 
-    /// The request that prolonged it last.
-    pub(crate) fn extend(&self) -> Option<RequestMark> {
-        self.more.as_ref().and_then(|more| more.extend)
+    #[inline]
+    pub(crate) const fn is_prolonged(&self) -> bool {
+        self.extend.is_some()
     }
 
-    /// Another request prolonged it; returns the one before.
-    pub(crate) fn set_extend(&mut self, mark: RequestMark) -> Option<RequestMark> {
-        self.more.get_or_insert_default().extend.replace(mark)
+    /// The request that prolonged it last.
+    pub(crate) fn extend(&self) -> Option<RequestMark> {
+        self.extend.as_deref().copied()
+    }
+
+    /// Another request prolonged it.
+    pub(crate) fn set_extend(&mut self, mark: RequestMark) {
+        match &mut self.extend {
+            Some(last) => **last = mark,
+            none => *none = Some(Box::new(mark)),
+        }
+    }
+
+    /// The party as it is kept, in the order of the request.
+    #[inline]
+    pub(crate) fn party(&self) -> &[Seated] {
+        &self.seats[..self.heads()]
+    }
+
+    pub(crate) fn party_mut(&mut self) -> &mut [Seated] {
+        let heads = self.heads();
+        &mut self.seats[..heads]
     }
 
     /// Who sits where, in the order of the request.
-    pub(crate) fn party(&self) -> &[Seat] {
-        match &self.more {
-            Some(more) if self.heads > 1 => &more.party,
-            _ => &core::slice::from_ref(&self.first)[..usize::from(self.heads)],
-        }
-    }
-
-    pub(crate) fn party_mut(&mut self) -> &mut [Seat] {
-        match &mut self.more {
-            Some(more) if self.heads > 1 => &mut more.party,
-            _ => &mut core::slice::from_mut(&mut self.first)[..usize::from(self.heads)],
-        }
+    pub(crate) fn seats(&self) -> impl ExactSizeIterator<Item = Seat> {
+        self.party().iter().map(|seat| seat.seat())
     }
 
     /// When somebody of it was released last.
+    #[inline]
     pub(crate) fn released_at(&self) -> Option<UnixMillis> {
-        self.was_released.then_some(self.released_at)
+        (self.marks & WAS_RELEASED != 0).then_some(self.released_at)
     }
 
+    #[inline]
     pub(crate) fn release(&mut self, at: UnixMillis) {
-        (self.released_at, self.was_released) = (at, true);
+        self.released_at = at;
+        self.marks |= WAS_RELEASED;
+    }
+
+    /// When it came to hold nobody, and by what.
+    #[inline]
+    pub(crate) fn ended(&self) -> Option<Ended> {
+        SeatState::from_number(self.marks >> HOW).map(|how| Ended { at: self.ended_at, how })
+    }
+
+    #[inline]
+    pub(crate) fn end(&mut self, at: UnixMillis, how: SeatState) {
+        self.ended_at = at;
+        self.marks = self.marks & (HEADS | WAS_RELEASED) | (how as u8) << HOW;
     }
 
     /// Whether somebody is still held, whatever the deadline says.
+    #[inline]
     pub(crate) const fn is_live(&self) -> bool {
-        self.ended.is_none()
+        self.marks >> HOW == 0
     }
 
+    #[inline]
     pub(crate) const fn is_booked(&self) -> bool {
         self.booking != NONE
     }
 
     /// Who is in this state.
+    #[inline]
     pub(crate) fn in_state(&self, state: SeatState) -> PassengerSet {
-        in_state(self.party(), state)
+        if self.heads() == 1 {
+            return PassengerSet(self.seats[0].is(state).into());
+        }
+        // Over all places, without a branch: those past the party are cut off.
+        let of = |set, (i, seat): (usize, &Seated)| set | u8::from(seat.is(state)) << i;
+        PassengerSet(self.seats.iter().enumerate().fold(0, of)).and(self.everybody())
+    }
+
+    /// Whether somebody is held.
+    #[inline]
+    pub(crate) fn keeps_somebody(&self) -> bool {
+        self.party().iter().any(|seat| seat.is(SeatState::Held))
     }
 
     /// Everybody of the party.
+    #[inline]
     pub(crate) fn everybody(&self) -> PassengerSet {
-        PassengerSet::first(self.heads.into())
+        PassengerSet::first(self.heads())
     }
 
-    /// Moves passengers from one state to another; returns the berths they have.
+    /// Moves a passenger from one state to another; returns the berth they have.
+    #[inline]
     pub(crate) fn mark(
         &mut self,
-        passengers: PassengerSet,
+        index: usize,
         from: SeatState,
         to: SeatState,
-    ) -> ArrayVec<BerthIndex, { crate::PARTY_MAX }> {
+    ) -> Option<BerthIndex> {
         let hold = self.hold;
-        let mut berths = ArrayVec::new();
-        let party = self.party_mut();
-        for index in passengers.iter() {
-            let seat = &mut party[index];
-            assert_eq!(seat.state, from, "passenger {} of hold {hold}", index + 1);
-            seat.state = to;
-            berths.extend(seat.berth);
-        }
-        berths
-    }
-
-    /// One passenger as shown at `now`: held past the deadline is shown as expired, whether or not
-    /// a timer has fired.
-    pub(crate) fn seat_view(&self, index: usize, now: UnixMillis) -> SeatView {
-        let Seat { passenger, berth, state } = self.party()[index];
-        let past = state == SeatState::Held && self.expires_at <= now;
-        SeatView { passenger, berth, state: if past { SeatState::Expired } else { state } }
+        let seat = &mut self.party_mut()[index];
+        assert!(seat.is(from), "passenger {} of hold {hold} is not {from}", index + 1);
+        seat.set(to);
+        seat.berth()
     }
 }
 
-/// Who of a party is in a state.
-pub(crate) fn in_state(party: &[Seat], state: SeatState) -> PassengerSet {
-    let of = |set, (i, seat): (usize, &Seat)| set | u8::from(seat.state == state) << i;
-    PassengerSet(party.iter().enumerate().fold(0, of))
+/// What a hold shows of itself, on a card or packed.
+pub(crate) trait Shown {
+    /// As it was made, but for its deadline, which may have moved.
+    fn made(&self) -> Made;
+    /// How many passengers.
+    fn heads(&self) -> usize;
+    /// One of them.
+    fn seat(&self, index: usize) -> Seated;
+    /// The caller's reference.
+    fn reference(&self) -> Box<str>;
+    /// Its first booking.
+    fn booking(&self) -> u32;
+
+    /// Who is in this state.
+    #[inline]
+    fn those(&self, state: SeatState) -> PassengerSet {
+        let of = |set, index| set | u8::from(self.seat(index).is(state)) << index;
+        PassengerSet((0..self.heads()).fold(0, of))
+    }
+}
+
+impl Shown for Card {
+    #[inline]
+    fn made(&self) -> Made {
+        Made {
+            hold: self.hold,
+            request: self.request(),
+            pool: self.pool,
+            legs: self.legs,
+            created_at: self.created_at,
+            expires_at: self.expires_at,
+        }
+    }
+
+    #[inline]
+    fn heads(&self) -> usize {
+        usize::from(self.marks & HEADS)
+    }
+
+    #[inline]
+    fn seat(&self, index: usize) -> Seated {
+        self.seats[index]
+    }
+
+    #[inline]
+    fn reference(&self) -> Box<str> {
+        text(&self.reference)
+    }
+
+    #[inline]
+    fn booking(&self) -> u32 {
+        self.booking
+    }
 }

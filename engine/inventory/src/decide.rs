@@ -23,8 +23,7 @@ mod standing;
 use arrayvec::ArrayVec;
 
 use crate::answer::Said;
-use crate::card::Card;
-use crate::register::RequestKind;
+use crate::register::{At, RequestKind};
 use crate::{
     BerthIndex, Command, Event, HoldId, PassengerSet, Pnr, Refusal, RequestId, RequestMark, Run,
     UnixMillis,
@@ -36,26 +35,11 @@ pub const EVENTS_MAX: usize = 2;
 /// The events of one command, in order.
 pub type Events = ArrayVec<Event, EVENTS_MAX>;
 
-/// What a command comes to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// It takes effect: apply these events in order, then `say(then)`.
-    Take {
-        /// One or two events; none where the caller has written it already.
-        events: Events,
-        /// What to say afterwards.
-        then: Then,
-    },
-    /// Nothing changes; this is the answer.
-    Known(Said),
-    /// Refused; nothing changes.
-    Refused(Refusal),
-}
-
-/// What a command comes to, where its events go into the caller's list.
+/// What a command comes to. Its events are in the caller's list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ruling {
-    /// It takes effect: apply the events in order, then say this.
+    /// It takes effect: apply the events (one or two; none where the caller has written it already)
+    /// in order, then say this.
     Take(Then),
     /// Nothing changes; this is the answer.
     Known(Said),
@@ -84,79 +68,85 @@ pub enum Then {
     Done,
 }
 
-type Decision = Result<Ruling, Refusal>;
+/// What to say when it takes effect, else what the command comes to: small where it is common.
+type Decision = Result<Then, Ruling>;
 
-fn take(events: &mut Events, event: Event, then: Then) -> Ruling {
+impl From<Refusal> for Ruling {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+#[inline]
+fn take(events: &mut Events, event: Event, then: Then) -> Then {
     events.push(event);
-    Ruling::Take(then)
+    then
 }
 
 impl Run {
-    /// Decides one command at `now`. Time does not run backward here: a `now` before the last
-    /// event counts as the time of that event.
-    pub fn decide(&mut self, command: &Command, now: UnixMillis) -> Verdict {
-        let mut events = Events::new();
-        match self.rule(command, now, &mut events) {
-            Ruling::Take(then) => Verdict::Take { events, then },
-            Ruling::Known(said) => Verdict::Known(said),
-            Ruling::Refused(refusal) => Verdict::Refused(refusal),
-        }
-    }
-
-    /// [`Run::decide`] into a list of the caller, which must be empty: an event is large, and this
-    /// writes it once.
+    /// Decides one command at `now`; its events go into a list of the caller, which must be empty
+    /// (an event is large, and this writes it once). Time does not run backward here: a `now`
+    /// before the last event counts as the time of that event.
     pub fn rule(&mut self, command: &Command, now: UnixMillis, events: &mut Events) -> Ruling {
         debug_assert!(events.is_empty(), "the events of the command before were not taken");
         let now = now.max(self.last_at);
         let decision = match command {
             Command::Reserve(ask) => reserve::decide(self, ask, now, events),
             Command::Confirm(ask) => confirm::decide(self, ask, now, events),
-            Command::Release(ask) => release::decide(self, *ask, now, events),
+            Command::Release(ask) => release::decide(self, ask, now, events),
             Command::Extend(ask) => extend::decide(self, *ask, now, events),
             Command::Cancel(ask) => cancel::decide(self, *ask, now, events),
-            Command::Expire(hold) => Ok(expire::decide(self, *hold, now, events)),
+            Command::Expire(hold) => expire::decide(self, *hold, now, events),
             Command::Grace { until, as_of, span } => {
-                Ok(grace::decide(self, *until, *as_of, *span, events))
+                grace::decide(self, *until, *as_of, *span, events)
             }
             Command::SetSale(ask) => sale::decide(self, *ask, events),
             Command::Block(ask) => block::block(self, ask, events),
             Command::Unblock(ask) => block::unblock(self, ask, events),
             Command::Retire(request) => retire::decide(self, *request, events),
-            Command::GetHold(hold) => self
-                .find_hold(*hold)
-                .map(|record| Ruling::Known(Said::Hold(self.show_hold(record, now)))),
-            Command::GetBooking(pnr) => match self.register.booked(*pnr) {
+            Command::GetHold(hold) => Err(match self.find_hold(*hold) {
+                Ok(at) => self.known_hold(at, now),
+                Err(refusal) => Ruling::Refused(refusal),
+            }),
+            Command::GetBooking(pnr) => Err(match self.register.booked(*pnr) {
                 Some((record, booking)) => {
                     let view = self.show_booking(record, &booking, now);
-                    Ok(Ruling::Known(Said::Booking(view)))
+                    Ruling::Known(Said::Booking(view))
                 }
-                None => Err(Refusal::UnknownBooking { pnr: *pnr }),
-            },
+                None => Ruling::Refused(Refusal::UnknownBooking { pnr: *pnr }),
+            }),
             // The first event is the caller's to write: it made this run.
             Command::Create(request) => {
-                self.refuse_reused_id(request.id).map(|()| Ruling::Take(Then::Run))
+                self.refuse_reused_id(request.id).map(|()| Then::Run).map_err(Ruling::Refused)
             }
-            Command::GetRun => Ok(Ruling::Known(Said::Run(Box::new(self.summary())))),
+            Command::GetRun => Err(Ruling::Known(Said::Run(Box::new(self.summary())))),
         };
-        decision.unwrap_or_else(Ruling::Refused)
+        match decision {
+            Ok(then) => Ruling::Take(then),
+            Err(ruling) => ruling,
+        }
     }
 
-    fn find_hold(&self, hold: HoldId) -> Result<&Card, Refusal> {
-        self.register.get(hold).ok_or(Refusal::UnknownHold { hold })
+    #[inline]
+    fn find_hold(&self, hold: HoldId) -> Result<At, Refusal> {
+        match self.register.find(hold) {
+            Some(at) => Ok(at),
+            None => Err(Refusal::UnknownHold { hold }),
+        }
+    }
+
+    /// Nothing changes; the hold is shown.
+    fn known_hold(&self, at: At, now: UnixMillis) -> Ruling {
+        Ruling::Known(Said::Hold(self.show_at(at, now)))
     }
 
     /// The record in which a request of this kind and content took effect; `None` if its id is
     /// new. An id that took effect as anything else is refused.
-    fn first_effect(
-        &self,
-        request: RequestMark,
-        kind: RequestKind,
-    ) -> Result<Option<&Card>, Refusal> {
+    #[inline]
+    fn first_effect(&self, request: RequestMark, kind: RequestKind) -> Result<Option<At>, Refusal> {
         match self.register.request(request.id) {
             None => Ok(None),
-            Some((known, digest, card)) if known == kind && digest == request.digest => {
-                Ok(Some(self.register.card(card)))
-            }
+            Some((known, digest, at)) if known == kind && digest == request.digest => Ok(Some(at)),
             Some(_) => Err(Refusal::IdempotencyMismatch { id: request.id }),
         }
     }
@@ -164,7 +154,7 @@ impl Run {
     /// For requests that are answered from the state itself: their id must not have taken effect
     /// as one of the others.
     fn refuse_reused_id(&self, id: RequestId) -> Result<(), Refusal> {
-        if self.register.find_request(id).is_some() {
+        if self.register.knows(id) {
             return Err(Refusal::IdempotencyMismatch { id });
         }
         Ok(())

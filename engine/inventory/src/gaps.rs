@@ -73,26 +73,7 @@ impl<W: Word> Gaps<W> {
         // the change up to the first leg taken above it.
         let (lowest, highest) = (changed.trailing_zeros(), W::BITS - changed.leading_zeros());
         let (start, end) = old.gap_around(lowest, highest, self.legs);
-        let taken = changed & old;
-        if changed == W::first(highest).without(W::first(lowest))
-            && (taken.is_empty() || taken == changed)
-        {
-            // One stretch of legs was taken or freed as a whole: one gap, and what it leaves.
-            if taken.is_empty() {
-                self.remove(berth, start, end);
-            } else {
-                self.add(berth, start, end);
-            }
-            for (start, end) in [(start, lowest), (highest, end)] {
-                match (start < end, taken.is_empty()) {
-                    (true, true) => self.add(berth, start, end),
-                    (true, false) => self.remove(berth, start, end),
-                    (false, _) => {}
-                }
-            }
-            return;
-        }
-        let region = W::first(end).without(W::first(start));
+        let region = W::range(start, end);
         old.each_gap(region, |start, end| self.remove(berth, start, end));
         new.each_gap(region, |start, end| self.add(berth, start, end));
     }
@@ -110,26 +91,59 @@ impl<W: Word> Gaps<W> {
         free
     }
 
-    fn tightest(&self, (from, to): (u32, u32)) -> Option<u32> {
-        let mut best = u32::MAX;
+    /// Length of the shortest gap around the journey, and where those of that length begin.
+    #[inline]
+    fn tightest(&self, (from, to): (u32, u32)) -> Option<(u32, W)> {
         let too_short = W::first(to - 1);
-        // From the journey's own start back: what begins `back` legs before it.
-        for (ends, back) in self.ends[..=from as usize].iter().rev().zip(0..) {
-            if to - from + back >= best {
+        let (mut best, mut starts) = (u32::MAX, W::default());
+        // From the journey's own start back; what begins further back is at least that much longer.
+        let (mut start, mut least) = (from, to - from);
+        loop {
+            let ends = self.ends[start as usize].without(too_short);
+            if !ends.is_empty() {
+                let len = ends.trailing_zeros() + 1 - start;
+                if len < best {
+                    (best, starts) = (len, W::default());
+                }
+                if len == best {
+                    starts = starts | bit(start + 1);
+                }
+            }
+            if start == 0 || least >= best {
                 break;
             }
-            let ends = ends.without(too_short);
-            if !ends.is_empty() {
-                best = best.min(ends.trailing_zeros() + 1 + back - from);
-            }
+            (start, least) = (start - 1, least + 1);
         }
-        (best != u32::MAX).then_some(best)
+        (best != u32::MAX).then_some((best, starts))
     }
 
-    fn has(&self, start: u32, end: u32) -> bool {
-        self.ends[start as usize].intersects(bit(end))
+    /// A berth is taken on `from..to`, where it was free with `before` taken.
+    #[inline]
+    fn take(&mut self, berth: BerthIndex, (from, to): (u32, u32), before: W) {
+        let (start, end) = before.gap_around(from, to, self.legs);
+        self.remove(berth, start, end);
+        if start < from {
+            self.add(berth, start, from);
+        }
+        if to < end {
+            self.add(berth, to, end);
+        }
     }
 
+    /// A berth is free on `from..to`, all of which was taken; `after` is taken now.
+    #[inline]
+    fn give(&mut self, berth: BerthIndex, (from, to): (u32, u32), after: W) {
+        let (start, end) = after.gap_around(from, to, self.legs);
+        if start < from {
+            self.remove(berth, start, from);
+        }
+        if to < end {
+            self.remove(berth, to, end);
+        }
+        self.add(berth, start, end);
+    }
+
+    #[inline]
     fn add(&mut self, berth: BerthIndex, start: u32, end: u32) {
         let index = self.cell(start, end);
         let cell = &mut self.cells[index];
@@ -140,6 +154,7 @@ impl<W: Word> Gaps<W> {
         *ends = *ends | bit(end);
     }
 
+    #[inline]
     fn remove(&mut self, berth: BerthIndex, start: u32, end: u32) {
         let index = self.cell(start, end);
         let cell = &mut self.cells[index];
@@ -163,9 +178,10 @@ impl<W: Word> Gaps<W> {
     }
 }
 
-/// The bit of an end.
+/// The bit of an end, and of the start before it.
+#[inline]
 fn bit<W: Word>(end: u32) -> W {
-    W::first(end).without(W::first(end - 1))
+    W::range(end - 1, end)
 }
 
 #[derive(Debug)]
@@ -233,6 +249,20 @@ impl GapIndex {
         each!(&mut self.width, gaps => gaps.update(berth, old, new));
     }
 
+    /// A berth of the pool is taken on a journey, where it was free with `before` taken.
+    #[inline(never)]
+    pub(crate) fn take(&mut self, berth: BerthIndex, legs: LegRange, before: LegMask) {
+        let trip = (legs.from.into(), legs.to.into());
+        each!(&mut self.width, gaps => gaps.take(berth, trip, Word::narrow(before)));
+    }
+
+    /// A berth of the pool is free on a journey, all of which was taken; `after` is taken now.
+    #[inline(never)]
+    pub(crate) fn give(&mut self, berth: BerthIndex, legs: LegRange, after: LegMask) {
+        let trip = (legs.from.into(), legs.to.into());
+        each!(&mut self.width, gaps => gaps.give(berth, trip, Word::narrow(after)));
+    }
+
     /// How many berths of the pool are free on all these legs.
     pub fn free(&self, legs: LegRange) -> u16 {
         let Some(legs) = self.inside(legs) else { return 0 };
@@ -242,7 +272,7 @@ impl GapIndex {
     /// Length of the shortest gap that holds the journey.
     pub fn tightest(&self, legs: LegRange) -> Option<u8> {
         let legs = self.inside(legs)?;
-        each!(&self.width, gaps => gaps.tightest(legs)).map(|len| len as u8)
+        each!(&self.width, gaps => Some(gaps.tightest(legs)?.0 as u8))
     }
 
     fn inside(&self, legs: LegRange) -> Option<(u32, u32)> {
@@ -260,42 +290,50 @@ impl GapIndex {
         wanted: Option<BerthType>,
     ) -> Option<BerthIndex> {
         let (from, to) = self.inside(legs)?;
+        each!(&self.width, gaps => self.find_in(gaps, plan, rows, (from, to), wanted))
+    }
+
+    #[inline]
+    fn find_in<W: Word>(
+        &self,
+        gaps: &Gaps<W>,
+        plan: &Plan,
+        rows: &Rows,
+        trip: (u32, u32),
+        wanted: Option<BerthType>,
+    ) -> Option<BerthIndex> {
+        let (len, mut starts) = gaps.tightest(trip)?;
         let (mut any, mut match_) = (None, None);
-        each!(&self.width, gaps => {
-            let len = gaps.tightest((from, to))?;
-            let past = 1 + from.min(u32::from(self.legs) - len);
-            for start in to.saturating_sub(len)..past {
-                if gaps.has(start, start + len) {
-                    let cell = &gaps.cells[gaps.cell(start, start + len)];
-                    let gap = LegRange { from: start as u8, to: (start + len) as u8 };
-                    let found = self.lowest(plan, rows, cell, gap, wanted);
-                    any = lower(any, found.0);
-                    match_ = lower(match_, found.1);
-                }
-            }
-        });
+        while !starts.is_empty() {
+            let start = starts.trailing_zeros();
+            starts = starts.without(W::first(start + 1));
+            let found = self.lowest(gaps, plan, rows, (start, start + len), wanted);
+            any = lower(any, found.0);
+            match_ = lower(match_, found.1);
+        }
         match_.or(any)
     }
 
-    /// The lowest berth of one cell, and the lowest of the wanted type.
-    fn lowest(
+    /// The lowest berth with one gap, and the lowest of the wanted type.
+    #[inline]
+    fn lowest<W: Word>(
         &self,
+        gaps: &Gaps<W>,
         plan: &Plan,
         rows: &Rows,
-        cell: &Cell,
-        gap: LegRange,
+        (start, end): (u32, u32),
         wanted: Option<BerthType>,
     ) -> (Option<BerthIndex>, Option<BerthIndex>) {
+        let cell = &gaps.cells[gaps.cell(start, end)];
         // The gap with the leg before and the leg behind it, if the route has them: those two are
         // taken, the gap is free.
-        let around = LegRange { from: gap.from.saturating_sub(1), to: self.legs.min(gap.to + 1) };
-        let window = around.mask();
-        let border = LegMask(window.0 & !gap.mask().0);
+        let window = W::range(start.saturating_sub(1), gaps.legs.min(end + 1));
+        let border = window.without(W::range(start, end));
         let hint = cell.hint.load(Relaxed);
-        let (first, end) = self.run.unwrap_or((0, rows.berths() as u16));
+        let (first, last) = self.run.unwrap_or((0, rows.berths() as u16));
         let (mut any, mut match_) = (None, None);
         let mut left = cell.count;
-        rows.each_like(usize::from(hint.max(first))..usize::from(end), window, border, |berth| {
+        rows.each_like(usize::from(hint.max(first))..usize::from(last), window, border, |berth| {
             let berth = BerthIndex(berth as u16);
             // Between the runs of a pool stand berths of others.
             if self.run.is_none() && plan.berth(berth).pool != self.pool {

@@ -9,12 +9,11 @@ use core::fmt;
 
 use hashbrown::HashSet;
 
-use crate::card::Card;
 use crate::gaps::GapIndex;
-use crate::record::SeatState;
-use crate::register::RequestKind;
+use crate::record::{Seat, SeatState};
+use crate::register::{Found as Kept, RequestKind};
 use crate::run::Run;
-use crate::{BerthIndex, LegMask, LegRange, PNR_BLOCK, PoolIndex, RequestId};
+use crate::{BerthIndex, HoldId, LegMask, LegRange, PNR_BLOCK, PoolIndex, RequestId};
 
 /// A broken invariant.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,26 +60,37 @@ fn berths(run: &Run) -> impl Iterator<Item = BerthIndex> {
     (0..run.plan.berths().len() as u16).map(BerthIndex)
 }
 
+/// A berth somebody holds or has booked.
+struct Allocation {
+    hold: HoldId,
+    legs: LegRange,
+    berth: BerthIndex,
+    state: SeatState,
+}
+
 /// Every passenger with a berth who is held or confirmed.
-fn allocations(run: &Run) -> impl Iterator<Item = (&Card, BerthIndex, SeatState)> {
+fn allocations(run: &Run) -> Vec<Allocation> {
     let live = |state| matches!(state, SeatState::Held | SeatState::Confirmed);
-    run.register.sorted().into_iter().flat_map(move |record| {
-        let seats = record.party().iter().filter(move |seat| live(seat.state));
-        seats.filter_map(move |seat| Some((record, seat.berth?, seat.state)))
-    })
+    let of = |record: &Kept<'_>| -> Vec<Allocation> {
+        let (hold, legs) = (record.hold, record.legs);
+        let seats = record.seats().filter(|seat| live(seat.state));
+        let one =
+            |seat: Seat| Some(Allocation { hold, legs, berth: seat.berth?, state: seat.state });
+        seats.filter_map(one).collect()
+    };
+    run.register.sorted().iter().flat_map(of).collect()
 }
 
 /// INV-1: no berth carries two live allocations on one leg.
 fn no_berth_twice(run: &Run) -> Found {
     let mut taken = vec![LegMask::EMPTY; run.plan.berths().len()];
     let mut found = Found::new();
-    for (record, berth, _) in allocations(run) {
+    for Allocation { hold, legs, berth, .. } in allocations(run) {
         let mask = &mut taken[berth.0 as usize];
-        if mask.intersects(record.legs.mask()) {
-            let (hold, legs) = (record.hold, record.legs);
+        if mask.intersects(legs.mask()) {
             found.push(format!("berth {berth} of hold {hold} is allocated twice on stops {legs}"));
         }
-        mask.0 |= record.legs.mask().0;
+        mask.0 |= legs.mask().0;
     }
     found
 }
@@ -91,9 +101,10 @@ fn conservation(run: &Run) -> Found {
     let capacity = run.plan.berths().len();
     let legs = usize::from(run.plan.route().to);
     let (mut held, mut sold) = (vec![0; legs], vec![0; legs]);
-    for (record, _, state) in allocations(run) {
-        let counts = if state == SeatState::Held { &mut held } else { &mut sold };
-        let (from, to) = (usize::from(record.legs.from), usize::from(record.legs.to).min(legs));
+    for allocation in allocations(run) {
+        let counts = if allocation.state == SeatState::Held { &mut held } else { &mut sold };
+        let trip = allocation.legs;
+        let (from, to) = (usize::from(trip.from), usize::from(trip.to).min(legs));
         counts[from..to].iter_mut().for_each(|count| *count += 1);
     }
     let mut found = Found::new();
@@ -126,9 +137,9 @@ fn inside_the_route(run: &Run) -> Found {
 /// INV-4: the rows say of every berth exactly what the records say.
 fn rows_are_the_records(run: &Run) -> Found {
     let mut said = vec![(0u128, 0u128); run.plan.berths().len()];
-    for (record, berth, state) in allocations(run) {
+    for Allocation { legs, berth, state, .. } in allocations(run) {
         let (held, sold) = &mut said[berth.0 as usize];
-        *(if state == SeatState::Held { held } else { sold }) |= record.legs.mask().0;
+        *(if state == SeatState::Held { held } else { sold }) |= legs.mask().0;
     }
     let rows = |berth: BerthIndex| (run.rows.held(berth).0, run.rows.sold(berth).0);
     berths(run)
@@ -144,7 +155,7 @@ fn rows_are_the_records(run: &Run) -> Found {
 /// INV-5: every booking number is unique and was given from a leased block, in order.
 fn booking_numbers(run: &Run) -> Found {
     let mut numbers: Vec<u64> = (run.register.sorted().into_iter())
-        .flat_map(|record| run.register.bookings_of(record).map(|booking| booking.pnr.0))
+        .flat_map(|record| run.register.bookings_of(&record).map(|booking| booking.pnr.0))
         .collect();
     numbers.sort_unstable();
     let mut leased: Vec<u64> = Vec::new();
@@ -173,21 +184,21 @@ fn request_ids(run: &Run) -> Found {
     for record in run.register.sorted() {
         let reserve = [(record.request(), RequestKind::Reserve)].into_iter();
         let extend = record.extend().map(|mark| (mark, RequestKind::Extend));
-        let booked = run.register.bookings_of(record);
+        let booked = run.register.bookings_of(&record);
         let confirm = booked.map(|b| (b.request, RequestKind::Confirm));
         for (mark, kind) in reserve.chain(extend).chain(confirm) {
             if !carried.insert(mark.id) {
                 found.push(format!("request {} took effect twice", mark.id));
             }
             let known = run.register.request(mark.id);
-            let known =
-                known.map(|(kind, digest, card)| (kind, digest, run.register.card(card).hold));
+            let hold = |at| run.register.look(at, |card| card.hold);
+            let known = known.map(|(kind, digest, at)| (kind, digest, hold(at)));
             if known != Some((kind, mark.digest, record.hold)) {
                 found.push(format!("request {} of hold {} is not mapped", mark.id, record.hold));
             }
         }
     }
-    let holds = run.register.records().count();
+    let holds = run.register.count();
     let mapped = run.register.ids().saturating_sub(holds);
     if mapped != carried.len() {
         found.push(format!("{mapped} requests mapped, {} carried by records", carried.len()));
@@ -226,31 +237,38 @@ fn outside_coaches(run: &Run) -> Found {
         .collect()
 }
 
-/// INV-10: a record has ended exactly when it keeps nobody, and stands in the ring exactly when
-/// it ended without a booking, in the order of the ends.
+/// INV-10: a record has ended exactly when it keeps nobody, and is past exactly when it ended
+/// without a booking; those that are past stand in the order of their ends.
 fn ends(run: &Run) -> Found {
     let mut found = Found::new();
-    let (mut live, mut unbooked) = (0, 0);
-    for record in run.register.sorted() {
+    let mut live = 0;
+    for (_, record) in run.register.standing() {
         let keeps = !record.in_state(SeatState::Held).is_empty();
         if keeps != record.is_live() {
             found.push(format!(
                 "hold {} keeps somebody: {keeps}, ended: {:?}",
-                record.hold, record.ended
+                record.hold,
+                record.ended()
             ));
         }
         live += usize::from(record.is_live());
-        unbooked += usize::from(!record.is_live() && !record.is_booked());
+        if !record.is_live() && !record.is_booked() {
+            found.push(format!("hold {} ended without a booking and is not past", record.hold));
+        }
     }
     if live != run.register.live {
         found.push(format!("{live} live records, {} counted", run.register.live));
     }
-    let ring: Vec<_> = (run.register.ended.iter())
-        .map(|(at, card)| run.register.card(*card).ended.filter(|ended| ended.at == *at))
-        .map(|ended| ended.map(|ended| ended.at))
-        .collect();
-    if ring.len() != unbooked || ring.contains(&None) || !ring.is_sorted() {
-        found.push(format!("{unbooked} holds ended without a booking, the ring has {ring:?}"));
+    let mut last = None;
+    for record in run.register.past() {
+        let at = record.ended().map(|ended| ended.at);
+        if !record.in_state(SeatState::Held).is_empty() || at < last {
+            found.push(format!(
+                "hold {} is past, ended: {at:?}, the one before it: {last:?}",
+                record.hold
+            ));
+        }
+        last = at;
     }
     found
 }
@@ -267,10 +285,11 @@ fn deadlines(run: &Run) -> Found {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::card::{Card, Seated};
     use crate::register::NONE;
     use crate::tests::table::check_on;
     use crate::tests::world::World;
-    use crate::{HoldId, RequestMark, UnixMillis};
+    use crate::{RequestMark, UnixMillis};
 
     type Break = fn(&mut Run);
 
@@ -280,8 +299,9 @@ mod tests {
     /// Ways to break a run, and the laws that must notice.
     const BREAKS: &[(&[u8], Break)] = &[
         (&[1, 4], |run| {
-            let taken = card(run, H2).party()[0].berth;
-            card(run, H1).party_mut()[0].berth = taken;
+            let berth = card(run, H2).party()[0].berth();
+            let Seat { passenger, state, .. } = card(run, H1).party()[0].seat();
+            card(run, H1).party_mut()[0] = Seated::new(passenger, berth, state);
         }),
         (&[2, 3, 4], |run| card(run, H1).legs.to = 9),
         (&[2, 4], |run| run.rows.hold(BerthIndex(40), LegMask(1))),
@@ -295,10 +315,16 @@ mod tests {
         }),
         (&[2, 4, 7], |run| run.rows.hold(BerthIndex(100), LegMask(2))),
         (&[7, 8], |run| run.rows.unblock(BerthIndex(100), LegMask(1))),
-        (&[2, 4, 10], |run| card(run, H1).party_mut()[0].state = SeatState::Released),
+        (&[2, 4, 10], |run| card(run, H1).party_mut()[0].set(SeatState::Released)),
         (&[10], |run| run.register.live += 1),
-        (&[10], |run| run.register.ended.clear()),
-        (&[10], |run| run.register.ended.push_back((UnixMillis(0), run.register.named(H1)))),
+        (&[10], |run| card(run, H2).end(UnixMillis(0), SeatState::Confirmed)),
+        (&[2, 4, 10, 11], |run| {
+            let at = UnixMillis(1);
+            let card = card(run, H1);
+            card.party_mut()[0].set(SeatState::Released);
+            card.end(at, SeatState::Released);
+        }),
+        (&[6, 10], |run| run.register.add_past(HoldId(9), UnixMillis(0))),
         (&[11], |run| card(run, H1).expires_at.0 -= 1),
     ];
 

@@ -47,7 +47,7 @@ pub use command::{
     SaleChange, StopRef,
 };
 pub use date::{Date, DateError, RunningDays};
-pub use decide::{EVENTS_MAX, Events, Ruling, Then, Verdict};
+pub use decide::{EVENTS_MAX, Events, Ruling, Then};
 pub use digest::Digest;
 pub use event::{Event, HeldPassenger, RunCreated};
 pub use gaps::{GapIndex, gap_of};

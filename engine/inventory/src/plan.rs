@@ -311,17 +311,20 @@ impl Plan {
     }
 
     /// The 0-based stop that is meant, if it is on the route. Occurrence 0 means the first visit.
+    #[inline]
     pub fn resolve(&self, stop: StopRef) -> Option<u8> {
-        let place = match stop {
+        match stop {
             StopRef::Sequence(sequence) => {
-                usize::from(sequence).checked_sub(1).filter(|place| *place < self.stops.len())?
+                let place = usize::from(sequence).wrapping_sub(1);
+                (place < self.stops.len()).then_some(place as u8)
             }
-            StopRef::Station { code, occurrence } => {
-                let mut visits = (0..self.stops.len()).filter(|i| self.stops[*i].code == code);
-                visits.nth(usize::from(occurrence.max(1)) - 1)?
-            }
-        };
-        Some(place as u8)
+            StopRef::Station { code, occurrence } => self.find_stop(code, occurrence),
+        }
+    }
+
+    fn find_stop(&self, code: StationCode, occurrence: u8) -> Option<u8> {
+        let mut visits = (0..self.stops.len()).filter(|i| self.stops[*i].code == code);
+        visits.nth(usize::from(occurrence.max(1)) - 1).map(|place| place as u8)
     }
 
     /// The pool that sells this journey in this class and quota; at most one does.

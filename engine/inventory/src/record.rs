@@ -1,6 +1,6 @@
 //! What a run remembers of one hold: who sits where, what was booked, and which requests did it.
 //!
-//! This is the record as snapshots and digests see it; the run keeps it as a `card`.
+//! This is the record as snapshots and digests see it; the run keeps it as a `card`, or packed.
 //! A record is born with a hold and carries everything that later answers need, so that a retry is
 //! answered from here and nothing else. A record without a booking is dropped some time after its
 //! hold has ended (see `register`); one with a booking lives as long as the run.
@@ -108,6 +108,7 @@ impl Record {
 
     /// Who is in this state.
     pub fn in_state(&self, state: SeatState) -> PassengerSet {
-        crate::card::in_state(&self.party, state)
+        let of = |set, (i, seat): (usize, &Seat)| set | u8::from(seat.state == state) << i;
+        PassengerSet(self.party.iter().enumerate().fold(0, of))
     }
 }

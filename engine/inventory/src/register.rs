@@ -1,9 +1,10 @@
 //! Every record of a run, found by hold, by request id and by booking number.
 //!
-//! Records stand on cards in one table with a chain of free ones; `Names` says which card or
-//! booking an id means, `Bookings` knows them by number.
-//! Holds that ended without a booking stand in a ring in the order in which they ended, and leave
-//! it, with their request ids, `REMEMBER_ENDED_MS` after they ended or when more than
+//! Records that are live or booked stand on cards in one table with a chain of free ones, the last
+//! one freed first, so that few are in use again and again; `Names` says which card, booking or
+//! past hold an id means, `Bookings` knows them by number.
+//! Holds that ended without a booking stand packed in `Past` in the order in which they ended, and
+//! leave it, with their request ids, `REMEMBER_ENDED_MS` after they ended or when more than
 //! `REMEMBER_ENDED_MAX` stand behind them. Both happen inside `apply`, by the time of events, so
 //! replay forgets the same ones.
 //! Which card a record stands on depends on what was forgotten before: nothing that leaves this
@@ -12,20 +13,21 @@
 
 mod bookings;
 mod names;
+mod past;
 
-use std::collections::VecDeque;
-
+use core::ops::Deref;
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use crate::card::Card;
+use crate::card::{Card, Made, Seated};
 use crate::deadlines::Deadlines;
-use crate::record::{Ended, Record, SeatState};
+use crate::record::{Record, SeatState};
 use crate::{
     HoldId, Millis, Pnr, REMEMBER_ENDED_MAX, REMEMBER_ENDED_MS, RequestId, RequestMark, UnixMillis,
 };
 
 pub(crate) use bookings::{Booked, Bookings, NONE};
-use names::{Named, Names};
+use names::{Hash, Named, Names, PLACES_MAX};
+use past::{Entry, Ids, Past};
 
 /// Kinds of request whose id an event carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +37,31 @@ pub(crate) enum RequestKind {
     Extend,
 }
 
+/// Where a record stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum At {
+    Card(u32),
+    Past(u32),
+}
+
+/// A record where it stands; of a past hold a copy.
+#[derive(Debug)]
+pub(crate) enum Found<'a> {
+    Card(&'a Card),
+    Past(Box<Card>),
+}
+
+impl Deref for Found<'_> {
+    type Target = Card;
+
+    fn deref(&self) -> &Card {
+        match self {
+            Self::Card(card) => card,
+            Self::Past(card) => card,
+        }
+    }
+}
+
 #[derive(Debug)]
 pub(crate) struct Register {
     cards: Vec<Card>,
@@ -42,14 +69,14 @@ pub(crate) struct Register {
     free: u32,
     /// Records that are live.
     pub(crate) live: usize,
-    /// Records that left the ring because it was full.
+    /// Records that left the past because it was full.
     pub(crate) forgotten: u64,
-    /// When the next of the ring is too old.
+    /// When the oldest of the past is too old.
     too_old_at: UnixMillis,
-    /// Holds ended without a booking, oldest end first: when, and the card.
-    pub(crate) ended: VecDeque<(UnixMillis, u32)>,
+    past: Past,
     names: Names,
-    /// The card found last and the low half of a half of its hold id: one command looks several
+    /// The hold found last: the low half of a half of its id, whether it is past, and where it
+    /// stands (a card may have been vacated since, a past hold is there). One command looks several
     /// times for one hold.
     recent: AtomicU64,
     deadlines: Deadlines,
@@ -64,37 +91,108 @@ impl Default for Register {
             live: 0,
             forgotten: 0,
             too_old_at: UnixMillis::MAX,
-            ended: VecDeque::new(),
+            past: Past::default(),
             names: Names::default(),
-            recent: AtomicU64::new(u64::MAX),
+            recent: AtomicU64::new(NO_RECENT),
             deadlines: Deadlines::default(),
             bookings: Bookings::default(),
         }
     }
 }
 
-impl Register {
-    /// The card of a hold.
-    pub(crate) fn find(&self, hold: HoldId) -> Option<u32> {
-        let recent = self.recent.load(Relaxed);
-        if (recent >> 32) as u32 == hold.0 as u32
-            && self.cards.get(recent as u32 as usize).is_some_and(|card| is_hold(card, hold))
-        {
-            return Some(recent as u32);
+/// Of a place in `recent`: it is past.
+const PAST: u32 = 1 << 31;
+const _: () = assert!(PLACES_MAX <= PAST);
+/// A card that no run has.
+const NO_RECENT: u64 = (PAST - 1) as u64;
+
+/// Whose id stands where, to compare it.
+#[derive(Clone, Copy)]
+struct Whose<'a> {
+    cards: &'a [Card],
+    past: &'a Past,
+    bookings: &'a Bookings,
+}
+
+impl Whose<'_> {
+    #[inline]
+    fn is_hold(self, hold: HoldId, named: Named, place: u32) -> bool {
+        match named {
+            Named::Hold => is_hold(&self.cards[place as usize], hold),
+            Named::PastHold => self.past.at(place).hold() == hold,
+            _ => false,
         }
-        let is =
-            |named, place: u32| named == Named::Hold && is_hold(&self.cards[place as usize], hold);
-        let (_, card) = self.names.find(self.names.hash(hold.0), is)?;
-        self.found(hold, card);
-        Some(card)
     }
 
-    fn found(&self, hold: HoldId, card: u32) {
-        self.recent.store(u64::from(hold.0 as u32) << 32 | u64::from(card), Relaxed);
+    #[inline]
+    fn is_request(self, id: RequestId, named: Named, place: u32) -> bool {
+        match named {
+            Named::Hold | Named::PastHold => false,
+            Named::Reserve => self.cards[place as usize].request().id == id,
+            Named::Extend => self.cards[place as usize].extend().is_some_and(|mark| mark.id == id),
+            Named::Confirm => self.bookings.request(place).id == id,
+            Named::PastReserve => self.past.at(place).request().id == id,
+            Named::PastExtend => self.past.at(place).extend().is_some_and(|mark| mark.id == id),
+        }
+    }
+}
+
+impl Register {
+    /// The hash of a hold's id. Another than that of a request with the same number, so that the two
+    /// do not meet in the table.
+    #[inline]
+    fn hold_hash(&self, hold: HoldId) -> Hash {
+        self.names.hash(!hold.0)
     }
 
-    pub(crate) fn get(&self, hold: HoldId) -> Option<&Card> {
-        self.find(hold).map(|card| self.card(card))
+    fn whose(&self) -> Whose<'_> {
+        Whose { cards: &self.cards, past: &self.past, bookings: &self.bookings }
+    }
+
+    /// Where the record of a hold stands.
+    #[inline]
+    pub(crate) fn find(&self, hold: HoldId) -> Option<At> {
+        let recent = self.recent.load(Relaxed);
+        let place = recent as u32;
+        if (recent >> 32) as u32 == hold.0 as u32 {
+            if place & PAST != 0 {
+                let place = place & !PAST;
+                if self.past.at(place).hold() == hold {
+                    return Some(At::Past(place));
+                }
+            } else if self.cards.get(place as usize).is_some_and(|card| is_hold(card, hold)) {
+                return Some(At::Card(place));
+            }
+        }
+        self.look_up(hold)
+    }
+
+    #[inline(never)]
+    fn look_up(&self, hold: HoldId) -> Option<At> {
+        let whose = self.whose();
+        let is = |named, place| whose.is_hold(hold, named, place);
+        let (named, place) = self.names.find(self.hold_hash(hold), is)?;
+        let at = if named == Named::PastHold { At::Past(place) } else { At::Card(place) };
+        self.found(hold, at);
+        Some(at)
+    }
+
+    #[inline]
+    fn found(&self, hold: HoldId, at: At) {
+        let place = match at {
+            At::Card(card) => card,
+            At::Past(place) => PAST | place,
+        };
+        self.recent.store(u64::from(hold.0 as u32) << 32 | u64::from(place), Relaxed);
+    }
+
+    /// Looks at a record where it stands.
+    #[inline]
+    pub(crate) fn look<R>(&self, at: At, look: impl FnOnce(&Card) -> R) -> R {
+        match at {
+            At::Card(card) => look(self.card(card)),
+            At::Past(place) => look(&self.past.at(place).card()),
+        }
     }
 
     pub(crate) fn card(&self, card: u32) -> &Card {
@@ -107,18 +205,53 @@ impl Register {
 
     /// The card of the hold that an event names. It is there, or the journal was written by another
     /// machine.
+    #[inline]
     pub(crate) fn named(&self, hold: HoldId) -> u32 {
-        self.find(hold).unwrap_or_else(|| panic!("an event names hold {hold}: unknown"))
+        match self.find(hold) {
+            Some(At::Card(card)) => card,
+            found => panic!("an event names hold {hold}, which does not stand: {found:?}"),
+        }
     }
 
-    /// All records, in no order.
-    pub(crate) fn records(&self) -> impl Iterator<Item = &Card> {
-        self.cards.iter().filter(|card| !card.is_free())
+    /// A past hold, by its place.
+    #[inline]
+    pub(crate) fn past_at(&self, place: u32) -> Entry<'_> {
+        self.past.at(place)
+    }
+
+    /// The card of a hold, if it is not past.
+    pub(crate) fn get(&self, hold: HoldId) -> Option<&Card> {
+        match self.find(hold)? {
+            At::Card(card) => Some(self.card(card)),
+            At::Past(_) => None,
+        }
+    }
+
+    /// All records that are live or booked, with their cards, in no order.
+    pub(crate) fn standing(&self) -> impl Iterator<Item = (u32, &Card)> {
+        (0..).zip(&self.cards).filter(|(_, card)| !card.is_free())
+    }
+
+    /// All past holds, oldest end first.
+    pub(crate) fn past(&self) -> impl Iterator<Item = Card> {
+        self.past.cards()
+    }
+
+    /// The ids of all past holds, oldest end first.
+    pub(crate) fn past_holds(&self) -> impl Iterator<Item = HoldId> {
+        self.past.entries().map(Entry::hold)
+    }
+
+    /// How many records there are.
+    pub(crate) fn count(&self) -> usize {
+        self.standing().count() + self.past.len()
     }
 
     /// All records by hold id: the order of digests and snapshots.
-    pub(crate) fn sorted(&self) -> Vec<&Card> {
-        let mut records: Vec<&Card> = self.records().collect();
+    pub(crate) fn sorted(&self) -> Vec<Found<'_>> {
+        let past = self.past().map(|card| Found::Past(Box::new(card)));
+        let standing = self.standing().map(|(_, card)| Found::Card(card));
+        let mut records: Vec<Found<'_>> = past.chain(standing).collect();
         records.sort_unstable_by_key(|record| record.hold);
         records
     }
@@ -129,6 +262,11 @@ impl Register {
         card: &Card,
     ) -> impl Iterator<Item = Booked<'a>> + use<'a> {
         self.bookings.chain(card.booking).map(|place| self.bookings.at(place))
+    }
+
+    /// The numbers of the bookings of one record from its first on.
+    pub(crate) fn numbers(&self, first: u32) -> impl Iterator<Item = Pnr> {
+        self.bookings.chain(first).map(|place| self.bookings.at(place).pnr)
     }
 
     /// A record as snapshots and digests see it.
@@ -143,40 +281,53 @@ impl Register {
         Some((self.card(self.bookings.card(place)), self.bookings.at(place)))
     }
 
-    /// What became of a request id: as what, with which digest, on which card.
-    pub(crate) fn request(&self, id: RequestId) -> Option<(RequestKind, u64, u32)> {
+    /// What became of a request id: as what, with which digest, in which record.
+    #[inline]
+    pub(crate) fn request(&self, id: RequestId) -> Option<(RequestKind, u64, At)> {
         let (named, place) = self.find_request(id)?;
-        Some(match named {
-            Named::Confirm => {
-                let digest = self.bookings.request(place).digest;
-                (RequestKind::Confirm, digest, self.bookings.card(place))
-            }
-            Named::Extend => {
-                let digest = self.card(place).extend().map_or(0, |mark| mark.digest);
-                (RequestKind::Extend, digest, place)
-            }
-            Named::Hold | Named::Reserve => {
-                (RequestKind::Reserve, self.card(place).request().digest, place)
-            }
-        })
+        Some(self.effect(named, place))
     }
 
-    pub(crate) fn find_request(&self, id: RequestId) -> Option<(Named, u32)> {
-        let is = |named, place: u32| match named {
-            Named::Hold => false,
-            Named::Reserve => self.card(place).request().id == id,
-            Named::Extend => self.card(place).extend().is_some_and(|mark| mark.id == id),
-            Named::Confirm => self.bookings.request(place).id == id,
-        };
+    fn effect(&self, named: Named, place: u32) -> (RequestKind, u64, At) {
+        let (card, past) = (At::Card(place), At::Past(place));
+        let digest = |mark: Option<RequestMark>| mark.map_or(0, |mark| mark.digest);
+        match named {
+            Named::Confirm => {
+                let card = At::Card(self.bookings.card(place));
+                (RequestKind::Confirm, self.bookings.request(place).digest, card)
+            }
+            Named::Extend => (RequestKind::Extend, digest(self.card(place).extend()), card),
+            Named::PastExtend => (RequestKind::Extend, digest(self.past.at(place).extend()), past),
+            Named::Hold | Named::Reserve => {
+                (RequestKind::Reserve, self.card(place).request().digest, card)
+            }
+            Named::PastHold | Named::PastReserve => {
+                (RequestKind::Reserve, self.past.at(place).request().digest, past)
+            }
+        }
+    }
+
+    #[inline]
+    fn find_request(&self, id: RequestId) -> Option<(Named, u32)> {
+        let whose = self.whose();
+        let is = |named, place| whose.is_request(id, named, place);
         self.names.find(self.names.hash(id.0), is)
+    }
+
+    /// Whether a request with this id took effect.
+    #[inline]
+    pub(crate) fn knows(&self, id: RequestId) -> bool {
+        self.find_request(id).is_some()
     }
 
     /// Every request id that would be recognised, in no order.
     pub(crate) fn requests(&self) -> impl Iterator<Item = RequestId> {
         let booked = (0..self.bookings.len() as u32).map(|place| self.bookings.request(place).id);
-        self.records()
-            .flat_map(|record| [Some(record.request()), record.extend()].into_iter().flatten())
-            .map(|mark| mark.id)
+        let past = self.past.entries().map(|entry| (entry.request().id, entry.ids().extend));
+        self.standing()
+            .map(|(_, card)| (card.request().id, card.extend().map(|mark| mark.id)))
+            .chain(past)
+            .flat_map(|(request, extend)| [Some(request), extend].into_iter().flatten())
             .chain(booked)
     }
 
@@ -195,92 +346,130 @@ impl Register {
         self.deadlines.next()
     }
 
-    /// Takes a record in, live or ended, with its ids. The ring and the bookings are the caller's.
+    /// A card for a new record.
     #[inline]
-    pub(crate) fn insert(&mut self, record: Card) -> u32 {
-        let hold = record.hold;
-        let hash = self.names.hash(hold.0);
-        let is = |named, place: u32| named == Named::Hold && is_hold(self.card(place), hold);
-        assert!(self.names.find(hash, is).is_none(), "hold {hold} exists already");
-        let (request, extend) = (record.request(), record.extend());
-        let (live, expires_at) = (record.is_live(), record.expires_at);
-        let place = self.put(record);
-        self.names.insert(hash, Named::Hold, place);
-        self.found(hold, place);
-        self.remember(request, Named::Reserve, place);
-        if let Some(mark) = extend {
-            self.remember(mark, Named::Extend, place);
-        }
-        if live {
-            self.live += 1;
-            self.deadlines.push(expires_at, place);
-        }
-        place
-    }
-
-    /// Puts a record on a free card.
-    #[inline]
-    fn put(&mut self, record: Card) -> u32 {
+    fn draw(&mut self) -> u32 {
         if self.free == NONE {
-            self.cards.push(record);
-            return self.cards.len() as u32 - 1;
+            return self.add_card();
         }
-        let place = self.free;
-        let card = &mut self.cards[place as usize];
-        self.free = card.booking;
-        *card = record;
-        place
+        let card = self.free;
+        self.free = self.card(card).booking;
+        card
     }
 
-    /// A record of a snapshot with its bookings, whose numbers were checked.
+    #[cold]
+    fn add_card(&mut self) -> u32 {
+        // By the half: most runs have few, and one has many at a time only when it is hot.
+        if self.cards.len() == self.cards.capacity() {
+            self.cards.reserve_exact(self.cards.len() / 2 + 1);
+        }
+        self.cards.push(Card::free(NONE));
+        self.cards.len() as u32 - 1
+    }
+
+    /// Takes a card out of use.
+    #[inline]
+    fn vacate(&mut self, card: u32) {
+        let free = self.free;
+        self.card_mut(card).vacate(free);
+        self.free = card;
+    }
+
+    /// Takes in a live hold that an event makes.
+    #[inline]
+    pub(crate) fn open(
+        &mut self,
+        made: Made,
+        party: impl ExactSizeIterator<Item = Seated>,
+        reference: &str,
+    ) {
+        let place = self.draw();
+        self.name_hold(made.hold, place);
+        self.remember(made.request.id, Named::Reserve, place);
+        self.found(made.hold, At::Card(place));
+        let card = self.card_mut(place);
+        card.fill(made, party);
+        if !reference.is_empty() {
+            card.reference = reference.into();
+        }
+        self.live += 1;
+        self.deadlines.push(made.expires_at, place);
+    }
+
+    #[inline]
+    fn name_hold(&mut self, hold: HoldId, place: u32) {
+        let hash = self.hold_hash(hold);
+        if !self.names.insert_alone(hash, Named::Hold, place) {
+            self.name_other(hold, place);
+        }
+    }
+
+    /// Another id has the same hash.
+    #[cold]
+    fn name_other(&mut self, hold: HoldId, place: u32) {
+        assert!(self.look_up(hold).is_none(), "hold {hold} exists already");
+        self.names.insert(self.hold_hash(hold), Named::Hold, place);
+    }
+
+    /// The id of a request that takes effect, which it has not done before.
+    #[inline]
+    fn remember(&mut self, id: RequestId, named: Named, place: u32) {
+        let hash = self.names.hash(id.0);
+        if !self.names.insert_alone(hash, named, place) {
+            self.remember_other(id, named, place);
+        }
+    }
+
+    /// Another id has the same hash.
+    #[cold]
+    fn remember_other(&mut self, id: RequestId, named: Named, place: u32) {
+        assert!(self.find_request(id).is_none(), "request {id} took effect already");
+        self.names.insert(self.names.hash(id.0), named, place);
+    }
+
+    /// A record of a snapshot with its bookings, whose ids and numbers were checked. One that ended
+    /// without a booking is past; those come in the order of their ends.
     pub(crate) fn load(&mut self, mut record: Record) {
         let bookings = core::mem::take(&mut record.bookings);
-        let card = self.insert(Card::of(record));
+        let ended = record.ended.is_some();
+        let place = self.draw();
+        self.name_hold(record.hold, place);
+        self.remember(record.request.id, Named::Reserve, place);
+        if let Some(mark) = &record.extend {
+            self.remember(mark.id, Named::Extend, place);
+        }
+        let expires_at = record.expires_at;
+        self.card_mut(place).load(record);
+        if !ended {
+            self.live += 1;
+            self.deadlines.push(expires_at, place);
+        } else if bookings.is_empty() {
+            self.pass(place);
+        }
         let mut before = NONE;
         for booking in &bookings {
-            let place = self.bookings.place(booking.pnr).expect("checked: the number was given");
-            self.bookings.load(place, card, before, booking);
-            self.remember(booking.request, Named::Confirm, place);
+            let number = self.bookings.place(booking.pnr).expect("checked: the number was given");
+            self.bookings.load(number, place, before, booking);
+            self.remember(booking.request.id, Named::Confirm, number);
             if before == NONE {
-                self.card_mut(card).booking = place;
+                self.card_mut(place).booking = number;
             }
-            before = place;
+            before = number;
         }
     }
 
-    /// Room for so many records more.
-    pub(crate) fn reserve(&mut self, records: usize) {
-        self.cards.reserve(records);
-        self.names.reserve(2 * records + self.bookings.len());
-    }
-
-    fn remember(&mut self, mark: RequestMark, named: Named, place: u32) {
-        let hash = self.names.hash(mark.id.0);
-        debug_assert!(
-            named != Named::Confirm || self.bookings.request(place).id == mark.id,
-            "the place says the id"
-        );
-        self.names.insert(hash, named, place);
-    }
-
-    /// The id of a request that is about to take effect has not done so before.
-    fn assert_new(&self, id: RequestId) {
-        assert!(self.find_request(id).is_none(), "request {id} took effect already");
-    }
-
-    /// Takes in a record that an event makes.
-    #[inline]
-    pub(crate) fn open(&mut self, record: Card) {
-        self.assert_new(record.request().id);
-        self.insert(record);
+    /// Room for so many records on cards, and so many that are past.
+    pub(crate) fn reserve(&mut self, cards: usize, past: usize) {
+        self.cards.reserve(cards);
+        self.names.reserve(2 * (cards + past) + self.bookings.len());
     }
 
     /// Puts a booking into its record.
     pub(crate) fn book(&mut self, card: u32, booking: &Booked<'_>) {
-        self.assert_new(booking.request.id);
         let first = self.card(card).booking;
-        let place = self.bookings.push(card, first, booking);
-        self.remember(booking.request, Named::Confirm, place);
+        let place = self.bookings.len() as u32;
+        self.remember(booking.request.id, Named::Confirm, place);
+        self.bookings.push(card, first, booking);
         if first == NONE {
             self.card_mut(card).booking = place;
         }
@@ -288,12 +477,11 @@ impl Register {
 
     /// Moves a deadline on request; the request before it that did so is forgotten.
     pub(crate) fn extend(&mut self, card: u32, mark: RequestMark, expires_at: UnixMillis) {
-        if let Some(before) = self.card_mut(card).extend() {
+        if let Some(before) = self.card(card).extend() {
             self.forget_id(before.id, Named::Extend, card);
         }
-        self.assert_new(mark.id);
+        self.remember(mark.id, Named::Extend, card);
         self.card_mut(card).set_extend(mark);
-        self.remember(mark, Named::Extend, card);
         self.postpone(card, expires_at);
     }
 
@@ -308,28 +496,50 @@ impl Register {
     }
 
     /// Ends a record when nobody of it is held any more; `how` is what the last of them met.
+    #[inline]
     pub(crate) fn end_if_empty(&mut self, card: u32, at: UnixMillis, how: SeatState) {
         let record = self.card_mut(card);
-        if !record.is_live() || !record.in_state(SeatState::Held).is_empty() {
+        if !record.is_live() || record.keeps_somebody() {
             return;
         }
-        record.ended = Some(Ended { at, how });
+        record.end(at, how);
         let booked = record.is_booked();
         self.live -= 1;
-        if !booked {
-            self.end(at, card);
-        }
         self.settle_deadlines(card);
-    }
-
-    /// A record without a booking stands in the ring from now on.
-    pub(crate) fn end(&mut self, at: UnixMillis, card: u32) {
-        if self.ended.is_empty() {
-            self.too_old_at = at.saturating_add(Millis(REMEMBER_ENDED_MS));
+        if !booked {
+            self.pass(card);
         }
-        self.ended.push_back((at, card));
     }
 
+    /// A record that ended without a booking leaves its card.
+    #[inline(never)]
+    fn pass(&mut self, card: u32) {
+        let record = &self.cards[card as usize];
+        let hold = record.hold;
+        let (request, extend) = (record.request(), record.extend());
+        let place = self.past.push(record);
+        if self.past.len() == 1 {
+            self.oldest_changed();
+        }
+        let (before, after) = ((Named::Hold, card), (Named::PastHold, place));
+        self.names.rename(self.hold_hash(hold), before, after);
+        let (before, after) = ((Named::Reserve, card), (Named::PastReserve, place));
+        self.names.rename(self.names.hash(request.id.0), before, after);
+        if let Some(mark) = extend {
+            let (before, after) = ((Named::Extend, card), (Named::PastExtend, place));
+            self.names.rename(self.names.hash(mark.id.0), before, after);
+        }
+        self.found(hold, At::Past(place));
+        self.vacate(card);
+    }
+
+    fn oldest_changed(&mut self) {
+        let oldest = self.past.oldest_end();
+        let too_old = |end: UnixMillis| end.saturating_add(Millis(REMEMBER_ENDED_MS));
+        self.too_old_at = oldest.map_or(UnixMillis::MAX, too_old);
+    }
+
+    #[inline]
     fn settle_deadlines(&mut self, card: u32) {
         let cards = &self.cards;
         self.deadlines.drop(card, self.live, |card, at| {
@@ -339,37 +549,42 @@ impl Register {
     }
 
     /// After every event: forgets what is due at `at`.
+    #[inline]
     pub(crate) fn settle(&mut self, at: UnixMillis) {
-        while self.ended.len() > REMEMBER_ENDED_MAX || self.too_old_at <= at {
-            let Some((_, oldest)) = self.ended.pop_front() else { break };
+        while self.past.len() > REMEMBER_ENDED_MAX || self.too_old_at <= at {
+            let Some((ids, place)) = self.past.pop() else { break };
             self.forgotten += u64::from(self.too_old_at > at);
-            self.forget(oldest);
-            let next = self.ended.front();
-            self.too_old_at = next.map_or(UnixMillis::MAX, |(ended, _)| {
-                ended.saturating_add(Millis(REMEMBER_ENDED_MS))
-            });
+            self.forget(ids, place);
+            self.oldest_changed();
         }
     }
 
-    fn forget(&mut self, card: u32) {
-        let record = self.card(card);
-        let hold = record.hold;
-        assert!(!record.is_booked(), "hold {hold} has bookings and is never forgotten");
-        let (request, extend) = (record.request(), record.extend());
-        self.forget_id(request.id, Named::Reserve, card);
-        if let Some(mark) = extend {
-            self.forget_id(mark.id, Named::Extend, card);
+    #[inline]
+    fn forget(&mut self, ids: Ids, place: u32) {
+        if *self.recent.get_mut() as u32 == PAST | place {
+            *self.recent.get_mut() = NO_RECENT;
         }
-        let hash = self.names.hash(hold.0);
-        self.names.remove(hash, Named::Hold, card);
-        let free = self.free;
-        self.card_mut(card).vacate(free);
-        self.free = card;
+        self.names.remove(self.names.hash(ids.request.0), Named::PastReserve, place);
+        if let Some(extend) = ids.extend {
+            self.forget_id(extend, Named::PastExtend, place);
+        }
+        self.names.remove(self.hold_hash(ids.hold), Named::PastHold, place);
     }
 
     fn forget_id(&mut self, id: RequestId, named: Named, card: u32) {
-        let hash = self.names.hash(id.0);
-        self.names.remove(hash, named, card);
+        self.names.remove(self.names.hash(id.0), named, card);
+    }
+
+    /// A past hold of nobody without a name, for the tests of the invariants.
+    #[cfg(test)]
+    pub(crate) fn add_past(&mut self, hold: HoldId, at: UnixMillis) {
+        let request = RequestMark { id: RequestId(hold.0), digest: 0 };
+        let (pool, legs) = (crate::PoolIndex(0), crate::LegRange { from: 0, to: 1 });
+        let made = Made { hold, request, pool, legs, created_at: at, expires_at: at };
+        let mut card = Card::free(NONE);
+        card.fill(made, core::iter::empty());
+        card.end(at, SeatState::Released);
+        self.past.push(&card);
     }
 
     /// Loses an id, for the tests of the invariants.

@@ -46,10 +46,14 @@ impl<W: Word> Table<W> {
         self.rows[berth].taken.without(self.blocked(berth))
     }
 
-    fn hold(&mut self, berth: usize, mask: W) {
+    /// What was taken before.
+    #[inline]
+    fn hold(&mut self, berth: usize, mask: W) -> W {
         let taken = &mut self.rows[berth].taken;
-        assert!(!taken.intersects(mask), "hold of {mask:?} on berth {berth}, taken {taken:?}");
-        *taken = *taken | mask;
+        let before = *taken;
+        assert!(!before.intersects(mask), "hold of {mask:?} on berth {berth}, taken {before:?}");
+        *taken = before | mask;
+        before
     }
 
     fn sell(&mut self, berth: usize, mask: W) {
@@ -59,12 +63,15 @@ impl<W: Word> Table<W> {
         row.sold = row.sold | mask;
     }
 
-    fn free(&mut self, berth: usize, mask: W) {
+    /// What is taken afterwards.
+    #[inline]
+    fn free(&mut self, berth: usize, mask: W) -> W {
         let allocated = self.allocated(berth);
         let all = mask.without(allocated).is_empty();
         assert!(all, "freeing {mask:?} on berth {berth}, held or sold {allocated:?}");
         let row = &mut self.rows[berth];
         *row = Row { taken: row.taken.without(mask), sold: row.sold.without(mask) };
+        row.taken
     }
 
     fn block(&mut self, berth: usize, mask: W) {
@@ -111,13 +118,18 @@ impl<W: Word> Table<W> {
     fn each_like(
         &self,
         berths: Range<usize>,
-        window: LegMask,
-        border: LegMask,
+        window: W,
+        border: W,
         mut visit: impl FnMut(usize) -> bool,
     ) {
-        let (window, border) = (W::narrow(window), W::narrow(border));
         let first = berths.start;
         let like = |row: &Row<W>| row.taken & window == border;
+        // Mostly the very first is one, and the only one that is wanted.
+        if self.rows.get(first).is_some_and(like) && berths.end > first && !visit(first) {
+            return;
+        }
+        let first = first + 1;
+        let berths = first..berths.end.max(first);
         for (step, rows) in self.rows[berths].chunks(STEP).enumerate() {
             // Without a branch in it the compiler compares several rows at a time.
             if !rows.iter().fold(false, |any, row| any | like(row)) {
@@ -226,10 +238,41 @@ impl Rows {
         !self.taken(berth).intersects(mask)
     }
 
+    // Not inlined: in the loop over a party the compiler would compute the masks of every width
+    // ahead of it.
+
+    /// The free legs of a journey become held; what was taken before.
+    #[inline(never)]
+    pub(crate) fn hold_trip(&mut self, berth: BerthIndex, legs: LegRange) -> LegMask {
+        let (from, to) = self.trip(legs);
+        each!(&mut self.width, t => t.hold(usize::from(berth.0), Word::range(from, to)).mask())
+    }
+
+    /// The held legs of a journey become sold.
+    pub(crate) fn sell_trip(&mut self, berth: BerthIndex, legs: LegRange) {
+        let (from, to) = self.trip(legs);
+        each!(&mut self.width, t => t.sell(usize::from(berth.0), Word::range(from, to)));
+    }
+
+    /// The held or sold legs of a journey become free; what is taken afterwards.
+    #[inline(never)]
+    pub(crate) fn free_trip(&mut self, berth: BerthIndex, legs: LegRange) -> LegMask {
+        let (from, to) = self.trip(legs);
+        each!(&mut self.width, t => t.free(usize::from(berth.0), Word::range(from, to)).mask())
+    }
+
+    #[inline]
+    fn trip(&self, legs: LegRange) -> (u32, u32) {
+        assert!(legs.to <= self.legs, "{legs} is outside the route of {} legs", self.legs);
+        (legs.from.into(), legs.to.into())
+    }
+
     /// Free legs become held.
     pub fn hold(&mut self, berth: BerthIndex, mask: LegMask) {
         self.inside(mask);
-        each!(&mut self.width, t => t.hold(usize::from(berth.0), Word::narrow(mask)));
+        each!(&mut self.width, t => {
+            t.hold(usize::from(berth.0), Word::narrow(mask));
+        });
     }
 
     /// Held legs become sold.
@@ -241,7 +284,9 @@ impl Rows {
     /// Held or sold legs become free.
     pub fn free(&mut self, berth: BerthIndex, mask: LegMask) {
         self.inside(mask);
-        each!(&mut self.width, t => t.free(usize::from(berth.0), Word::narrow(mask)));
+        each!(&mut self.width, t => {
+            t.free(usize::from(berth.0), Word::narrow(mask));
+        });
     }
 
     /// Free legs go out of sale; legs that are out already stay so.
@@ -272,15 +317,19 @@ impl Rows {
     }
 
     /// Calls `visit` with every berth whose taken legs inside `window` are exactly `border`,
-    /// ascending, until it says stop (`false`).
-    pub(crate) fn each_like(
+    /// ascending, until it says stop (`false`). The words are of the route's width.
+    #[inline]
+    pub(crate) fn each_like<W: Word>(
         &self,
         berths: Range<usize>,
-        window: LegMask,
-        border: LegMask,
+        window: W,
+        border: W,
         visit: impl FnMut(usize) -> bool,
     ) {
-        each!(&self.width, t => t.each_like(berths, window, border, visit));
+        let (window, border) = (window.mask(), border.mask());
+        each!(&self.width, t => {
+            t.each_like(berths, Word::narrow(window), Word::narrow(border), visit);
+        });
     }
 
     fn inside(&self, mask: LegMask) {

@@ -7,13 +7,15 @@
 
 use std::sync::Arc;
 
+use arrayvec::ArrayVec;
+
 use crate::answer::Said;
-use crate::card::Card;
+use crate::card::{Card, Made, Shown};
 use crate::decide::Then;
 use crate::event::RunCreated;
 use crate::gaps::GapIndex;
 use crate::record::SeatState;
-use crate::register::{Booked, Register};
+use crate::register::{At, Booked, NONE, Register};
 use crate::rows::Rows;
 use crate::{
     BerthIndex, BookingView, Digest, Freed, HoldId, HoldView, LegMask, LegRange, PassengerSet,
@@ -144,8 +146,8 @@ impl Run {
 
     /// Every live hold with its deadline, in no order.
     pub fn deadlines(&self) -> impl Iterator<Item = (HoldId, UnixMillis)> {
-        let live = self.register.records().filter(|record| record.is_live());
-        live.map(|record| (record.hold, record.expires_at))
+        let live = self.register.standing().filter(|(_, record)| record.is_live());
+        live.map(|(_, record)| (record.hold, record.expires_at))
     }
 
     /// Whether the next confirm must bring a block of PNR numbers.
@@ -191,7 +193,7 @@ impl Run {
 
     /// A hold as of the last event.
     pub fn hold_view(&self, hold: HoldId) -> Option<HoldView> {
-        self.register.get(hold).map(|record| self.show_hold(record, self.last_at))
+        self.register.find(hold).map(|at| self.show_at(at, self.last_at))
     }
 
     /// A booking as of the last event.
@@ -217,15 +219,20 @@ impl Run {
 
     /// What the caller of a command is told once its events are applied.
     pub fn say(&self, then: Then) -> Said {
-        let record = |hold: HoldId| self.register.get(hold).expect("the hold was just changed");
+        let find = |hold: HoldId| self.register.find(hold).expect("the hold was just changed");
         let booked = |pnr: Pnr| self.register.booked(pnr).expect("the booking was just changed");
         match then {
-            Then::Hold(hold) => Said::Hold(self.show_hold(record(hold), self.last_at)),
+            Then::Hold(hold) => Said::Hold(self.show_at(find(hold), self.last_at)),
             Then::Booking(pnr) => {
                 let (record, booking) = booked(pnr);
                 Said::Booking(self.show_booking(record, &booking, self.last_at))
             }
-            Then::Released(hold, asked) => self.say_released(record(hold), asked, self.last_at),
+            Then::Released(hold, asked) => match find(hold) {
+                At::Card(card) => self.say_released(self.register.card(card), asked, self.last_at),
+                At::Past(place) => {
+                    self.say_released(&self.register.past_at(place), asked, self.last_at)
+                }
+            },
             Then::Cancelled(pnr, asked) => {
                 let (record, booking) = booked(pnr);
                 self.say_cancelled(record, &booking, asked, self.last_at)
@@ -239,14 +246,15 @@ impl Run {
 
     /// A release is answered with whom of those asked for is given back by now, so that a retry
     /// says the same.
+    #[inline]
     pub(crate) fn say_released(
         &self,
-        record: &Card,
+        record: &impl Shown,
         asked: Option<PassengerSet>,
         now: UnixMillis,
     ) -> Said {
-        let asked = asked.unwrap_or_else(|| record.everybody());
-        let passengers = asked.and(record.in_state(SeatState::Released));
+        let released = record.those(SeatState::Released);
+        let passengers = asked.map_or(released, |asked| asked.and(released));
         Said::Released(self.show_hold(record, now), Freed { passengers })
     }
 
@@ -263,18 +271,29 @@ impl Run {
         Said::Cancelled(self.show_booking(record, booking, now), Freed { passengers })
     }
 
-    pub(crate) fn show_hold(&self, record: &Card, now: UnixMillis) -> HoldView {
-        HoldView {
-            run: self.id(),
-            hold: record.hold,
-            pool: record.pool,
-            legs: record.legs,
-            created_at: record.created_at,
-            expires_at: record.expires_at,
-            party: (0..record.party().len()).map(|i| record.seat_view(i, now)).collect(),
-            bookings: self.register.bookings_of(record).map(|booking| booking.pnr).collect(),
-            reference: record.reference.clone(),
+    /// A hold where it stands.
+    pub(crate) fn show_at(&self, at: At, now: UnixMillis) -> HoldView {
+        match at {
+            At::Card(card) => self.show_hold(self.register.card(card), now),
+            At::Past(place) => self.show_hold(&self.register.past_at(place), now),
         }
+    }
+
+    #[inline]
+    fn show_hold(&self, record: &impl Shown, now: UnixMillis) -> HoldView {
+        let Made { hold, pool, legs, created_at, expires_at, .. } = record.made();
+        let (run, party, bookings) = (self.id(), ArrayVec::new(), Vec::new());
+        let reference = record.reference();
+        let mut view =
+            HoldView { run, hold, pool, legs, created_at, expires_at, party, bookings, reference };
+        // In its place: a party is dear to move.
+        for index in 0..record.heads() {
+            view.party.push(record.seat(index).view(expires_at, now));
+        }
+        if record.booking() != NONE {
+            view.bookings.extend(self.register.numbers(record.booking()));
+        }
+        view
     }
 
     pub(crate) fn show_booking(
@@ -283,7 +302,7 @@ impl Run {
         booking: &Booked<'_>,
         now: UnixMillis,
     ) -> BookingView {
-        let seat = |i: usize| (i as u8, record.seat_view(i, now));
+        let seat = |i: usize| (i as u8, record.party()[i].view(record.expires_at, now));
         BookingView {
             run: self.id(),
             pnr: booking.pnr,
@@ -291,8 +310,8 @@ impl Run {
             pool: record.pool,
             legs: record.legs,
             confirmed_at: booking.confirmed_at,
-            payment: booking.payment.into(),
-            reference: record.reference.clone(),
+            payment: text(booking.payment),
+            reference: text(&record.reference),
             party: booking.passengers.iter().map(seat).collect(),
         }
     }
@@ -306,19 +325,25 @@ impl Run {
     }
 }
 
+/// A copy of a text; of none, which is common, without asking the allocator.
+#[inline]
+pub(crate) fn text(of: &str) -> Box<str> {
+    if of.is_empty() { Box::default() } else { of.into() }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::tests::table::{check_on, parse};
     use crate::tests::world::{DAY, World};
-    use crate::{PoolSummary, Verdict};
+    use crate::{Events, PoolSummary, Ruling};
 
     /// What a command's events touch.
     fn touched(world: &mut World, line: &str) -> Changes {
         let command = parse(&line.split(' ').collect::<Vec<_>>());
-        let Verdict::Take { events, .. } = world.run.decide(&command, UnixMillis(DAY)) else {
-            panic!("{line} takes no effect")
-        };
+        let mut events = Events::new();
+        let ruling = world.run.rule(&command, UnixMillis(DAY), &mut events);
+        assert!(matches!(ruling, Ruling::Take(_)), "{line} takes no effect");
         let mut changes = Changes::default();
         for event in &events {
             world.run.apply(event, UnixMillis(DAY), &mut changes);

@@ -5,12 +5,11 @@
 
 use std::sync::Arc;
 
-use crate::card::Card;
 use crate::record::{Record, SeatState};
 use crate::run::Run;
 use crate::{
-    BerthIndex, HoldId, LegMask, PNR_BLOCK, Plan, PlanHash, RequestId, RunCreated, UnixMillis,
-    Version,
+    BerthIndex, HoldId, LegMask, PNR_BLOCK, Plan, PlanHash, REFERENCE_BYTES_MAX, RequestId,
+    RunCreated, UnixMillis, Version,
 };
 
 /// A run's state, complete.
@@ -103,18 +102,8 @@ impl RunState {
             blocked,
             pnr_blocks: run.register.bookings.blocks.clone(),
             pnr_next: run.register.bookings.given() as u16,
-            records: run
-                .register
-                .sorted()
-                .into_iter()
-                .map(|card| run.register.copy(card))
-                .collect(),
-            ended: run
-                .register
-                .ended
-                .iter()
-                .map(|(_, card)| run.register.card(*card).hold)
-                .collect(),
+            records: run.register.sorted().iter().map(|card| run.register.copy(card)).collect(),
+            ended: run.register.past_holds().collect(),
             forgotten: run.register.forgotten,
         }
     }
@@ -139,8 +128,8 @@ impl Run {
         run.register.forgotten = state.forgotten;
         run.load_blocks(&state)?;
         run.load_pnr(&state)?;
-        run.load_records(state.records)?;
-        run.load_ended(&state.ended)?;
+        let past = run.load_records(state.records, state.ended.len())?;
+        run.load_ended(past, &state.ended)?;
         run.register.settle(state.last_at);
         Ok(run)
     }
@@ -185,8 +174,14 @@ impl Run {
         Ok(())
     }
 
-    fn load_records(&mut self, records: Vec<Record>) -> Result<(), StateFault> {
-        self.register.reserve(records.len());
+    /// Takes in what is live or booked; returns the others by hold id.
+    fn load_records(
+        &mut self,
+        records: Vec<Record>,
+        ended: usize,
+    ) -> Result<Vec<Record>, StateFault> {
+        let mut past = Vec::with_capacity(ended.min(records.len()));
+        self.register.reserve(records.len().saturating_sub(ended), ended.min(records.len()));
         let mut before = None;
         for record in records {
             if before.replace(record.hold).is_some_and(|before| before >= record.hold) {
@@ -207,12 +202,16 @@ impl Run {
                     self.rows.sell(berth, mask);
                 }
             }
-            self.register.load(record);
+            if record.ended.is_some() && record.bookings.is_empty() {
+                past.push(record);
+            } else {
+                self.register.load(record);
+            }
         }
-        Ok(())
+        Ok(past)
     }
 
-    /// All that `Register::insert` and the rows take for granted.
+    /// All that `Register::load` and the rows take for granted.
     fn check_record(&self, record: &Record) -> Result<(), StateFault> {
         let hold = record.hold;
         let fault = |what| Err(StateFault::Record { hold, what });
@@ -220,14 +219,10 @@ impl Run {
         if record.legs.is_empty() || !self.plan.route().contains(record.legs) {
             return fault("its journey is not on the route");
         }
-        let mut marks: Vec<RequestId> = vec![record.request.id];
-        marks.extend(record.extend.iter().map(|mark| mark.id));
-        marks.extend(record.bookings.iter().map(|booking| booking.request.id));
-        for (place, id) in marks.iter().enumerate() {
-            if marks[..place].contains(id) || self.register.find_request(*id).is_some() {
-                return Err(twice("request", id));
-            }
+        if record.reference.len() > REFERENCE_BYTES_MAX {
+            return fault("its reference is longer than any");
         }
+        self.check_ids(record)?;
         let mut booked = crate::PassengerSet::NONE;
         for (place, booking) in record.bookings.iter().enumerate() {
             let Some(number) = self.register.bookings.place(booking.pnr) else {
@@ -259,28 +254,34 @@ impl Run {
         Ok(())
     }
 
-    fn load_ended(&mut self, ended: &[HoldId]) -> Result<(), StateFault> {
-        let mut seen = hashbrown::HashSet::with_capacity(ended.len());
+    /// None of its requests took effect in another record, or twice in this one.
+    fn check_ids(&self, record: &Record) -> Result<(), StateFault> {
+        let mut marks: Vec<RequestId> = vec![record.request.id];
+        marks.extend(record.extend.iter().map(|mark| mark.id));
+        marks.extend(record.bookings.iter().map(|booking| booking.request.id));
+        for (place, id) in marks.iter().enumerate() {
+            if marks[..place].contains(id) || self.register.knows(*id) {
+                return Err(twice("request", id));
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes in what is past, `records` by hold id, in the order in which it ended.
+    fn load_ended(&mut self, records: Vec<Record>, ended: &[HoldId]) -> Result<(), StateFault> {
+        let holds: Vec<HoldId> = records.iter().map(|record| record.hold).collect();
+        let mut records: Vec<Option<Record>> = records.into_iter().map(Some).collect();
         for &hold in ended {
-            let card = self.register.find(hold);
-            let fine = |card| {
-                let record = self.register.card(card);
-                record.ended.filter(|_| !record.is_booked()).map(|ended| (card, ended.at))
-            };
-            let Some((card, at)) = card.and_then(fine) else {
+            let Ok(place) = holds.binary_search(&hold) else {
                 let what = "it stands among the ended and is live, booked or unknown";
                 return Err(StateFault::Record { hold, what });
             };
-            if !seen.insert(hold) {
-                return Err(twice("ended hold", &hold));
-            }
-            self.register.end(at, card);
+            let record = records[place].take().ok_or_else(|| twice("ended hold", &hold))?;
+            // Against those taken in since it was checked.
+            self.check_ids(&record)?;
+            self.register.load(record);
         }
-        let lost = |record: &&&Card| {
-            !record.is_live() && !record.is_booked() && !seen.contains(&record.hold)
-        };
-        let sorted = self.register.sorted();
-        if let Some(record) = sorted.iter().find(lost) {
+        if let Some(record) = records.iter().flatten().next() {
             let what = "it has ended and does not stand among the ended";
             return Err(StateFault::Record { hold: record.hold, what });
         }
@@ -354,6 +355,7 @@ mod tests {
             let again = Booking { pnr: Pnr(300), ..s.records[1].bookings[0].clone() };
             s.records[1].bookings.push(again);
         }),
+        ("longest reference", |s| s.records[2].reference = "x".repeat(129).into()),
         ("ended twice", |s| s.ended.push(s.ended[0])),
         ("ended lost", |s| s.ended.clear()),
         ("live among the ended", |s| s.ended.push(s.records[2].hold)),

@@ -34,6 +34,12 @@ pub(crate) trait Word:
     /// `BITS` when empty.
     fn leading_zeros(self) -> u32;
 
+    /// The bits `from..to`, for `from <= to`.
+    #[inline]
+    fn range(from: u32, to: u32) -> Self {
+        Self::first(to).without(Self::first(from))
+    }
+
     fn is_empty(self) -> bool {
         self == Self::default()
     }

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use berth_inventory::{
-    AgeBand, Cancel, Changes, Command, Conditions, Confirm, Date, Digest, Event, Extend,
+    AgeBand, Cancel, Changes, Command, Conditions, Confirm, Date, Digest, Event, Events, Extend,
     HOLD_LIFE_MAX_MS, HoldId, Millis, Passenger, PassengerSet, Plan, Pnr, Release, RequestId,
-    RequestMark, Reserve, Rest, Run, RunCreated, RunId, RunIndex, Said, SaleChange, Sex, StopRef,
-    TravelClass, UnixMillis, Verdict,
+    RequestMark, Reserve, Rest, Ruling, Run, RunCreated, RunId, RunIndex, Said, SaleChange, Sex,
+    StopRef, TravelClass, UnixMillis,
 };
 
 use crate::{Section, plan_from_text};
@@ -200,7 +200,8 @@ impl World {
 
     fn execute(&mut self, at: usize, command: &Command, section: &mut Section) {
         let run = &mut self.runs[at];
-        let Verdict::Take { events, then } = run.decide(command, self.now) else { return };
+        let mut events = Events::new();
+        let Ruling::Take(then) = run.rule(command, self.now, &mut events) else { return };
         let mut changes = Changes::default();
         for event in &events {
             run.apply(event, self.now, &mut changes);

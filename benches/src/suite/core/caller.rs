@@ -67,9 +67,11 @@ impl Caller {
         let id = self.draw();
         let (from, to) = self.journeys.draw();
         let Command::Reserve(reserve) = &mut self.reserve else { unreachable!("made as one") };
-        (reserve.request, reserve.hold) = (mark(id), HoldId(id));
+        // As the node's: of its own, and as scattered.
+        let hold = HoldId(id.swap_bytes());
+        (reserve.request, reserve.hold) = (mark(id), hold);
         (reserve.from, reserve.to) = (StopRef::Sequence(from), StopRef::Sequence(to));
-        (&self.reserve, HoldId(id))
+        (&self.reserve, hold)
     }
 
     /// Books a hold; `block` are PNR numbers the run may lease.

@@ -7,8 +7,8 @@ use std::hint::black_box;
 use std::sync::Arc;
 
 use berth_inventory::{
-    Changes, Command, HoldId, Millis, PNR_BLOCK, Plan, PlanHash, Pnr, Run, RunCreated, RunId,
-    RunIndex, Said, UnixMillis, Verdict,
+    Changes, Command, Events, HoldId, Millis, PNR_BLOCK, Plan, PlanHash, Pnr, Ruling, Run,
+    RunCreated, RunId, RunIndex, UnixMillis,
 };
 use berth_node::DRAIN_BUDGET;
 use berth_persistence::Section;
@@ -26,30 +26,36 @@ struct Desk {
     run: Run,
     section: Section,
     changes: Changes,
+    /// Taken up and emptied by every command, as a shard's.
+    events: Events,
     now: UnixMillis,
     executed: usize,
     answers: bool,
 }
 
 impl Desk {
-    /// Executes one command; what the caller would be told, or `None` when it was refused.
+    /// Executes one command as a shard does; whether it took effect.
     #[inline]
-    fn execute(&mut self, command: &Command) -> Option<Said> {
+    fn execute(&mut self, command: &Command) -> bool {
         self.executed += 1;
         if self.executed.is_multiple_of(DRAIN_BUDGET) {
             self.section.clear();
             self.now = self.now.saturating_add(Millis(1));
         }
-        let Verdict::Take { events, then } = self.run.decide(command, self.now) else {
-            return None;
+        self.events.clear();
+        let Ruling::Take(then) = self.run.rule(command, self.now, &mut self.events) else {
+            return false;
         };
-        for event in &events {
+        for event in &self.events {
             self.run.apply(event, self.now, &mut self.changes);
             self.section.push(RunIndex(1), self.now, self.run.version(), event);
         }
         black_box(&self.changes);
         self.changes.clear();
-        Some(if self.answers { self.run.say(then) } else { Said::Done })
+        if self.answers {
+            black_box(&self.run.say(then));
+        }
+        true
     }
 }
 
@@ -94,6 +100,7 @@ impl Machine {
             run: Run::new(plan, &created, UnixMillis(0)),
             section: Section::default(),
             changes: Changes::default(),
+            events: Events::new(),
             now: UnixMillis(1_000),
             executed: 0,
             answers: true,
@@ -111,14 +118,14 @@ impl Machine {
     #[inline]
     pub fn reserve(&mut self) -> Option<HoldId> {
         let (command, hold) = self.caller.reserve();
-        black_box(self.desk.execute(command)).map(|_| hold)
+        self.desk.execute(command).then_some(hold)
     }
 
     /// Gives a hold back.
     #[inline]
     pub fn release(&mut self, hold: HoldId) {
         let release = self.caller.release(hold);
-        black_box(self.desk.execute(&release)).expect("a live hold can be released");
+        assert!(self.desk.execute(&release), "a live hold can be released");
     }
 
     /// Books a hold.
@@ -129,7 +136,7 @@ impl Machine {
             (self.block, self.booked) = (block, 0);
         }
         let confirm = self.caller.confirm(hold, block);
-        black_box(self.desk.execute(confirm)).expect("a live hold can be confirmed");
+        assert!(self.desk.execute(confirm), "a live hold can be confirmed");
         self.booked += 1;
         // A run takes the numbers of its block in order.
         Pnr(u64::from(self.block) * PNR_BLOCK + self.booked - 1)
@@ -139,7 +146,7 @@ impl Machine {
     #[inline]
     pub fn cancel(&mut self, pnr: Pnr) {
         let cancel = self.caller.cancel(pnr);
-        black_box(self.desk.execute(&cancel)).expect("a booking can be cancelled");
+        assert!(self.desk.execute(&cancel), "a booking can be cancelled");
     }
 
     /// Two commands, if a berth was free.

@@ -7,8 +7,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use berth_inventory::{
-    Changes, Command, Date, Event, Millis, PNR_BLOCK, Pnr, Run, RunCreated, RunId, RunIndex,
-    UnixMillis, Verdict, Version,
+    Changes, Command, Date, Event, Events, Millis, PNR_BLOCK, Pnr, Ruling, Run, RunCreated, RunId,
+    RunIndex, UnixMillis, Version,
 };
 use berth_persistence::{
     Catalogue, CommitLog, DataDir, Durability, FileLog, Keys, LogEnd, LogSettings, NodeRecord,
@@ -146,7 +146,8 @@ impl Desk {
 
     /// Whether it took effect.
     fn execute(&mut self, index: RunIndex, run: &mut Run, command: &Command) -> bool {
-        let Verdict::Take { events, .. } = run.decide(command, self.now) else { return false };
+        let mut events = Events::new();
+        let Ruling::Take(_) = run.rule(command, self.now, &mut events) else { return false };
         for event in &events {
             run.apply(event, self.now, &mut self.changes);
             self.section.push(index, self.now, run.version(), event);

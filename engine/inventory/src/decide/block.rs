@@ -14,14 +14,14 @@ pub(super) fn block(run: &Run, ask: &Block, events: &mut Events) -> Decision {
         let Some(berth) = run.plan.find_berth(name) else { continue };
         let taken = LegMask(run.rows.taken(berth).0 & !run.rows.blocked(berth).0);
         if taken.intersects(legs.mask()) {
-            return Err(Refusal::BerthTaken { berth: name.clone(), legs });
+            return Err(Refusal::BerthTaken { berth: name.clone(), legs }.into());
         }
     }
     let berths = known(run, ask)?;
     let open = |berth: &BerthIndex| legs.mask().0 & !run.rows.blocked(*berth).0 != 0;
     let changed: Vec<BerthIndex> = berths.iter().copied().filter(open).collect();
     if changed.is_empty() {
-        return Ok(Ruling::Known(Said::Berths(berths)));
+        return Err(Ruling::Known(Said::Berths(berths)));
     }
     // From here on the block must succeed.
     Ok(take(events, Event::BerthsBlocked { berths: changed, legs }, Then::Berths(berths)))
@@ -33,7 +33,7 @@ pub(super) fn unblock(run: &Run, ask: &Block, events: &mut Events) -> Decision {
     let blocked = |berth: &BerthIndex| run.operator_blocked(*berth).intersects(legs.mask());
     let changed: Vec<BerthIndex> = berths.iter().copied().filter(blocked).collect();
     if changed.is_empty() {
-        return Ok(Ruling::Known(Said::Berths(berths)));
+        return Err(Ruling::Known(Said::Berths(berths)));
     }
     // From here on the unblock must succeed.
     Ok(take(events, Event::BerthsUnblocked { berths: changed, legs }, Then::Berths(berths)))

@@ -16,11 +16,11 @@ pub(super) fn decide(run: &Run, ask: Cancel, now: UnixMillis, events: &mut Event
     let asked = ask.passengers.unwrap_or(booking.passengers);
     if let Some(stranger) = asked.without(booking.passengers).iter().next() {
         let count = booking.passengers.count() as u8;
-        return Err(Refusal::UnknownPassenger { asked: stranger as u8 + 1, count });
+        return Err(Refusal::UnknownPassenger { asked: stranger as u8 + 1, count }.into());
     }
     let passengers = asked.and(record.in_state(SeatState::Confirmed));
     if passengers.is_empty() {
-        return Ok(Ruling::Known(run.say_cancelled(record, &booking, ask.passengers, now)));
+        return Err(Ruling::Known(run.say_cancelled(record, &booking, ask.passengers, now)));
     }
     // From here on the cancel must succeed.
     let cancelled = Event::Cancelled { pnr: ask.pnr, passengers };

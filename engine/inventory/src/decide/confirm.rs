@@ -4,18 +4,23 @@ use super::standing::{check_party, still_held};
 use super::{Decision, Events, Ruling, Then};
 use crate::answer::Said;
 use crate::register::RequestKind;
+use crate::run::text;
 use crate::{Confirm, Event, PNR_BLOCK, Pnr, Run, UnixMillis};
 
 pub(super) fn decide(run: &Run, ask: &Confirm, now: UnixMillis, events: &mut Events) -> Decision {
-    if let Some(record) = run.first_effect(ask.request, RequestKind::Confirm)? {
-        let booking = run.register.bookings_of(record).find(|b| b.request.id == ask.request.id);
-        let booking = booking.expect("a remembered confirm stands in its record (INV-6)");
-        let view = run.show_booking(record, &booking, now);
-        return Ok(Ruling::Known(Said::Booking(view)));
+    if let Some(at) = run.first_effect(ask.request, RequestKind::Confirm)? {
+        let view = run.register.look(at, |record| {
+            let booking = run.register.bookings_of(record).find(|b| b.request.id == ask.request.id);
+            let booking = booking.expect("a remembered confirm stands in its record (INV-6)");
+            run.show_booking(record, &booking, now)
+        });
+        return Err(Ruling::Known(Said::Booking(view)));
     }
-    let record = run.find_hold(ask.hold)?;
-    check_party(record, ask.passengers)?;
-    let passengers = still_held(run, record, ask.passengers, now)?;
+    let at = run.find_hold(ask.hold)?;
+    let passengers = run.register.look(at, |record| {
+        check_party(record, ask.passengers)?;
+        still_held(run, record, ask.passengers, now)
+    })?;
     // From here on the confirm must succeed.
     assert!(!passengers.is_empty(), "a live hold holds somebody (INV-10)");
     let pnr = run.register.bookings.next().unwrap_or_else(|| {
@@ -31,9 +36,9 @@ pub(super) fn decide(run: &Run, ask: &Confirm, now: UnixMillis, events: &mut Eve
         pnr,
         passengers,
         rest: ask.rest,
-        payment: ask.payment.clone(),
+        payment: text(&ask.payment),
     });
-    Ok(Ruling::Take(Then::Booking(pnr)))
+    Ok(Then::Booking(pnr))
 }
 
 #[cfg(test)]

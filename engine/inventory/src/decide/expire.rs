@@ -1,16 +1,16 @@
 //! Expire: the node's timer says that a deadline may have passed. Only the deadline decides.
 
-use super::{Events, Ruling, Then, take};
+use super::{Decision, Events, Ruling, Then, take};
 use crate::answer::Said;
 use crate::{Event, HoldId, Run, UnixMillis};
 
-pub(super) fn decide(run: &Run, hold: HoldId, now: UnixMillis, events: &mut Events) -> Ruling {
+pub(super) fn decide(run: &Run, hold: HoldId, now: UnixMillis, events: &mut Events) -> Decision {
     match run.register.get(hold) {
         Some(record) if record.is_live() && record.expires_at <= now => {
-            take(events, Event::Expired { hold }, Then::Done)
+            Ok(take(events, Event::Expired { hold }, Then::Done))
         }
         // Confirmed, given back, prolonged or forgotten since the timer was set.
-        _ => Ruling::Known(Said::Done),
+        _ => Err(Ruling::Known(Said::Done)),
     }
 }
 

@@ -1,20 +1,21 @@
 //! Extend: a live hold gets a new deadline, `ttl` from now, within its life.
 
 use super::standing::still_held;
-use super::{Decision, Events, Ruling, Then, take};
-use crate::answer::Said;
+use super::{Decision, Events, Then, take};
 use crate::register::RequestKind;
-use crate::{Event, Extend, Run, UnixMillis};
+use crate::{Event, Extend, Refusal, Run, UnixMillis};
 
 pub(super) fn decide(run: &Run, ask: Extend, now: UnixMillis, events: &mut Events) -> Decision {
-    if let Some(record) = run.first_effect(ask.request, RequestKind::Extend)? {
-        return Ok(Ruling::Known(Said::Hold(run.show_hold(record, now))));
+    if let Some(at) = run.first_effect(ask.request, RequestKind::Extend)? {
+        return Err(run.known_hold(at, now));
     }
-    let record = run.find_hold(ask.hold)?;
-    still_held(run, record, None, now)?;
-    // From here on the extend must succeed. The end of its life does not take away what a
-    // restart's grace has given beyond it.
-    let life = record.created_at.saturating_add(ask.life).max(record.expires_at);
+    let at = run.find_hold(ask.hold)?;
+    let life = run.register.look(at, |record| {
+        still_held(run, record, None, now)?;
+        // The end of its life does not take away what a restart's grace has given beyond it.
+        Ok::<_, Refusal>(record.created_at.saturating_add(ask.life).max(record.expires_at))
+    })?;
+    // From here on the extend must succeed.
     let expires_at = now.saturating_add(ask.ttl).min(life);
     let extended = Event::Extended { hold: ask.hold, request: ask.request, expires_at };
     Ok(take(events, extended, Then::Hold(ask.hold)))

@@ -1,6 +1,6 @@
 //! Grace: after a restart, holds that were live when the node went down get more time, once.
 
-use super::{Events, Ruling, Then, take};
+use super::{Decision, Events, Ruling, Then, take};
 use crate::answer::Said;
 use crate::apply::grace;
 use crate::{Event, Millis, Run, UnixMillis};
@@ -11,12 +11,12 @@ pub(super) fn decide(
     as_of: UnixMillis,
     span: Millis,
     events: &mut Events,
-) -> Ruling {
-    let mut records = run.register.records();
-    if records.any(|record| grace(record, until, as_of, span).is_some()) {
-        take(events, Event::HoldsExtended { until, as_of, span }, Then::Done)
+) -> Decision {
+    let mut records = run.register.standing();
+    if records.any(|(_, record)| grace(record, until, as_of, span).is_some()) {
+        Ok(take(events, Event::HoldsExtended { until, as_of, span }, Then::Done))
     } else {
-        Ruling::Known(Said::Done)
+        Err(Ruling::Known(Said::Done))
     }
 }
 

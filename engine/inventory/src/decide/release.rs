@@ -1,25 +1,49 @@
 //! Release: held berths are given back by their holder. Doing it again is fine.
 
-use super::standing::{check_party, still_held};
-use super::{Decision, Events, Ruling, Then, take};
+use super::standing::{all_held, check_party, still_held};
+use super::{Decision, Events, Ruling, Then};
 use crate::card::Card;
 use crate::record::SeatState;
+use crate::register::At;
 use crate::{Event, PassengerSet, Refusal, Release, Run, UnixMillis};
 
-pub(super) fn decide(run: &Run, ask: Release, now: UnixMillis, events: &mut Events) -> Decision {
-    run.refuse_reused_id(ask.request.id)?;
-    let record = run.find_hold(ask.hold)?;
-    check_party(record, ask.passengers)?;
-    let passengers = match still_held(run, record, to_release(record, ask.passengers), now) {
-        // Who is given back already is given back.
-        Err(Refusal::HoldReleased { .. }) => {
-            return Ok(Ruling::Known(run.say_released(record, ask.passengers, now)));
-        }
-        other => other?,
+pub(super) fn decide(run: &Run, ask: &Release, now: UnixMillis, events: &mut Events) -> Decision {
+    let passengers = match common(run, ask, now) {
+        Some(passengers) => passengers,
+        None => releasable(run, ask, now)?,
     };
     // From here on the release must succeed.
-    let released = Event::Released { hold: ask.hold, passengers };
-    Ok(take(events, released, Then::Released(ask.hold, ask.passengers)))
+    events.push(Event::Released { hold: ask.hold, passengers });
+    Ok(Then::Released(ask.hold, ask.passengers))
+}
+
+/// Nearly always: the id is new, and everybody meant is held.
+#[inline]
+fn common(run: &Run, ask: &Release, now: UnixMillis) -> Option<PassengerSet> {
+    if run.register.knows(ask.request.id) {
+        return None;
+    }
+    match run.register.find(ask.hold)? {
+        At::Card(card) => all_held(run.register.card(card), ask.passengers, now),
+        At::Past(_) => None,
+    }
+}
+
+/// Who is given back, or why nobody is.
+#[cold]
+fn releasable(run: &Run, ask: &Release, now: UnixMillis) -> Result<PassengerSet, Ruling> {
+    run.refuse_reused_id(ask.request.id)?;
+    let at = run.find_hold(ask.hold)?;
+    run.register.look(at, |record| {
+        check_party(record, ask.passengers)?;
+        match still_held(run, record, to_release(record, ask.passengers), now) {
+            // Who is given back already is given back.
+            Err(Refusal::HoldReleased { .. }) => {
+                Err(Ruling::Known(run.say_released(record, ask.passengers, now)))
+            }
+            other => other.map_err(Ruling::Refused),
+        }
+    })
 }
 
 /// Those named who are not given back yet; if that is nobody, those named.

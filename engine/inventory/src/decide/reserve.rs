@@ -2,10 +2,10 @@
 
 use arrayvec::ArrayVec;
 
-use super::{Decision, Events, Ruling, Then, named, route, take};
-use crate::answer::Said;
+use super::{Decision, Events, Then, named, route};
 use crate::choose::{NoBerth, Wish, choose, choose_one, is_soft};
 use crate::register::RequestKind;
+use crate::run::text;
 use crate::{
     Event, HeldPassenger, LegRange, PARTY_MAX, Plan, Pool, PoolIndex, Refusal, Reserve, Run,
     UnixMillis,
@@ -17,34 +17,34 @@ pub(super) fn decide(
     now: UnixMillis,
     events: &mut Events,
 ) -> Decision {
-    if let Some(record) = run.first_effect(ask.request, RequestKind::Reserve)? {
-        return Ok(Ruling::Known(Said::Hold(run.show_hold(record, now))));
+    if let Some(at) = run.first_effect(ask.request, RequestKind::Reserve)? {
+        return Err(run.known_hold(at, now));
     }
     let legs = route::journey(&run.plan, ask.from, ask.to)?;
     let (index, party_max) = pool_for(&run.plan, ask, legs)?;
     if ask.party.len() > party_max as usize {
         let (asked, max, quota) = (ask.party.len() as u8, party_max, ask.quota);
-        return Err(Refusal::TooManyPassengers { asked, max, quota });
+        return Err(Refusal::TooManyPassengers { asked, max, quota }.into());
     }
     // Asked once for all pools: most reserves come when all of them are open.
     if now < run.all_open_at && now < run.opens(index) {
         let (class, quota, opens_at) = (ask.class, ask.quota, run.opens(index));
-        return Err(Refusal::NotOpen { class, quota, opens_at });
+        return Err(Refusal::NotOpen { class, quota, opens_at }.into());
     }
     check_sale(run, index, legs, now)?;
     run.prepare_index(index);
     let party = seats(run, ask, index, legs)?;
     // From here on the hold must succeed.
-    let held = Event::Held {
+    events.push(Event::Held {
         hold: ask.hold,
         request: ask.request,
         pool: index,
         legs,
         party,
         expires_at: now.saturating_add(ask.ttl),
-        reference: ask.reference.clone(),
-    };
-    Ok(take(events, held, Then::Hold(ask.hold)))
+        reference: text(&ask.reference),
+    });
+    Ok(Then::Hold(ask.hold))
 }
 
 /// Who of the party gets which berth of the pool.
@@ -102,8 +102,12 @@ fn pool_for(plan: &Plan, ask: &Reserve, legs: LegRange) -> Result<(PoolIndex, u8
 }
 
 /// Sale is not over: the train has not left the boarding stop, and nobody has ended it.
+#[inline]
 fn check_sale(run: &Run, pool: PoolIndex, legs: LegRange, now: UnixMillis) -> Result<(), Refusal> {
     // No stop is left before the first one is.
+    if now < run.leaves_at && !run.retired && run.closed >> pool.0 & 1 == 0 {
+        return Ok(());
+    }
     let closed_at = if now < run.leaves_at {
         None
     } else {

@@ -7,7 +7,7 @@ use crate::{Event, RequestMark, Run};
 pub(super) fn decide(run: &Run, request: RequestMark, events: &mut Events) -> Decision {
     run.refuse_reused_id(request.id)?;
     if run.retired {
-        return Ok(Ruling::Known(Said::Run(Box::new(run.summary()))));
+        return Err(Ruling::Known(Said::Run(Box::new(run.summary()))));
     }
     // From here on it must succeed.
     Ok(take(events, Event::RunRetired, Then::Run))

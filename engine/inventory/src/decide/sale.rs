@@ -12,7 +12,7 @@ pub(super) fn decide(run: &Run, ask: SaleChange, events: &mut Events) -> Decisio
         && !plan.classes().contains(&class)
     {
         let (train, has) = (plan.number(), plan.classes().into());
-        return Err(Refusal::UnknownClass { train, class, has });
+        return Err(Refusal::UnknownClass { train, class, has }.into());
     }
     let meant = |pool: &Pool| of_class(&pool) && ask.quota.is_none_or(|quota| quota == pool.quota);
     let pools = (plan.pools().iter().enumerate())
@@ -25,11 +25,11 @@ pub(super) fn decide(run: &Run, ask: SaleChange, events: &mut Events) -> Decisio
         has.sort_unstable();
         has.dedup();
         let class = ask.class.unwrap_or(plan.classes()[0]);
-        return Err(Refusal::UnknownQuota { class, quota, legs: plan.route(), has });
+        return Err(Refusal::UnknownQuota { class, quota, legs: plan.route(), has }.into());
     }
     let changed = if ask.open { pools & run.closed } else { pools & !run.closed };
     if changed == 0 {
-        return Ok(Ruling::Known(Said::Sale(pools)));
+        return Err(Ruling::Known(Said::Sale(pools)));
     }
     // From here on the change must succeed.
     Ok(take(events, Event::SaleSet { pools: changed, open: ask.open }, Then::Sale(pools)))

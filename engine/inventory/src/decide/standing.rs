@@ -11,9 +11,24 @@ pub(super) fn check_party(record: &Card, asked: Option<PassengerSet>) -> Result<
     let stranger = strangers.iter().next().map(|index| index as u8 + 1);
     // Naming nobody is a fault of the edge; it must not come to mean everybody.
     match stranger.or(asked.is_empty().then_some(0)) {
-        Some(asked) => Err(Refusal::UnknownPassenger { asked, count: record.party().len() as u8 }),
+        Some(asked) => {
+            Err(Refusal::UnknownPassenger { asked, count: record.everybody().count() as u8 })
+        }
         None => Ok(()),
     }
+}
+
+/// Nearly always: everybody meant is held, and the deadline is to come.
+#[inline]
+pub(super) fn all_held(
+    record: &Card,
+    asked: Option<PassengerSet>,
+    now: UnixMillis,
+) -> Option<PassengerSet> {
+    let held = record.in_state(SeatState::Held);
+    let meant = asked.unwrap_or(held);
+    let all = !meant.is_empty() && meant.without(held).is_empty() && now < record.expires_at;
+    all.then_some(meant)
 }
 
 /// Those of `asked` (`None` = everybody still held), if all of them are held at `now`; else the
@@ -24,13 +39,11 @@ pub(super) fn still_held(
     asked: Option<PassengerSet>,
     now: UnixMillis,
 ) -> Result<PassengerSet, Refusal> {
-    let held = record.in_state(SeatState::Held);
-    // Nearly always: everybody meant is held, and the deadline is to come.
-    let meant = asked.unwrap_or(held);
-    if !meant.is_empty() && meant.without(held).is_empty() && now < record.expires_at {
+    if let Some(meant) = all_held(record, asked, now) {
         return Ok(meant);
     }
-    let named = match (asked, record.ended) {
+    let held = record.in_state(SeatState::Held);
+    let named = match (asked, record.ended()) {
         (Some(named), _) => named,
         (None, None) => held,
         // Nobody is left, so what counts is how the last of them left.

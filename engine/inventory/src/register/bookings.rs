@@ -137,6 +137,10 @@ impl Bookings {
             self.rows[last as usize].next = place;
         }
         let row = self.row(card, booking);
+        // By the half, as the cards.
+        if place as usize == self.rows.capacity() {
+            self.rows.reserve_exact(place as usize / 2 + 1);
+        }
         self.rows.push(row);
         place
     }

@@ -10,8 +10,8 @@ use std::sync::Arc;
 
 use crate::plan::sample;
 use crate::{
-    Changes, Command, Date, Event, Opens, Plan, PlanHash, PoolEntry, PoolSize, Refusal, Run,
-    RunCreated, RunId, RunState, Said, TravelClass, UnixMillis, Verdict, Version,
+    Changes, Command, Date, Event, Events, Opens, Plan, PlanHash, PoolEntry, PoolSize, Refusal,
+    Ruling, Run, RunCreated, RunId, RunState, Said, TravelClass, UnixMillis, Version,
 };
 
 /// 00:00 UTC of the day before the run starts.
@@ -114,8 +114,9 @@ impl World {
             confirm.pnr_block = self.run.needs_pnr_block().then_some(self.next_block);
         }
         let before = self.run.version();
-        match self.run.decide(&command, at) {
-            Verdict::Take { events, then } => {
+        let mut events = Events::new();
+        match self.run.rule(&command, at, &mut events) {
+            Ruling::Take(then) => {
                 assert!(!events.is_empty(), "an effect has an event");
                 let mut changes = Changes::default();
                 for event in events {
@@ -127,11 +128,11 @@ impl World {
                 }
                 Outcome::Took(self.run.say(then))
             }
-            Verdict::Known(said) => {
+            Ruling::Known(said) => {
                 assert_eq!(self.run.version(), before);
                 Outcome::Known(said)
             }
-            Verdict::Refused(refusal) => {
+            Ruling::Refused(refusal) => {
                 assert_eq!(self.run.version(), before);
                 Outcome::Refused(refusal)
             }
