@@ -3,6 +3,10 @@
 //! bincode 2, standard configuration: little endian, variable length integers (up to 250 in one
 //! byte), enums by the number of their variant. Decoding works under a size limit, so that a
 //! damaged length cannot ask for memory. Pinned to 2.0.1 because 3.0.0 is a tombstone.
+//!
+//! `var` reads and writes the same numbers by hand, for the events of which there are millions.
+
+pub(crate) mod var;
 
 use bincode::config::{Configuration, Limit, LittleEndian, Varint, standard};
 use bincode::enc::write::Writer;

@@ -105,16 +105,40 @@ fn short(what: &'static str) -> CodecFault {
     CodecFault::new(what, "it is cut short")
 }
 
-/// Hands every item of a group's payload to `visit`, in order. The payload's CRC was right, so a
+/// A span whose events are still to be taken.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SpanHead {
+    /// Shard that executed it.
+    pub shard: u16,
+    /// The run.
+    pub run: RunIndex,
+    /// When.
+    pub at: UnixMillis,
+    /// Version that the first event makes.
+    pub first: Version,
+    /// Events.
+    pub count: u16,
+}
+
+/// One part of a group, as it is walked over.
+pub(crate) enum Part<'a, 'b> {
+    /// A record of the node.
+    Record(NodeRecord),
+    /// A span, and the bytes that begin with its events: whoever is handed it takes just those
+    /// off the front.
+    Span(SpanHead, &'a mut &'b [u8]),
+}
+
+/// Hands every part of a group's payload to `visit`, in order. The payload's CRC was right, so a
 /// fault here means that another software wrote it.
-pub(crate) fn for_each_item<E: From<CodecFault>>(
-    mut payload: &[u8],
-    visit: &mut dyn FnMut(Item) -> Result<(), E>,
+pub(crate) fn for_each_part<'b, E: From<CodecFault>>(
+    mut payload: &'b [u8],
+    visit: &mut impl FnMut(Part<'_, 'b>) -> Result<(), E>,
 ) -> Result<(), E> {
     let bytes = &mut payload;
     let records = varint::take(bytes).ok_or_else(|| short("group"))?;
     for _ in 0..records {
-        visit(Item::Record(v1::decode_record(bytes)?))?;
+        visit(Part::Record(v1::decode_record(bytes)?))?;
     }
     let sections = varint::take(bytes).ok_or_else(|| short("group"))?;
     for _ in 0..sections {
@@ -126,10 +150,10 @@ pub(crate) fn for_each_item<E: From<CodecFault>>(
     if bytes.is_empty() { Ok(()) } else { Err(CodecFault::new("group", "bytes follow it").into()) }
 }
 
-fn for_each_of_section<E: From<CodecFault>>(
+fn for_each_of_section<'b, E: From<CodecFault>>(
     shard: u16,
-    mut items: &[u8],
-    visit: &mut dyn FnMut(Item) -> Result<(), E>,
+    mut items: &'b [u8],
+    visit: &mut impl FnMut(Part<'_, 'b>) -> Result<(), E>,
 ) -> Result<(), E> {
     let bytes = &mut items;
     let mut at = UnixMillis(0);
@@ -137,21 +161,38 @@ fn for_each_of_section<E: From<CodecFault>>(
         *bytes = rest;
         match *tag {
             TAG_STAMP => at = UnixMillis(varint::take(bytes).ok_or_else(|| short("stamp"))?),
-            TAG_PLAN_TEXT => visit(Item::Record(v1::decode_record(bytes)?))?,
+            TAG_PLAN_TEXT => visit(Part::Record(v1::decode_record(bytes)?))?,
             TAG_SPAN => {
                 let run = RunIndex(varint::take_as(bytes).ok_or_else(|| short("span"))?);
-                let mut version = Version(varint::take(bytes).ok_or_else(|| short("span"))?);
+                let first = Version(varint::take(bytes).ok_or_else(|| short("span"))?);
                 let count = varint::take_bytes(bytes, 2).ok_or_else(|| short("span"))?;
-                for _ in 0..u16::from_le_bytes([count[0], count[1]]) {
-                    let event = v1::decode_event(bytes)?;
-                    visit(Item::Event { shard, run, at, version, event })?;
-                    version = version.next();
-                }
+                let count = u16::from_le_bytes([count[0], count[1]]);
+                visit(Part::Span(SpanHead { shard, run, at, first, count }, bytes))?;
             }
             other => return Err(CodecFault::new("section", format!("unknown tag {other}")).into()),
         }
     }
     Ok(())
+}
+
+/// Hands every item of a group's payload to `visit`, in order, each event decoded.
+pub(crate) fn for_each_item<E: From<CodecFault>>(
+    payload: &[u8],
+    visit: &mut dyn FnMut(Item) -> Result<(), E>,
+) -> Result<(), E> {
+    for_each_part(payload, &mut |part| {
+        let (head, bytes) = match part {
+            Part::Record(record) => return visit(Item::Record(record)),
+            Part::Span(head, bytes) => (head, bytes),
+        };
+        let SpanHead { shard, run, at, first: mut version, count } = head;
+        for _ in 0..count {
+            let event = v1::decode_event(bytes)?;
+            visit(Item::Event { shard, run, at, version, event })?;
+            version = version.next();
+        }
+        Ok(())
+    })
 }
 
 impl Frame {

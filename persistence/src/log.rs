@@ -63,7 +63,8 @@ pub trait CommitLog: Send {
     /// The last frame taken in; its number is 0 when there is none.
     fn end(&self) -> LogPosition;
 
-    /// Bytes of all frames and footers kept, without space zeroed ahead.
+    /// Bytes of all frames and footers, without space zeroed ahead: those that were kept when the
+    /// log was opened, and those appended since. Never less than before, whatever is retired.
     fn bytes(&self) -> u64;
 
     /// Why the log has failed, if it has.
@@ -74,10 +75,4 @@ pub trait CommitLog: Send {
     /// # Errors
     /// What cannot be read or decoded.
     fn read(&self, from: Lsn, visit: &mut dyn FnMut(Frame) -> bool) -> Result<(), ReadError>;
-
-    /// Lets go of whole segments whose frames are all before `lsn`; how many bytes that freed.
-    ///
-    /// # Errors
-    /// The first failure of this log, for ever.
-    fn delete_before(&mut self, lsn: Lsn) -> Result<u64, LogError>;
 }

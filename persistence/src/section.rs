@@ -120,32 +120,36 @@ impl Section {
 
     /// Appends an event that makes `version` of `run` at `at`.
     pub fn push(&mut self, run: RunIndex, at: UnixMillis, version: Version, event: &Event) {
-        let same_stamp = self.stamp == Some(at);
-        let follows = self.touched.last().is_some_and(|t| t.run == run && t.last.next() == version);
-        if !(same_stamp && follows && (1..u16::MAX).contains(&self.open.count)) {
-            if !same_stamp {
-                self.bytes.push(TAG_STAMP);
-                varint::put(&mut self.bytes, at.0);
-                self.stamp = Some(at);
+        match self.touched.last_mut() {
+            Some(touch)
+                if touch.run == run
+                    && touch.last.next() == version
+                    && (1..u16::MAX).contains(&self.open.count)
+                    && self.stamp == Some(at) =>
+            {
+                touch.last = version;
+                self.open.count += 1;
+                self.patch_count();
             }
-            self.bytes.push(TAG_SPAN);
-            varint::put(&mut self.bytes, u64::from(run.0));
-            varint::put(&mut self.bytes, version.0);
-            self.open = OpenSpan { count_at: self.bytes.len(), count: 0 };
-            self.bytes.extend_from_slice(&[0; 2]);
-            let created = match event {
-                Event::RunCreated(created) => Some(created.run),
-                _ => None,
-            };
-            self.touched.push(Touch { run, last: version, created });
+            _ => self.open_span(run, at, version, event),
         }
-        self.open.count += 1;
         self.events += 1;
-        if let Some(touch) = self.touched.last_mut() {
-            touch.last = version;
-        }
-        self.patch_count();
         v1::encode_event(event, &mut self.bytes);
+    }
+
+    /// Begins a span of one event.
+    fn open_span(&mut self, run: RunIndex, at: UnixMillis, version: Version, event: &Event) {
+        if self.stamp != Some(at) {
+            self.bytes.push(TAG_STAMP);
+            varint::put(&mut self.bytes, at.0);
+            self.stamp = Some(at);
+        }
+        self.bytes.push(TAG_SPAN);
+        varint::put(&mut self.bytes, u64::from(run.0));
+        varint::put(&mut self.bytes, version.0);
+        self.open = OpenSpan { count_at: self.bytes.len(), count: 1 };
+        self.bytes.extend_from_slice(&1_u16.to_le_bytes());
+        self.touched.push(Touch { run, last: version, created: v1::created_by(event) });
     }
 
     /// Appends a catalogue text; it must come before the first run made of it.

@@ -14,7 +14,6 @@ pub fn commit_log<L: CommitLog>(mut make: impl FnMut() -> L, fail: impl Fn(&mut 
     an_empty_log(&mut make());
     what_goes_in_comes_out(&mut make());
     a_truncated_section_leaves_no_trace(&mut make());
-    deleting_leaves_what_is_asked_for(&mut make());
     let mut log = make();
     a_failure_is_for_ever(&mut log, fail);
 }
@@ -118,26 +117,6 @@ fn frames_of(log: &mut dyn CommitLog, section: &Section) -> Vec<Frame> {
     let lsn = log.append(&[], &[(0, section)]).expect("appends");
     log.sync(Durability::Process).expect("syncs");
     frames(log, lsn)
-}
-
-fn deleting_leaves_what_is_asked_for(log: &mut dyn CommitLog) {
-    let mut world = World::new(3);
-    let mut section = Section::default();
-    world.create(&mut section);
-    log.append(&[], &[(0, &section)]).expect("appends");
-    for _ in 0..200 {
-        let section = world.group(4);
-        log.append(&[], &[(0, &section)]).expect("appends");
-    }
-    log.sync(Durability::Power).expect("syncs");
-    let all = frames(log, Lsn(1));
-    let bytes = log.bytes();
-    let freed = log.delete_before(Lsn(150)).expect("deletes");
-    assert_eq!(log.bytes(), bytes - freed);
-    assert!(frames(log, Lsn(150)) == all[149..], "everything asked for is there");
-    assert_eq!(log.end().lsn, Lsn(201));
-    let lsn = log.append(&[], &[]).expect("it goes on");
-    assert_eq!(lsn, Lsn(202));
 }
 
 fn a_failure_is_for_ever<L: CommitLog>(log: &mut L, fail: impl Fn(&mut L)) {

@@ -12,9 +12,6 @@ pub struct MemoryLog {
     /// Where each frame begins.
     starts: Vec<usize>,
     chain: Chain,
-    first: u64,
-    /// Bytes let go: positions stay what they were.
-    base: u64,
     synced: usize,
     must_sync: bool,
     last_at: LogPosition,
@@ -25,7 +22,7 @@ pub struct MemoryLog {
 impl MemoryLog {
     /// An empty log.
     pub fn new() -> Self {
-        Self { first: 1, ..Self::default() }
+        Self::default()
     }
 
     /// Forgets what was not synced, as a power cut would.
@@ -34,8 +31,7 @@ impl MemoryLog {
         self.starts.retain(|start| *start < self.synced);
         self.chain = self.synced_chain.clone();
         self.last_at.lsn = self.chain.last;
-        self.last_at.offset =
-            self.starts.last().map_or(self.base, |start| self.base + *start as u64);
+        self.last_at.offset = self.starts.last().map_or(0, |start| *start as u64);
     }
 
     /// Lets every later call fail with `error`, as a failed disk would.
@@ -67,7 +63,7 @@ impl CommitLog for MemoryLog {
             put_group(out, records, sections);
         });
         self.starts.push(start);
-        self.last_at = LogPosition { lsn, segment: 1, offset: self.base + start as u64 };
+        self.last_at = LogPosition { lsn, segment: 1, offset: start as u64 };
         self.must_sync |= records.iter().any(NodeRecord::is_always_synced);
         Ok(lsn)
     }
@@ -95,9 +91,9 @@ impl CommitLog for MemoryLog {
     }
 
     fn read(&self, from: Lsn, visit: &mut dyn FnMut(Frame) -> bool) -> Result<(), ReadError> {
-        let skip = from.0.saturating_sub(self.first) as usize;
+        let skip = from.0.saturating_sub(1) as usize;
         for start in self.starts.iter().skip(skip) {
-            let offset = self.base + *start as u64;
+            let offset = *start as u64;
             let file = || "memory".into();
             let whole = Whole::check(&self.bytes[*start..]).ok_or_else(|| ScanError::Hole {
                 file: file(),
@@ -112,18 +108,5 @@ impl CommitLog for MemoryLog {
             }
         }
         Ok(())
-    }
-
-    fn delete_before(&mut self, lsn: Lsn) -> Result<u64, LogError> {
-        self.healthy()?;
-        let gone = (lsn.0.saturating_sub(self.first) as usize).min(self.starts.len());
-        let freed = self.starts.get(gone).copied().unwrap_or(self.bytes.len());
-        self.bytes.drain(..freed);
-        self.starts.drain(..gone);
-        self.starts.iter_mut().for_each(|start| *start -= freed);
-        self.first += gone as u64;
-        self.base += freed as u64;
-        self.synced = self.synced.saturating_sub(freed);
-        Ok(freed as u64)
     }
 }

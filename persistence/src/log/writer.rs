@@ -208,9 +208,4 @@ impl CommitLog for FileLog {
         }
         Ok(())
     }
-
-    fn delete_before(&mut self, lsn: Lsn) -> Result<u64, LogError> {
-        self.healthy()?;
-        self.appender.delete_before(lsn).map_err(|fault| self.poison(fault))
-    }
 }

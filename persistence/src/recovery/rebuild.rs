@@ -1,15 +1,14 @@
 //! One run anew, by the same suffix, filtered: what a panic inside a run costs.
 
-use std::sync::Arc;
-
-use berth_inventory::{Changes, Event, Run, RunIndex, RunState, Version};
+use berth_inventory::{Changes, Event, Run, RunIndex, RunState, UnixMillis, Version};
 
 use super::load::Plans;
 use super::replayer::guarded;
 use super::{PlanParser, TextFinder};
-use crate::group::Item;
+use crate::group::{Part, for_each_part};
 use crate::log::scan::{Scanner, Step};
 use crate::snapshot::SnapshotStore;
+use crate::stored::v1;
 use crate::{DataDir, Lsn, MemorySnapshots, NodeRecord, SnapshotInfo};
 
 /// What the snapshots know of one run, read in one go: whoever rebuilds it holds nobody up while
@@ -81,8 +80,8 @@ pub fn rebuild_run(
         match scanner.step().map_err(|fault| fault.to_string())? {
             Step::Frame(at, _) if at.lsn < from => {}
             Step::Frame(at, whole) => {
-                crate::group::for_each_item(whole.payload, &mut |item| {
-                    take(at.lsn, item, index, &mut run, &mut plans, &mut changes)
+                for_each_part(whole.payload, &mut |part| {
+                    take(at.lsn, part, index, &mut run, &mut plans, &mut changes)
                 })
                 .map_err(|Failure(why)| why)?;
             }
@@ -122,24 +121,45 @@ impl From<crate::CodecFault> for Failure {
 
 fn take(
     lsn: Lsn,
-    item: Item,
+    part: Part<'_, '_>,
     index: RunIndex,
     run: &mut Option<Box<Run>>,
     plans: &mut Plans<'_>,
     changes: &mut Changes,
 ) -> Result<(), Failure> {
-    let (at, version, event) = match item {
-        Item::Record(NodeRecord::PlanText { hash, text }) => {
-            plans.take_text(hash, Arc::clone(&text));
+    let (head, events) = match part {
+        Part::Record(record) => {
+            if let NodeRecord::PlanText { hash, text } = record {
+                plans.take_text(hash, text);
+            }
             return Ok(());
         }
-        Item::Event { run, at, version, event, .. } if run == index => (at, version, event),
-        _ => return Ok(()),
+        Part::Span(head, events) => (head, events),
     };
-    match (run.as_deref_mut(), &event) {
+    let mut version = head.first;
+    for _ in 0..head.count {
+        if head.run == index {
+            let event = v1::decode_event(events)?;
+            step((lsn, version, head.at), &event, run, plans, changes)?;
+        } else {
+            v1::walk_event(events)?;
+        }
+        version = version.next();
+    }
+    Ok(())
+}
+
+fn step(
+    (lsn, version, at): (Lsn, Version, UnixMillis),
+    event: &Event,
+    run: &mut Option<Box<Run>>,
+    plans: &mut Plans<'_>,
+    changes: &mut Changes,
+) -> Result<(), Failure> {
+    match (run.as_deref_mut(), event) {
         (Some(known), _) if version <= known.version() => {}
         (Some(known), _) if version == known.version().next() => {
-            guarded(lsn, || known.apply(&event, at, changes)).map_err(Failure)?;
+            guarded(lsn, || known.apply(event, at, changes)).map_err(Failure)?;
             changes.clear();
         }
         (None, Event::RunCreated(created)) if version.0 == 1 => {

@@ -4,6 +4,9 @@
 //! stays refused. The proof of a loss is one of three: the frame after a lost one names its runs;
 //! an event does not make the next version; a segment's footer knows a later version.
 
+mod wave;
+
+use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use berth_inventory::{Changes, Event, Run, RunId, RunIndex, UnixMillis, Version};
@@ -11,12 +14,15 @@ use berth_inventory::{Changes, Event, Run, RunId, RunIndex, UnixMillis, Version}
 use super::load::Plans;
 use crate::codec::CodecFault;
 use crate::frame::Named;
-use crate::group::{Item, for_each_item};
+use crate::group::{Part, SpanHead, for_each_part};
 use crate::log::segment::Tallied;
 use crate::log::{DamageKind, Tally};
 use crate::section::{NodeRecord, Touch};
 use crate::snapshot::{Covered, SnapshotStore};
-use crate::{Damage, Lsn};
+use crate::stored::v1;
+use crate::{Damage, LogPosition, Lsn};
+
+pub use wave::Wave;
 
 /// What is known of one run.
 pub enum Slot {
@@ -118,35 +124,47 @@ impl<'a> Replayer<'a> {
         self.pnr_blocks.push((block, run));
     }
 
-    /// Takes one frame in; `names` and `tally` get what a writer must repeat of it. Without
-    /// `replay` only those two are kept, for every event is in a snapshot.
+    /// Takes one frame in; `names` and `tally` get what a writer must repeat of it. Its events go
+    /// into `wave`, to be applied with it; without one only names and tally are kept, for every
+    /// event is in a snapshot.
     pub fn frame(
         &mut self,
-        lsn: Lsn,
-        replay: bool,
+        at: LogPosition,
         payload: &[u8],
+        mut wave: Option<&mut Wave>,
         names: &mut Vec<Named>,
         tally: &mut Tally,
     ) -> Result<(), CodecFault> {
         self.clean = false;
-        for_each_item(payload, &mut |item| {
-            match item {
-                Item::Record(record) => self.take_record(lsn, record),
-                Item::Event { run, at, version, event, .. } => {
-                    let created = match &event {
-                        Event::RunCreated(created) => Some(created.run),
-                        _ => None,
-                    };
-                    tally.take(Touch { run, last: version, created });
-                    if created.is_some() || names.last().is_none_or(|n| n.run != run) {
-                        names.push(Named { run, created });
-                    }
-                    self.last_at = self.last_at.max(Some(at));
-                    self.served_at = self.served_at.max(Some(at));
-                    if replay {
-                        self.take_event(lsn, run, at, version, &event);
-                    }
+        if let Some(wave) = wave.as_deref_mut() {
+            wave.begin(at);
+        }
+        for_each_part(payload, &mut |part| {
+            let (head, events) = match part {
+                Part::Record(record) => {
+                    self.take_record(at.lsn, record);
+                    return Ok(());
                 }
+                Part::Span(head, events) => (head, events),
+            };
+            let begin = *events;
+            let touches = &mut |version, created| {
+                let run = head.run;
+                tally.take(Touch { run, last: version, created });
+                if created.is_some() || names.last().is_none_or(|n| n.run != run) {
+                    names.push(Named { run, created });
+                }
+            };
+            match wave.as_deref_mut() {
+                Some(wave) => {
+                    walk(&head, events, touches)?;
+                    wave.take(&head, &begin[..begin.len() - events.len()]);
+                }
+                None => check(&head, events, touches)?,
+            }
+            if head.count > 0 {
+                self.last_at = self.last_at.max(Some(head.at));
+                self.served_at = self.served_at.max(Some(head.at));
             }
             Ok(())
         })
@@ -186,12 +204,8 @@ impl<'a> Replayer<'a> {
         if let Event::PnrBlockLeased { block } = event {
             self.leased(*block, run);
         }
-        let known = match self.slot(run) {
-            Slot::Refused(..) => return,
-            Slot::Live(live, _) => live.version(),
-            Slot::Cold => self.snapshots.latest(run).map_or(Version(0), |info| info.version),
-            Slot::Unknown => Version(0),
-        };
+        self.slot(run);
+        let Some(known) = self.known(run) else { return };
         if version <= known {
             return;
         }
@@ -203,11 +217,19 @@ impl<'a> Replayer<'a> {
             return self.refuse(run, None, lsn, why);
         }
         if let Err(why) = self.step(lsn, run, at, version, event) {
-            let created = match event {
-                Event::RunCreated(created) => Some(created.run),
-                _ => None,
-            };
-            self.refuse(run, created, lsn, why);
+            self.refuse(run, v1::created_by(event), lsn, why);
+        }
+    }
+
+    /// The last version of a run that is known; `None` when it is refused.
+    fn known(&self, run: RunIndex) -> Option<Version> {
+        match self.slots.get(run.0 as usize) {
+            Some(Slot::Refused(..)) => None,
+            Some(Slot::Live(live, _)) => Some(live.version()),
+            Some(Slot::Cold) => {
+                Some(self.snapshots.latest(run).map_or(Version(0), |info| info.version))
+            }
+            Some(Slot::Unknown) | None => Some(Version(0)),
         }
     }
 
@@ -332,11 +354,51 @@ impl<'a> Replayer<'a> {
     }
 }
 
+/// Walks over the events of a span. `touches` is told of the last one, and of every creation.
+fn walk(
+    head: &SpanHead,
+    events: &mut &[u8],
+    touches: &mut impl FnMut(Version, Option<RunId>),
+) -> Result<(), CodecFault> {
+    let begin = *events;
+    let mut version = head.first;
+    for left in (0..head.count).rev() {
+        match v1::walk_event(events) {
+            Ok(None) if left > 0 => {}
+            Ok(created) => touches(version, created),
+            Err(fault) => {
+                // One before it may have been walked over and be no better.
+                *events = begin;
+                check(head, events, &mut |_, _| {})?;
+                return Err(fault);
+            }
+        }
+        version = version.next();
+    }
+    Ok(())
+}
+
+/// The same, with every event decoded.
+fn check(
+    head: &SpanHead,
+    events: &mut &[u8],
+    touches: &mut impl FnMut(Version, Option<RunId>),
+) -> Result<(), CodecFault> {
+    let mut version = head.first;
+    for _ in 0..head.count {
+        touches(version, v1::created_by(&v1::decode_event(events)?));
+        version = version.next();
+    }
+    Ok(())
+}
+
 /// A broken invariant in one run costs that run, not the recovery of the others.
 pub fn guarded<T>(lsn: Lsn, step: impl FnOnce() -> T) -> Result<T, String> {
-    catch_unwind(AssertUnwindSafe(step)).map_err(|panic| {
-        let text = panic.downcast_ref::<String>().map(String::as_str);
-        let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("a panic");
-        format!("an event of frame {lsn} contradicts its state ({text})")
-    })
+    catch_unwind(AssertUnwindSafe(step)).map_err(|panic| contradiction(lsn, &*panic))
+}
+
+fn contradiction(lsn: Lsn, panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("a panic");
+    format!("an event of frame {lsn} contradicts its state ({text})")
 }

@@ -1,4 +1,11 @@
 //! Events of a run.
+//!
+//! Every kind has a mirror here, which bincode reads and writes; the frequent ones are read and
+//! written by hand, to the same bytes.
+
+mod frequent;
+#[cfg(test)]
+mod tests;
 
 use arrayvec::ArrayVec;
 use berth_inventory::{
@@ -12,13 +19,49 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::codec::{self, CodecFault};
 
 /// Appends the bytes of `event`.
+#[inline]
 pub fn encode_event(event: &domain::Event, out: &mut Vec<u8>) {
+    if !frequent::encode(event, out) {
+        encode_any(event, out);
+    }
+}
+
+#[cold]
+fn encode_any(event: &domain::Event, out: &mut Vec<u8>) {
     codec::encode(&Event::of(event), out);
 }
 
 /// Takes one event off the front of `bytes`.
+#[inline]
 pub fn decode_event(bytes: &mut &[u8]) -> Result<domain::Event, CodecFault> {
+    match frequent::decode(bytes) {
+        Some(event) => Ok(event),
+        None => decode_any(bytes),
+    }
+}
+
+#[cold]
+fn decode_any(bytes: &mut &[u8]) -> Result<domain::Event, CodecFault> {
     codec::decode::<Event<'_>>("event", bytes)?.into_domain()
+}
+
+/// Takes one event off the front of `bytes` without making it; the name of the run if the event
+/// creates one. It may be that what was walked over cannot be decoded; whatever can be decoded is
+/// walked over to the same byte.
+#[inline]
+pub fn walk_event(bytes: &mut &[u8]) -> Result<Option<RunId>, CodecFault> {
+    if frequent::skip(bytes).is_some() {
+        return Ok(None);
+    }
+    Ok(created_by(&decode_any(bytes)?))
+}
+
+/// The name of the run that an event creates.
+pub fn created_by(event: &domain::Event) -> Option<RunId> {
+    match event {
+        domain::Event::RunCreated(created) => Some(created.run),
+        _ => None,
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -146,6 +189,7 @@ impl Legs {
 }
 
 impl From<domain::Passenger> for Passenger {
+    #[inline]
     fn from(p: domain::Passenger) -> Self {
         Self {
             who: p.age as u8 | (p.sex as u8) << 3 | u8::from(p.berth_required) << 6,
@@ -156,21 +200,24 @@ impl From<domain::Passenger> for Passenger {
 
 impl Passenger {
     pub(super) fn into_domain(self) -> Result<domain::Passenger, CodecFault> {
-        let fault =
-            || CodecFault::new("passenger", format!("{:#04x} {:#04x}", self.who, self.preference));
+        self.known().ok_or_else(|| {
+            CodecFault::new("passenger", format!("{:#04x} {:#04x}", self.who, self.preference))
+        })
+    }
+
+    #[inline]
+    fn known(self) -> Option<domain::Passenger> {
         let preference = match self.preference {
             0 => None,
-            number => Some(BerthType::from_number(number).ok_or_else(fault)?),
+            number => Some(BerthType::from_number(number)?),
         };
-        if self.who >> 7 != 0 {
-            return Err(fault());
-        }
-        Ok(domain::Passenger {
-            age: AgeBand::from_number(self.who & 7).ok_or_else(fault)?,
-            sex: Sex::from_number(self.who >> 3 & 7).ok_or_else(fault)?,
+        let passenger = domain::Passenger {
+            age: AgeBand::from_number(self.who & 7)?,
+            sex: Sex::from_number(self.who >> 3 & 7)?,
             berth_required: self.who >> 6 & 1 == 1,
             preference,
-        })
+        };
+        (self.who >> 7 == 0).then_some(passenger)
     }
 }
 
