@@ -11,7 +11,7 @@ use berth_inventory::RunIndex;
 
 use crate::event_store::{Chunk, ChunkBuilder, EventStore, EventStoreError, IndexedSegment};
 use crate::log::{ReadError, segment};
-use crate::{Frame, LogReader, Lsn, NodeRecord};
+use crate::{Frame, LogReader, Lsn, NodeRecord, Pace};
 
 /// Sorts the frames of one segment into chunks.
 #[derive(Default)]
@@ -54,12 +54,24 @@ impl SegmentIndexer {
 /// # Errors
 /// What cannot be read; damage is told in the result and leaves a gap in the history.
 pub fn index_segment(dir: &Path, id: u64, end: u64) -> Result<IndexedSegment, EventStoreError> {
+    index_at_pace(dir, id, end, None)
+}
+
+fn index_at_pace(
+    dir: &Path,
+    id: u64,
+    end: u64,
+    pace: Option<&Pace>,
+) -> Result<IndexedSegment, EventStoreError> {
     let mut indexer = SegmentIndexer::default();
     let mut damage = Vec::new();
     let reader = LogReader::open_at(dir, Lsn(id)).map_err(Arc::new)?;
     for frame in reader.until(Lsn(end - 1)) {
         match frame {
-            Ok(frame) if frame.lsn.0 < end => indexer.take(&frame),
+            Ok(frame) if frame.lsn.0 < end => {
+                indexer.take(&frame);
+                pace.into_iter().for_each(Pace::step);
+            }
             Ok(_) => break,
             Err(ReadError::Damaged(lost)) => damage.push(lost.to_string()),
             Err(ReadError::Torn(cut)) => damage.push(cut.to_string()),
@@ -72,20 +84,21 @@ pub fn index_segment(dir: &Path, id: u64, end: u64) -> Result<IndexedSegment, Ev
 }
 
 /// Indexes the next sealed segment of the log in `dir` that `store` does not have; the last frame
-/// it has then, or `None` when there is nothing to do.
+/// it has then, or `None` when there is nothing to do. Reads at `pace`, if there is one.
 ///
 /// # Errors
 /// [`EventStoreError`]; the store can be rebuilt.
 pub fn index_next(
     dir: &Path,
     store: &mut dyn EventStore,
+    pace: Option<&Pace>,
 ) -> Result<Option<IndexedSegment>, EventStoreError> {
     let ids = segment::list(dir)?;
     let next = store.indexed().next().0;
     // A segment is sealed when another one follows it.
     let sealed = ids.windows(2).find(|pair| pair[1] > next);
     let Some(&[id, end]) = sealed else { return Ok(None) };
-    let segment = index_segment(dir, id, end)?;
+    let segment = index_at_pace(dir, id, end, pace)?;
     store.put(&segment)?;
     Ok(Some(segment))
 }

@@ -22,6 +22,7 @@ mod inspect;
 mod keys;
 mod lock;
 mod log;
+mod pace;
 mod recovery;
 mod retention;
 mod section;
@@ -53,6 +54,7 @@ pub use log::{
     CommitLog, Cut, Damage, DamageKind, FileLog, LogEnd, LogError, LogProgress, LogReader,
     LogSettings, MemoryLog, ReadError, ScanError, Tally, file_name, segment_of,
 };
+pub use pace::Pace;
 pub use recovery::{
     LiveRun, PlanParser, RecoverError, Recovered, RefusedRun, Replay, ReplayFrom, Replayed,
     RunPast, Seen, TextFinder, Until, Visitor, rebuild_run, recover, replay,

@@ -98,7 +98,7 @@ impl SmallDir {
     pub fn index(&self) -> Lsn {
         let mut store = SledEvents::open(&self.dir.events()).unwrap().store;
         let mut last = Lsn(0);
-        while let Some(segment) = index_next(&self.dir.log(), &mut store).unwrap() {
+        while let Some(segment) = index_next(&self.dir.log(), &mut store, None).unwrap() {
             last = segment.last;
         }
         last

@@ -15,7 +15,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use berth_persistence::{
-    Aside, EventStore as _, EventStoreError, Held, IndexedSegment, Lsn, Opened, SledEvents,
+    Aside, EventStore as _, EventStoreError, Held, IndexedSegment, Lsn, Opened, Pace, SledEvents,
     first_kept, index_next, retire_segments,
 };
 
@@ -85,6 +85,9 @@ impl Indexer {
         self.note_indexed(store.indexed());
         self.stores.shelf.put(store.clone());
         let log = self.stores.dir().log();
+        // The neighbours of a segment that is indexed shall not notice it.
+        let pace = Pace::until(Arc::clone(&self.stop));
+        let mut paced = store.at_pace(&pace);
         while !self.stop.load(SeqCst) {
             // A reader may have come upon what is wrong.
             if let Some(why) = self.stores.shelf.fault() {
@@ -94,7 +97,7 @@ impl Indexer {
                     why,
                 });
             }
-            let indexed = index_next(&log, &mut store.clone())?;
+            let indexed = index_next(&log, &mut paced, Some(&pace))?;
             let goes_on = indexed.is_some();
             if let Some(segment) = indexed {
                 self.note(&segment);

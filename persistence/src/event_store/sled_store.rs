@@ -15,13 +15,16 @@ use berth_inventory::{PlanHash, RunIndex, Version};
 
 use super::{Chunk, EventStore, EventStoreError, IndexedSegment, StoredEvent, visit_chunk};
 use crate::file::{self, File};
-use crate::{Lsn, varint};
+use crate::{Lsn, Pace, varint};
 
 /// A sled page above a quarter of this would go to `blobs/`, which is never synced.
 const SLED_SEGMENT_BYTES: usize = 8 << 20;
 /// The store is written and seldom read; sled takes ten times what it is given.
 const SLED_CACHE_BYTES: u64 = 16 << 20;
 
+/// Chunks are written to the disk when they are so many bytes: a segment at once would stand before
+/// the log's next sync for a tenth of a second.
+const SYNC_BYTES: usize = 2 << 20;
 /// In what sled says when another handle has the directory.
 const SLED_LOCKED: &str = "acquire lock";
 
@@ -38,6 +41,8 @@ pub struct SledEvents {
     /// What is put and synced; chunks of later frames are on their way.
     indexed: Arc<AtomicU64>,
     failed: Arc<AtomicBool>,
+    /// How fast it puts; `None` = as fast as it can.
+    pace: Option<Pace>,
 }
 
 /// What a store that is damaged is worth.
@@ -106,6 +111,12 @@ impl Manifest {
 }
 
 impl SledEvents {
+    /// The same store, whose writer keeps a pace.
+    #[must_use]
+    pub fn at_pace(&self, pace: &Pace) -> Self {
+        Self { pace: Some(pace.clone()), ..self.clone() }
+    }
+
     /// Opens the store in `dir` and checks all of it. What does not open, panics or fails its
     /// check is moved aside to `<dir>-damaged` and an empty store begins: the indexer fills it.
     ///
@@ -179,7 +190,7 @@ impl SledEvents {
             let (chunks, texts) = (db.open_tree("chunks")?, db.open_tree("texts")?);
             let manifests = db.open_tree("manifests")?;
             let (dir, indexed, failed) = (dir.to_owned(), Arc::default(), Arc::default());
-            Ok(Self { dir, db, chunks, texts, manifests, indexed, failed })
+            Ok(Self { dir, db, chunks, texts, manifests, indexed, failed, pace: None })
         };
         let store = guarded(dir, "opening", open)?;
         let last = store.read_manifests()?.last().map_or(0, |manifest| manifest.last);
@@ -303,10 +314,17 @@ impl EventStore for SledEvents {
         }
         let mut manifest = Manifest { first: first.0, last: last.0, ..Manifest::default() };
         self.guarded("writing of chunks", || {
+            let mut unsynced = 0;
             for chunk in &segment.chunks {
                 let key = Chunk::key(chunk.run, chunk.first);
                 self.chunks.insert(key, chunk.bytes.as_slice())?;
                 manifest.add_chunk(chunk);
+                unsynced += chunk.bytes.len();
+                if unsynced >= SYNC_BYTES {
+                    unsynced = 0;
+                    self.db.flush()?;
+                }
+                self.pace.iter().for_each(Pace::step);
             }
             for (hash, text) in &segment.texts {
                 // Put again by a segment whose manifest was not written: it counts all the same.

@@ -209,7 +209,7 @@ fn two_hundred_and_fifty_flipped_bits_of_the_snapshots() {
 }
 
 fn index_all(story: &Story, store: &mut dyn EventStore) {
-    while let Some(segment) = index_next(&story.dir.log(), store).unwrap() {
+    while let Some(segment) = index_next(&story.dir.log(), store, None).unwrap() {
         assert_eq!(segment.damage, Vec::<String>::new());
     }
 }

@@ -24,7 +24,7 @@ fn story(seed: u64) -> (Story, MemoryEvents, Lsn) {
     let covered = story.log.end().lsn;
     story.go_on(20, 10);
     let mut events = MemoryEvents::new();
-    while index_next(&story.dir.log(), &mut events).unwrap().is_some() {}
+    while index_next(&story.dir.log(), &mut events, None).unwrap().is_some() {}
     (story, events, covered)
 }
 
@@ -161,7 +161,7 @@ fn a_damaged_snapshot_of_a_bounded_log_refuses_its_run() {
     for _ in 0..20 {
         story.create(1);
     }
-    while index_next(&story.dir.log(), &mut events).unwrap().is_some() {}
+    while index_next(&story.dir.log(), &mut events, None).unwrap().is_some() {}
     let retired = retire(&story, 0, covered, &events);
     assert!(retired.segments > 3);
     let path = files(&story.dir.snap()).remove(0);
