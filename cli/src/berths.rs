@@ -1,10 +1,10 @@
 //! `berth berths`: the seat map of a train on a journey, drawn in the terminal.
 
 use berth_client::v1;
-use berth_client::v1::get_berth_map_response::Outcome;
 use clap::Args;
 use serde::Serialize;
 
+use crate::answer::Answer as _;
 use crate::journey::RunArgs;
 use crate::said::{Fault, Said};
 use crate::target::Target;
@@ -172,13 +172,8 @@ pub async fn run(args: &BerthsArgs) -> Result<Said, Fault> {
         travel_class: args.class.unwrap_or_default().into(),
     };
     let answer = args.target.client().await?.get_berth_map(request).await?;
-    let (version, as_of) = (answer.run_version, answer.as_of.as_ref());
-    match &answer.outcome {
-        Some(Outcome::Map(map)) => {
-            let view = MapView::of(map, args.coach.as_deref(), version, as_of);
-            Ok(Said::done(&view, view.text()))
-        }
-        Some(Outcome::Refusal(no)) => Ok(Said::refused(no, version, as_of)),
-        None => Err(Fault::UnknownAnswer),
-    }
+    answer.tell(|map, version, as_of| {
+        let view = MapView::of(map, args.coach.as_deref(), version, as_of);
+        Ok(Said::done(&view, view.text()))
+    })
 }

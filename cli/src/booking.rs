@@ -1,9 +1,9 @@
 //! `berth booking`: shows a booking, also a cancelled one.
 
 use berth_client::v1;
-use berth_client::v1::get_booking_response::Outcome;
 use clap::Args;
 
+use crate::answer::Answer as _;
 use crate::said::{Fault, Said};
 use crate::target::Target;
 use crate::view::booking::BookingAnswer;
@@ -23,13 +23,8 @@ pub async fn run(args: &BookingArgs) -> Result<Said, Fault> {
     let zone = args.target.zone()?;
     let request = v1::GetBookingRequest { pnr: args.pnr.clone() };
     let answer = args.target.client().await?.get_booking(request).await?;
-    let (version, now) = (answer.run_version, answer.server_time.as_ref());
-    match &answer.outcome {
-        Some(Outcome::Booking(booking)) => {
-            let view = BookingAnswer::of(booking, version, now);
-            Ok(Said::done(&view, view.booking.text(booking, &zone)))
-        }
-        Some(Outcome::Refusal(no)) => Ok(Said::refused(no, version, now)),
-        None => Err(Fault::UnknownAnswer),
-    }
+    answer.tell(|booking, version, now| {
+        let view = BookingAnswer::of(booking, version, now);
+        Ok(Said::done(&view, view.booking.text(booking, &zone)))
+    })
 }

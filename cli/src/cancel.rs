@@ -1,11 +1,11 @@
 //! `berth cancel`: undoes confirmed passengers.
 
 use berth_client::v1;
-use berth_client::v1::cancel_response::Outcome;
 use clap::Args;
 use serde::Serialize;
 use uuid::Uuid;
 
+use crate::answer::Answer as _;
 use crate::reserve::request_id;
 use crate::said::{Fault, Said};
 use crate::target::Target;
@@ -55,15 +55,9 @@ pub async fn run(args: &CancelArgs) -> Result<Said, Fault> {
         passengers: args.passengers.clone(),
     };
     let answer = args.target.client().await?.cancel(request).await?;
-    match &answer.outcome {
-        Some(Outcome::Cancelled(cancelled)) => {
-            let view = CancelView::of(cancelled, &answer)?;
-            let (who, pnr) = (numbers(&view.cancelled), &view.answer.booking.pnr);
-            Ok(Said::done(&view, format!("cancelled {who} of PNR {pnr}")))
-        }
-        Some(Outcome::Refusal(no)) => {
-            Ok(Said::refused(no, answer.run_version, answer.server_time.as_ref()))
-        }
-        None => Err(Fault::UnknownAnswer),
-    }
+    answer.tell(|cancelled, _, _| {
+        let view = CancelView::of(cancelled, &answer)?;
+        let (who, pnr) = (numbers(&view.cancelled), &view.answer.booking.pnr);
+        Ok(Said::done(&view, format!("cancelled {who} of PNR {pnr}")))
+    })
 }

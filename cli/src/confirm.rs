@@ -1,11 +1,11 @@
 //! `berth confirm`: turns held berths into a booking.
 
 use berth_client::v1;
-use berth_client::v1::confirm_response::Outcome;
 use clap::Args;
 use serde::Serialize;
 use uuid::Uuid;
 
+use crate::answer::Answer as _;
 use crate::reserve::request_id;
 use crate::said::{Fault, Said};
 use crate::target::Target;
@@ -63,19 +63,13 @@ pub async fn run(args: &ConfirmArgs) -> Result<Said, Fault> {
         keep_rest: args.keep_rest,
     };
     let answer = args.target.client().await?.confirm(request).await?;
-    match &answer.outcome {
-        Some(Outcome::Booking(booking)) => {
-            let view = ConfirmView::of(booking, &answer);
-            let mut text = view.answer.booking.text(booking, &zone);
-            if answer.expires_at.is_some() {
-                text += "\nthe rest is held until ";
-                text += &local(answer.expires_at.as_ref(), &zone);
-            }
-            Ok(Said::done(&view, text))
+    answer.tell(|booking, _, _| {
+        let view = ConfirmView::of(booking, &answer);
+        let mut text = view.answer.booking.text(booking, &zone);
+        if answer.expires_at.is_some() {
+            text += "\nthe rest is held until ";
+            text += &local(answer.expires_at.as_ref(), &zone);
         }
-        Some(Outcome::Refusal(no)) => {
-            Ok(Said::refused(no, answer.run_version, answer.server_time.as_ref()))
-        }
-        None => Err(Fault::UnknownAnswer),
-    }
+        Ok(Said::done(&view, text))
+    })
 }

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use berth_client::v1;
-use berth_client::v1::extend_response::Outcome;
 use clap::Args;
 use uuid::Uuid;
 
+use crate::answer::Answer as _;
 use crate::reserve::request_id;
 use crate::said::{Fault, Said};
 use crate::target::{Target, span};
@@ -38,13 +38,8 @@ pub async fn run(args: &ExtendArgs) -> Result<Said, Fault> {
         ttl: Some(duration(args.ttl)),
     };
     let answer = args.target.client().await?.extend(request).await?;
-    let (version, now) = (answer.run_version, answer.server_time.as_ref());
-    match &answer.outcome {
-        Some(Outcome::Hold(hold)) => {
-            let view = HoldView::of(hold, version, now);
-            Ok(Said::done(&view, view.text(hold, now, &zone)))
-        }
-        Some(Outcome::Refusal(no)) => Ok(Said::refused(no, version, now)),
-        None => Err(Fault::UnknownAnswer),
-    }
+    answer.tell(|hold, version, now| {
+        let view = HoldView::of(hold, version, now);
+        Ok(Said::done(&view, view.text(hold, now, &zone)))
+    })
 }

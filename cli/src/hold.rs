@@ -1,9 +1,9 @@
 //! `berth hold`: shows a hold, also one that has ended.
 
 use berth_client::v1;
-use berth_client::v1::get_hold_response::Outcome;
 use clap::Args;
 
+use crate::answer::Answer as _;
 use crate::said::{Fault, Said};
 use crate::target::Target;
 use crate::view::hold::HoldView;
@@ -23,13 +23,8 @@ pub async fn run(args: &HoldArgs) -> Result<Said, Fault> {
     let zone = args.target.zone()?;
     let request = v1::GetHoldRequest { hold_id: args.hold.clone() };
     let answer = args.target.client().await?.get_hold(request).await?;
-    let (version, now) = (answer.run_version, answer.server_time.as_ref());
-    match &answer.outcome {
-        Some(Outcome::Hold(hold)) => {
-            let view = HoldView::of(hold, version, now);
-            Ok(Said::done(&view, view.text(hold, now, &zone)))
-        }
-        Some(Outcome::Refusal(no)) => Ok(Said::refused(no, version, now)),
-        None => Err(Fault::UnknownAnswer),
-    }
+    answer.tell(|hold, version, now| {
+        let view = HoldView::of(hold, version, now);
+        Ok(Said::done(&view, view.text(hold, now, &zone)))
+    })
 }

@@ -5,6 +5,7 @@
 //! exit code, are the business of `said` alone. JSON views are in `view`, documented in
 //! `docs/cli-json.md`, with a golden file each in `cli/golden`.
 
+mod answer;
 mod args;
 mod berths;
 mod booking;

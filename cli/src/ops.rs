@@ -5,6 +5,7 @@ mod block;
 mod close_sale;
 mod create_run;
 mod info;
+mod one_run;
 mod open_sale;
 mod retire_run;
 mod sale;
@@ -16,7 +17,7 @@ pub use berths::{BerthsChangeView, Done};
 #[cfg(test)]
 pub use info::InfoView;
 #[cfg(test)]
-pub use retire_run::RunAnswer;
+pub use one_run::RunAnswer;
 #[cfg(test)]
 pub use sale::SaleView;
 #[cfg(test)]
@@ -44,9 +45,9 @@ enum Command {
     /// Give blocked berths back to sale
     Unblock(berths::BerthsArgs),
     /// Create a run outside the calendar
-    CreateRun(create_run::CreateRunArgs),
+    CreateRun(one_run::OneRunArgs),
     /// End a run for good
-    RetireRun(retire_run::RetireRunArgs),
+    RetireRun(one_run::OneRunArgs),
     /// Show what the server has done and what it holds
     Stats(stats::StatsArgs),
     /// Show what the server is and how it was set

@@ -1,11 +1,11 @@
 //! `berth query`: what is free on a journey.
 
 use berth_client::v1;
-use berth_client::v1::query_response::Outcome;
 use clap::Args;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 
+use crate::answer::Answer as _;
 use crate::journey::JourneyArgs;
 use crate::said::{Fault, Said};
 use crate::target::Target;
@@ -114,17 +114,8 @@ pub async fn run(args: &QueryArgs) -> Result<Said, Fault> {
         quota: args.quota.clone().unwrap_or_default(),
     };
     let answer = args.target.client().await?.query(request).await?;
-    said(&answer, &zone)
-}
-
-fn said(answer: &v1::QueryResponse, zone: &TimeZone) -> Result<Said, Fault> {
-    let (version, as_of) = (answer.run_version, answer.as_of.as_ref());
-    match &answer.outcome {
-        Some(Outcome::Table(table)) => {
-            let view = TableView::of(table, version, as_of);
-            Ok(Said::done(&view, view.text(table, zone)))
-        }
-        Some(Outcome::Refusal(no)) => Ok(Said::refused(no, version, as_of)),
-        None => Err(Fault::UnknownAnswer),
-    }
+    answer.tell(|table, version, as_of| {
+        let view = TableView::of(table, version, as_of);
+        Ok(Said::done(&view, view.text(table, &zone)))
+    })
 }

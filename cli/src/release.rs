@@ -1,11 +1,11 @@
 //! `berth release`: gives held berths back.
 
 use berth_client::v1;
-use berth_client::v1::release_response::Outcome;
 use clap::Args;
 use serde::Serialize;
 use uuid::Uuid;
 
+use crate::answer::Answer as _;
 use crate::reserve::request_id;
 use crate::said::{Fault, Said};
 use crate::target::Target;
@@ -55,16 +55,9 @@ pub async fn run(args: &ReleaseArgs) -> Result<Said, Fault> {
         passengers: args.passengers.clone(),
     };
     let answer = args.target.client().await?.release(request).await?;
-    match &answer.outcome {
-        Some(Outcome::Released(released)) => {
-            let view = ReleaseView::of(released, &answer)?;
-            let text =
-                format!("released {} of hold {}", numbers(&view.released), view.hold.hold_id);
-            Ok(Said::done(&view, text))
-        }
-        Some(Outcome::Refusal(no)) => {
-            Ok(Said::refused(no, answer.run_version, answer.server_time.as_ref()))
-        }
-        None => Err(Fault::UnknownAnswer),
-    }
+    answer.tell(|released, _, _| {
+        let view = ReleaseView::of(released, &answer)?;
+        let text = format!("released {} of hold {}", numbers(&view.released), view.hold.hold_id);
+        Ok(Said::done(&view, text))
+    })
 }

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use berth_client::v1;
-use berth_client::v1::reserve_response::Outcome;
 use clap::Args;
 use uuid::Uuid;
 
+use crate::answer::Answer as _;
 use crate::journey::JourneyArgs;
 use crate::passengers::Party;
 use crate::said::{Fault, Said};
@@ -75,15 +75,10 @@ pub async fn run(args: &ReserveArgs) -> Result<Said, Fault> {
         reference: args.reference.clone(),
     };
     let answer = args.target.client().await?.reserve(request).await?;
-    let (version, now) = (answer.run_version, answer.server_time.as_ref());
-    match &answer.outcome {
-        Some(Outcome::Hold(hold)) => {
-            let view = HoldView::of(hold, version, now);
-            Ok(Said::done(&view, view.text(hold, now, &zone)))
-        }
-        Some(Outcome::Refusal(no)) => Ok(Said::refused(no, version, now)),
-        None => Err(Fault::UnknownAnswer),
-    }
+    answer.tell(|hold, version, now| {
+        let view = HoldView::of(hold, version, now);
+        Ok(Said::done(&view, view.text(hold, now, &zone)))
+    })
 }
 
 /// The caller's id, or a fresh one.

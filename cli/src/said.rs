@@ -105,6 +105,11 @@ impl Said {
         Self { json: String::new(), text: String::new(), refused: false }
     }
 
+    /// Whether it is a no.
+    pub const fn is_refusal(&self) -> bool {
+        self.refused
+    }
+
     /// Prints it now; for commands with more than one answer.
     pub fn print(&self, json: bool) -> Result<(), Fault> {
         match (json, self.refused) {

@@ -19,6 +19,7 @@ mod server;
 mod stage;
 mod survey;
 mod tally;
+mod times;
 mod wish;
 
 use std::path::PathBuf;
@@ -44,6 +45,7 @@ use scenario::{Played, Scenario};
 use server::OwnServer;
 use stage::Stage;
 use survey::{Cells, Seen};
+use times::{HoldBounds, Times};
 
 /// A run that nobody was sent to, and that changed.
 const UNTOUCHED: &str = "untouched-run-changed";
@@ -53,6 +55,8 @@ const REPLAY: &str = "replay";
 const DIGEST: &str = "digest-differs";
 /// Its own server did not stop in order.
 const STOP: &str = "server-stop";
+/// So long after the first deadlines somebody has asked for the berths again.
+const AGAIN: Duration = Duration::from_secs(3);
 /// Deadlines that are waited for before the last look.
 const WAIT_MAX: Duration = Duration::from_secs(30);
 
@@ -72,7 +76,7 @@ pub struct SoakArgs {
     /// Public listener of a server on this machine [default: a server of its own on free ports]
     #[arg(long, value_name = "URL")]
     server: Option<String>,
-    /// Admin listener of that server, for the journal and the digests
+    /// Admin listener of that server, for its settings, the journal and the digests
     #[arg(long, value_name = "URL", requires = "server")]
     admin_server: Option<String>,
     /// Where its own server keeps its journal; kept afterwards [default: a temporary directory]
@@ -120,6 +124,17 @@ pub enum SoakError {
     NoRuns {
         /// How many there are.
         found: usize,
+    },
+    /// A server that was set otherwise.
+    #[error(
+        "the server takes no hold of {ttl:?} (ttl {why}): name --admin-server, so that soak asks for \
+         its bounds"
+    )]
+    Bounds {
+        /// What was asked for.
+        ttl: Duration,
+        /// What the server says of it.
+        why: String,
     },
     /// A berth map that does not fit.
     #[error("the berth map of run {run} has {berths} berths, another number than before")]
@@ -219,6 +234,12 @@ async fn soak_on(
         None => None,
     };
     let lines = Lines::open(&server, args.clients).await?;
+    let bounds = match &admin {
+        Some(admin) => HoldBounds::of(admin).await?,
+        None => HoldBounds::default(),
+    };
+    let times = Times::new(args.scenario, args.duration, bounds);
+    times.try_on(lines.reader()).await?;
     let today = Zoned::now().with_time_zone(zone.clone()).date();
     let stage = args.scenario.stage(lines.reader(), today).await?;
     let first = survey::look(lines.reader(), None, &stage).await?;
@@ -238,7 +259,7 @@ async fn soak_on(
         ids,
         room: ledger::Room::default(),
         until: begun + args.duration,
-        ttl: args.scenario.ttl(args.duration),
+        times,
         resends: args.scenario == Scenario::Retry,
     });
     let played = args.scenario.play(&shared, args.clients, seed).await;
@@ -275,7 +296,7 @@ async fn soak_on(
     if let Some(fault) = stopped {
         verdict.findings.add(STOP, "", fault.to_string());
     }
-    let expiry = (args.scenario == Scenario::Expiry).then(|| verdict.judge_expiry(took));
+    let expiry = (args.scenario == Scenario::Expiry).then(|| verdict.judge_expiry(took, times.ttl));
     let [commands, granted, refused, unanswered] = rates(&figures, took);
     Ok(Report {
         scenario: args.scenario.name(),
@@ -423,14 +444,14 @@ impl<'a> Verdict<'a> {
         }
     }
 
-    fn judge_expiry(&mut self, took: Duration) -> ExpiryView {
+    fn judge_expiry(&mut self, took: Duration, ttl: Duration) -> ExpiryView {
         let mut seen_late = Histogram::new_with_max(3_600_000, 3).expect("3 digits are allowed");
         let probe = self.probe.take().unwrap_or_default();
         expiry::check(&probe, &mut seen_late, &mut self.findings);
         expiry::in_time("by the published count", &seen_late, &mut self.findings);
         if let Some((late, again)) = &self.journaled {
             expiry::in_time("by the journal", late, &mut self.findings);
-            if *again == 0 && took > Duration::from_secs(13) {
+            if *again == 0 && took > ttl + AGAIN {
                 let what = "no berth was held again after a hold of it had expired";
                 self.findings.add(expiry::NOT_SOLD_AGAIN, "", what);
             }

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use berth_client::v1;
-use berth_client::v1::watch_response::Outcome;
 use clap::Args;
 
+use crate::answer::Answer as _;
 use crate::journey::JourneyArgs;
 use crate::query::TableView;
 use crate::said::{Fault, Said};
@@ -50,15 +50,14 @@ pub async fn run(args: &WatchArgs) -> Result<Said, Fault> {
     while args.count.is_none_or(|count| told < count) {
         let next = answers.message().await.map_err(|status| Fault::Stream(Box::new(status)))?;
         let Some(answer) = next else { break };
-        let (version, as_of) = (answer.run_version, answer.as_of.as_ref());
-        match &answer.outcome {
-            Some(Outcome::Table(table)) => {
-                let view = TableView::of(table, version, as_of);
-                Said::done(&view, view.text(table, &zone)).print(args.target.json)?;
-            }
-            Some(Outcome::Refusal(no)) => return Ok(Said::refused(no, version, as_of)),
-            None => return Err(Fault::UnknownAnswer),
+        let said = answer.tell(|table, version, as_of| {
+            let view = TableView::of(table, version, as_of);
+            Ok(Said::done(&view, view.text(table, &zone)))
+        })?;
+        if said.is_refusal() {
+            return Ok(said);
         }
+        said.print(args.target.json)?;
         told += 1;
     }
     Ok(Said::nothing_more())

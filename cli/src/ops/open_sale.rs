@@ -1,9 +1,9 @@
 //! `berth ops open-sale`: lets pools that were closed be sold again.
 
 use berth_client::v1;
-use berth_client::v1::open_sale_response::Outcome;
 
 use super::sale::{SaleArgs, SaleView};
+use crate::answer::Answer as _;
 use crate::reserve::request_id;
 use crate::said::{Fault, Said};
 
@@ -17,10 +17,5 @@ pub async fn run(args: &SaleArgs) -> Result<Said, Fault> {
         quota: args.quota.clone(),
     };
     let answer = args.target.admin().await?.open_sale(request).await?;
-    let (version, now) = (answer.run_version, answer.server_time.as_ref());
-    match &answer.outcome {
-        Some(Outcome::Sale(sale)) => Ok(SaleView::of(sale, version, now).said()),
-        Some(Outcome::Refusal(no)) => Ok(Said::refused(no, version, now)),
-        None => Err(Fault::UnknownAnswer),
-    }
+    answer.tell(|sale, version, now| Ok(SaleView::of(sale, version, now).said()))
 }

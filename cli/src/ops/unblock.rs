@@ -1,9 +1,9 @@
 //! `berth ops unblock`: gives blocked berths back to sale.
 
 use berth_client::v1;
-use berth_client::v1::unblock_berths_response::Outcome;
 
 use super::berths::{BerthsArgs, BerthsChangeView, Done};
+use crate::answer::Answer as _;
 use crate::reserve::request_id;
 use crate::said::{Fault, Said};
 
@@ -18,12 +18,7 @@ pub async fn run(args: &BerthsArgs) -> Result<Said, Fault> {
         to_stop: args.to.clone(),
     };
     let answer = args.target.admin().await?.unblock_berths(request).await?;
-    let (version, now) = (answer.run_version, answer.server_time.as_ref());
-    match &answer.outcome {
-        Some(Outcome::Change(change)) => {
-            Ok(BerthsChangeView::of(Done::Unblocked, change, version, now).said())
-        }
-        Some(Outcome::Refusal(no)) => Ok(Said::refused(no, version, now)),
-        None => Err(Fault::UnknownAnswer),
-    }
+    answer.tell(|change, version, now| {
+        Ok(BerthsChangeView::of(Done::Unblocked, change, version, now).said())
+    })
 }

@@ -1,5 +1,6 @@
 //! One client: asks, asks again when there is no answer, and writes down what it was told.
 
+use std::iter;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
@@ -18,7 +19,9 @@ use super::ids::Ids;
 use super::ledger::{Deed, Ledger, Move, Room, Sure, ToldHold, UnknownReserve};
 use super::line::{Lines, NoAnswer, Way};
 use super::stage::Stage;
+use super::times::Times;
 use super::wish::{Taste, wish};
+use crate::view::duration;
 
 /// Name of the check for answers that no server in order gives.
 pub const FAULT: &str = "unexpected-fault";
@@ -39,8 +42,8 @@ pub struct Shared {
     pub reference: String,
     pub room: Room,
     pub until: Instant,
-    /// How long an ordinary hold lives.
-    pub ttl: Duration,
+    /// How long holds live.
+    pub times: Times,
     /// Calls are given up so often that connections break, and sessions send again by themselves
     /// what was unanswered: the version of an answer may then be later than its effect's.
     pub resends: bool,
@@ -164,8 +167,10 @@ impl Flow {
         body: u8,
         way: Way,
     ) -> (u8, u64, u64, Result<Said, NoAnswer>) {
+        // Where there is no other content, it is the same once more.
+        let body = body.min(bodies.len() as u8 - 1);
         let begun = self.events.fetch_add(1, Relaxed);
-        let command = bodies[usize::from(body).min(bodies.len() - 1)].clone();
+        let command = bodies[usize::from(body)].clone();
         let shared = &self.shared;
         let said = shared.lines.send(self.number, way, shared.stage.run(run), command).await;
         (body, begun, self.events.fetch_add(1, Relaxed), said)
@@ -192,7 +197,7 @@ impl Flow {
     /// Draws a wish and holds berths for it.
     pub async fn reserve(&mut self, run: u32, taste: Taste, tries: &Tries) -> Result<Mine, Word> {
         let shared = Arc::clone(&self.shared);
-        let ttl = shared.ttl;
+        let ttl = shared.times.ttl;
         let ask = wish(&mut self.rng, shared.stage.run(run), taste, ttl, &shared.reference);
         self.reserve_this(run, ask, tries).await
     }
@@ -206,12 +211,14 @@ impl Flow {
     ) -> Result<Mine, Word> {
         let id = self.shared.ids.draw();
         ask.request_id = id.to_string();
-        let mut other = ask.clone();
-        other.ttl = other.ttl.map(|ttl| prost_types::Duration { seconds: ttl.seconds + 1, ..ttl });
-        let (ask, other) = (Command::Reserve(ask), Command::Reserve(other));
+        let times = self.shared.times;
+        let other = times.another(times.ttl).map(|ttl| {
+            Command::Reserve(v1::ReserveRequest { ttl: Some(duration(ttl)), ..ask.clone() })
+        });
+        let ask = Command::Reserve(ask);
+        let bodies: Vec<&Command> = iter::once(&ask).chain(&other).collect();
         let request = id.as_u128();
-        let since = Instant::now();
-        match self.ask(run, &[&ask, &other], request, tries).await {
+        match self.ask(run, &bodies, request, tries).await {
             Word::Done(effect, _) => {
                 self.shared.room.take();
                 let at = self.ledger.holds.len() as u32;
@@ -228,6 +235,8 @@ impl Flow {
                     expires_at: effect.expires_at,
                 });
                 let (id, held) = (format!("{:032x}", effect.hold), effect.passengers);
+                // By now it has been made, whenever it was asked for.
+                let since = Instant::now();
                 Ok(Mine { at, run, id, held, expires_at: effect.expires_at, since })
             }
             word => {
@@ -316,18 +325,21 @@ impl Flow {
         word
     }
 
-    /// Gives a hold more time.
-    pub async fn extend(&mut self, mine: &mut Mine, ttl: Duration, tries: &Tries) -> Word {
+    /// Gives a hold more time than it had, if it may have more.
+    pub async fn extend(&mut self, mine: &mut Mine, by: Duration, tries: &Tries) -> Word {
+        let ttl = self.shared.times.longer(by);
         let id = self.shared.ids.draw();
         let ask = v1::ExtendRequest {
             request_id: id.to_string(),
             hold_id: mine.id.clone(),
-            ttl: Some(crate::view::duration(ttl)),
+            ttl: Some(duration(ttl)),
         };
-        let longer = crate::view::duration(ttl + Duration::from_secs(1));
-        let other = v1::ExtendRequest { ttl: Some(longer), ..ask.clone() };
-        let (ask, other) = (Command::Extend(ask), Command::Extend(other));
-        let word = self.ask(mine.run, &[&ask, &other], id.as_u128(), tries).await;
+        let other = self.shared.times.another(ttl).map(|ttl| {
+            Command::Extend(v1::ExtendRequest { ttl: Some(duration(ttl)), ..ask.clone() })
+        });
+        let ask = Command::Extend(ask);
+        let bodies: Vec<&Command> = iter::once(&ask).chain(&other).collect();
+        let word = self.ask(mine.run, &bodies, id.as_u128(), tries).await;
         match &word {
             Word::Done(effect, sure) => {
                 let deed = Deed::Extended { expires_at: effect.expires_at };

@@ -6,7 +6,6 @@ mod spread;
 mod tatkal;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use berth_client::Client;
 use clap::ValueEnum;
@@ -44,32 +43,27 @@ impl Scenario {
         }
     }
 
-    /// How long its ordinary holds live: the shortest there is, or longer than the soak.
-    pub fn ttl(self, duration: Duration) -> Duration {
-        match self {
-            Self::Expiry => Duration::from_millis(berth_inventory::HOLD_TTL_MIN_MS),
-            Self::Tatkal | Self::Spread | Self::Retry => {
-                (duration + Duration::from_secs(5 * 60)).min(Duration::from_secs(15 * 60))
-            }
-        }
-    }
-
-    /// Finds the runs to play on. Trains the server does not have, and days on which a train does not
-    /// run, are left out.
+    /// Finds the runs to play on: the first of the trains that come with berth that the server has.
+    /// Days on which a train does not run are left out.
     pub async fn stage(self, client: &Client, today: Date) -> Result<Stage, SoakError> {
-        let trains = shipped(|stops| stops <= 40);
-        let (trains, days): (Vec<String>, Vec<i64>) = match self {
+        let (most, days): (usize, Vec<i64>) = match self {
             // The first train again and again, then the next; the last three runs see nothing.
-            Self::Tatkal => (trains.into_iter().take(3).collect(), (2..55).collect()),
-            Self::Spread => (trains, vec![3, 4, 5]),
-            Self::Expiry => (trains.into_iter().take(8).collect(), vec![6]),
-            Self::Retry => (trains.into_iter().take(6).collect(), vec![7]),
+            Self::Tatkal => (3, (2..55).collect()),
+            Self::Spread => (usize::MAX, vec![3, 4, 5]),
+            Self::Expiry => (8, vec![6]),
+            Self::Retry => (6, vec![7]),
         };
         let mut runs: Vec<StageRun> = Vec::new();
-        for train in &trains {
+        let mut left = most;
+        for train in shipped(|stops| stops <= 40) {
+            let before = runs.len();
             for day in &days {
                 let date = today.saturating_add(day.days()).to_string();
-                runs.extend(discover(client, train, &date).await?);
+                runs.extend(discover(client, &train, &date).await?);
+            }
+            left -= usize::from(runs.len() > before);
+            if left == 0 {
+                break;
             }
         }
         let least = if self == Self::Tatkal { 4 } else { 2 };

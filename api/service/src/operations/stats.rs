@@ -1,12 +1,14 @@
 //! Counters of the server, and what it is.
 
 use core::sync::atomic::Ordering::Relaxed;
+use std::ffi::OsString;
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
 use berth_engine::Engine;
 use berth_engine::node::{Health, ShardStats};
-use berth_engine::persistence::Lsn;
+use berth_engine::persistence::{DataDir, segment_of};
 use berth_inventory::Millis;
 use berth_proto::v1;
 use tonic::Code;
@@ -19,12 +21,12 @@ pub(super) async fn stats(desk: &Arc<Desk>) -> Result<v1::GetStatsResponse, Trou
     let engine = &desk.engine;
     let (shards, _) = engine.stats().await;
     let walking = engine.clone();
-    let walk = tokio::task::spawn_blocking(move || (runs(&walking), log(&walking)));
+    let walk = tokio::task::spawn_blocking(move || (runs(&walking), Segments::of(&walking)));
     let unread = |why: &dyn core::fmt::Display| {
         Trouble::new(Code::Internal, format!("the journal's files cannot be looked at: {why}"))
     };
-    let ((open_runs, quarantined_runs), log) = walk.await.map_err(|panic| unread(&panic))?;
-    let (first_lsn, bytes, segments) = log.map_err(|fault| unread(&fault))?;
+    let ((open_runs, quarantined_runs), kept) = walk.await.map_err(|panic| unread(&panic))?;
+    let kept = kept.map_err(|fault| unread(&fault))?;
     let figures = engine.figures();
     let durable_lsn = *engine.durable_lsn().borrow();
     Ok(v1::GetStatsResponse {
@@ -39,10 +41,10 @@ pub(super) async fn stats(desk: &Arc<Desk>) -> Result<v1::GetStatsResponse, Trou
         rebuilds: shards.panics,
         clock_offset_ms: engine.clock_offset_ms(),
         journal: Some(v1::JournalStats {
-            first_lsn,
+            first_lsn: kept.first_lsn,
             durable_lsn,
-            bytes,
-            segments,
+            bytes: kept.bytes,
+            segments: kept.count,
             groups: figures.groups.load(Relaxed),
             events: shards.events,
             indexed_lsn: figures.indexed_lsn.load(Relaxed),
@@ -95,16 +97,44 @@ fn runs(engine: &Engine) -> (u64, u64) {
     (open, quarantined)
 }
 
-/// First frame, bytes and number of the segment files.
-fn log(engine: &Engine) -> Result<(u64, u64, u64), String> {
-    let reader = engine.read_log(Lsn(1)).map_err(|fault| fault.to_string())?;
-    let (bytes, segments) = files(reader.dir()).map_err(|fault| fault.to_string())?;
-    Ok((reader.first().0, bytes, segments))
+/// The segment files of the log.
+#[derive(Debug, PartialEq, Eq)]
+struct Segments {
+    first_lsn: u64,
+    bytes: u64,
+    count: u64,
 }
 
-fn files(dir: &Path) -> std::io::Result<(u64, u64)> {
-    std::fs::read_dir(dir)?
-        .try_fold((0, 0), |(bytes, files), entry| Ok((bytes + entry?.metadata()?.len(), files + 1)))
+impl Segments {
+    fn of(engine: &Engine) -> Result<Self, String> {
+        let data = DataDir::read_only(&engine.info().data_dir).map_err(|why| why.to_string())?;
+        let dir = data.log();
+        let files = std::fs::read_dir(&dir).and_then(|files| {
+            files.map(|file| Ok(file?.file_name())).collect::<io::Result<Vec<OsString>>>()
+        });
+        let added = files.and_then(|files| Self::add_up(&dir, &files));
+        added.map_err(|why| format!("{}: {why}", dir.display()))
+    }
+
+    /// Of the files in `dir`. A segment that retention lets go of between its name and its size is
+    /// not there any more.
+    fn add_up(dir: &Path, files: &[OsString]) -> io::Result<Self> {
+        let mut kept = Self { first_lsn: u64::MAX, bytes: 0, count: 0 };
+        for file in files {
+            let Some(first) = file.to_str().and_then(segment_of) else { continue };
+            match std::fs::metadata(dir.join(file)) {
+                Err(gone) if gone.kind() == io::ErrorKind::NotFound => continue,
+                about => kept.bytes += about?.len(),
+            }
+            kept.first_lsn = kept.first_lsn.min(first);
+            kept.count += 1;
+        }
+        // A log begins with frame 1.
+        if kept.count == 0 {
+            kept.first_lsn = 1;
+        }
+        Ok(kept)
+    }
 }
 
 /// Operations.GetServerInfo. Walks the calendar: blocks.
@@ -139,5 +169,37 @@ pub(super) fn server_info(desk: &Desk) -> v1::GetServerInfoResponse {
         hold_ttl_max: Some(span(info.holds.max)),
         grace_until: info.grace_until.map(timestamp),
         pid: std::process::id(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_segment_that_goes_meanwhile_is_not_counted_and_costs_nobody_the_answer() {
+        let dir = tempfile::tempdir().unwrap();
+        let write = |name: &str, bytes: usize| {
+            std::fs::write(dir.path().join(name), vec![0; bytes]).unwrap();
+            OsString::from(name)
+        };
+        let files = [
+            write("00000000000000000001.seg", 10),
+            write("00000000000000000040.seg", 20),
+            write("00000000000000000090.seg", 30),
+            write("next", 1_000),
+        ];
+        let add_up = || {
+            let Segments { first_lsn, bytes, count } =
+                Segments::add_up(dir.path(), &files).unwrap();
+            (first_lsn, bytes, count)
+        };
+        assert_eq!(add_up(), (1, 60, 3), "what is zeroed ahead is no segment yet");
+        std::fs::remove_file(dir.path().join(&files[0])).unwrap();
+        assert_eq!(add_up(), (40, 50, 2));
+        for file in &files[1..] {
+            std::fs::remove_file(dir.path().join(file)).unwrap();
+        }
+        assert_eq!(add_up(), (1, 0, 0));
     }
 }

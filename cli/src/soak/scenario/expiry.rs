@@ -11,7 +11,7 @@ use tokio::time::sleep;
 
 use super::super::check::expiry::{Look, NOT_SOLD_AGAIN, Probe, SHOWN};
 use super::super::effect::ms;
-use super::super::stage::stop;
+use super::super::stage::{StageRun, stop};
 use crate::soak::flow::{Flow, Mine, Tries, Word};
 use crate::soak::wish::{Taste, wish};
 
@@ -34,7 +34,7 @@ pub async fn play(flow: &mut Flow) {
             Ok(mut mine) => {
                 match flow.dice(20) {
                     0 => {
-                        flow.extend(&mut mine, Duration::from_secs(11), &tries).await;
+                        flow.extend(&mut mine, Duration::from_secs(1), &tries).await;
                     }
                     1 => {
                         flow.release(&mut mine, 0, &tries).await;
@@ -49,12 +49,12 @@ pub async fn play(flow: &mut Flow) {
         while let Some(oldest) = left.front() {
             let age = oldest.since.elapsed();
             // Around the deadline, on both sides of it.
-            if age < flow.shared.ttl.saturating_sub(Duration::from_millis(40)) {
+            if age < flow.shared.times.ttl.saturating_sub(Duration::from_millis(40)) {
                 break;
             }
             let Some(mut mine) = left.pop_front() else { break };
             flow.look(&mine).await;
-            if age > flow.shared.ttl + Duration::from_millis(20) {
+            if age > flow.shared.times.ttl + Duration::from_millis(20) {
                 too_late(flow, &mut mine).await;
             }
         }
@@ -85,11 +85,10 @@ pub async fn probe(flow: &mut Flow) -> Probe {
     let begun = Instant::now();
     for _ in 0..PROBE_HOLDS.min(berths) {
         // On a slow machine fewer: the first may not expire before the last is made.
-        if begun.elapsed() >= flow.shared.ttl / 2 {
+        if begun.elapsed() >= flow.shared.times.ttl / 2 {
             break;
         }
-        let ask =
-            wish(&mut flow.rng, &stage_run, Taste::Single, flow.shared.ttl, &flow.shared.reference);
+        let ask = single(flow, &stage_run);
         if let Ok(mine) = flow.reserve_this(run, ask, &Tries::default()).await {
             probe.holds.push((mine.expires_at, 1));
         }
@@ -97,10 +96,15 @@ pub async fn probe(flow: &mut Flow) -> Probe {
     }
     probe.holds.sort_unstable();
     let Some(low) = look(flow, run, class).await else { return probe };
+    if probe.holds.first().is_some_and(|(first, _)| low.as_of >= *first) {
+        // So slow that the first may have expired before all were counted: that says nothing.
+        probe.holds.clear();
+        return probe;
+    }
     probe.low = low.free;
     let high = low.free + probe.holds.len() as u32;
     // Nothing may come back before the shortest life is over; look from a little before that on.
-    let first = flow.shared.ttl.saturating_sub(Duration::from_millis(500));
+    let first = flow.shared.times.ttl.saturating_sub(Duration::from_millis(500));
     sleep(first.saturating_sub(begun.elapsed())).await;
     let end = Instant::now() + PROBE_GAP * PROBE_HOLDS * 3 + PROBE_PATIENCE;
     while Instant::now() < end {
@@ -119,8 +123,7 @@ pub async fn probe(flow: &mut Flow) -> Probe {
     // A last look, so that the one before has a later one.
     probe.looks.extend(look(flow, run, class).await);
     for _ in 0..probe.holds.len() {
-        let ask =
-            wish(&mut flow.rng, &stage_run, Taste::Single, flow.shared.ttl, &flow.shared.reference);
+        let ask = single(flow, &stage_run);
         probe.asked_again += 1;
         if let Err(Word::Refused(reason)) = flow.reserve_this(run, ask, &Tries::default()).await {
             let reason = crate::words::name(reason, "REASON_", v1::Reason::as_str_name);
@@ -128,6 +131,12 @@ pub async fn probe(flow: &mut Flow) -> Probe {
         }
     }
     probe
+}
+
+/// One grown-up on the whole route.
+fn single(flow: &mut Flow, run: &StageRun) -> v1::ReserveRequest {
+    let (ttl, reference) = (flow.shared.times.ttl, &flow.shared.reference);
+    wish(&mut flow.rng, run, Taste::Single, ttl, reference)
 }
 
 /// The published count of a class on the whole route.

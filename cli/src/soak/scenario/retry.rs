@@ -21,8 +21,8 @@ pub async fn play(flow: &mut Flow) {
         let tries = draw(flow, true);
         let Ok(mut mine) = flow.reserve(run, Taste::Mixed, &tries).await else { continue };
         if flow.dice(6) == 0 {
-            let (ttl, tries) = (flow.shared.ttl + Duration::from_secs(2), draw(flow, true));
-            flow.extend(&mut mine, ttl, &tries).await;
+            let tries = draw(flow, true);
+            flow.extend(&mut mine, Duration::from_secs(2), &tries).await;
             if mine.held == 0 {
                 continue;
             }

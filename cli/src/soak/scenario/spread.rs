@@ -57,8 +57,7 @@ pub async fn play(flow: &mut Flow, plan: &Plan) {
         let run = plan.ranks.draw(dice);
         let Ok(mut mine) = flow.reserve(run, Taste::Mixed, &tries).await else { continue };
         if flow.dice(10) == 0 {
-            let ttl = flow.shared.ttl + Duration::from_secs(1);
-            flow.extend(&mut mine, ttl, &tries).await;
+            flow.extend(&mut mine, Duration::from_secs(1), &tries).await;
         }
         if flow.dice(20) == 0 {
             flow.look(&mine).await;

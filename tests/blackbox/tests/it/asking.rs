@@ -9,6 +9,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use berth_client::{Admin, v1};
 use berth_inventory::Date;
 use prost_types::{Duration, Timestamp};
+use tonic::{Code, Status};
 
 pub use berth_client::new_request_id as id;
 
@@ -210,13 +211,23 @@ pub fn states(allocations: &[v1::Allocation]) -> Vec<v1::AllocationStatus> {
 pub async fn journal(admin: &Admin, run: Option<v1::RunRange>) -> Vec<v1::JournalEvent> {
     use v1::read_request::Range;
     let range = run.map_or(Range::Lsns(v1::LsnRange::default()), Range::Run);
+    try_journal(admin, range).await.expect("the journal can be read")
+}
+
+/// The same of any range, or why it cannot be told.
+pub async fn try_journal(
+    admin: &Admin,
+    range: v1::read_request::Range,
+) -> Result<Vec<v1::JournalEvent>, (Code, String)> {
     let request = v1::ReadRequest { range: Some(range), limit: 0 };
-    let mut answers = admin.read_journal(request).await.expect("the journal can be read");
+    let asked = admin.read_journal(request).await;
+    let mut answers = asked.map_err(|fault| (fault.code(), fault.to_string()))?;
     let mut events = Vec::new();
-    while let Some(piece) = answers.message().await.expect("a stream to its end") {
+    let fault = |status: Status| (status.code(), status.message().to_owned());
+    while let Some(piece) = answers.message().await.map_err(fault)? {
         events.extend(piece.events);
     }
-    events
+    Ok(events)
 }
 
 /// The whole history of one run.

@@ -1,5 +1,7 @@
 //! kill -9: nothing that was answered is lost, nothing is half done, every retry is safe.
 
+mod bounded;
+
 use std::time::{Duration, Instant};
 
 use berth_client::v1;

@@ -14,16 +14,6 @@ use crate::ledger::Ledger;
 use crate::patience::until;
 use crate::server::{Home, Server};
 
-fn segments(home: &Home, of: &str) -> Vec<PathBuf> {
-    let mut files: Vec<_> = fs::read_dir(home.data().join(of))
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|end| end == "seg"))
-        .collect();
-    files.sort();
-    files
-}
-
 /// Flips a bit inside `text`, wherever the file has it.
 fn flip(path: &PathBuf, text: &str) {
     let mut bytes = fs::read(path).unwrap();
@@ -56,7 +46,7 @@ async fn a_flipped_bit_costs_one_run_and_says_which() {
     let server = home.serve();
     let told = sold(&server).await;
     server.kill();
-    let [log] = segments(&home, "log").try_into().expect("one segment");
+    let [log] = home.segments("log").try_into().expect("one segment");
     flip(&log, "mark-10005");
     let server = home.serve();
     let client = server.client().await;
@@ -88,7 +78,7 @@ async fn a_torn_tail_is_cut_reported_and_kept() {
     let server = home.serve();
     let told = sold(&server).await;
     server.kill();
-    let [log] = segments(&home, "log").try_into().expect("one segment");
+    let [log] = home.segments("log").try_into().expect("one segment");
     // The last frame loses its end: the confirm of the last booking. Zeros behind it are room.
     let bytes = fs::read(&log).unwrap();
     let end = bytes.iter().rposition(|byte| *byte != 0).unwrap();

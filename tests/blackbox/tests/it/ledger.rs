@@ -9,7 +9,8 @@ use berth_client::v1::AllocationStatus::{self, Cancelled, Confirmed, Expired, He
 use berth_client::v1::journal_event::Event;
 use berth_client::v1::{HeldEvent, JournalEvent};
 
-type RunName = (String, String);
+/// Train and start date.
+pub type RunName = (String, String);
 /// Run, coach, number.
 type BerthKey = (RunName, String, u32);
 

@@ -5,8 +5,8 @@
 //! the trains of `fixtures/trains.jsonl` and asks it over gRPC (`asking`): `wire` what the calls mean,
 //! `bad_input` what comes of nonsense, `crash` and `stop` how a server ends, `damage` what it
 //! makes of a hurt disk, `isolation` what one run's load does to others, `client` what our own
-//! client makes of a crowd and of a crash. `ledger` judges a history by its events alone, `diary` by
-//! what callers were told.
+//! client makes of a crowd and of a crash, `soak` whether the soak checks what it says. `ledger`
+//! judges a history by its events alone, `diary` by what callers were told.
 
 mod asking;
 mod bad_input;
@@ -21,5 +21,6 @@ mod patience;
 mod raw;
 mod relay;
 mod server;
+mod soak;
 mod stop;
 mod wire;

@@ -7,7 +7,7 @@
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -54,12 +54,42 @@ impl Home {
         files.filter_map(|file| Some(file.ok()?.metadata().ok()?.len())).sum()
     }
 
+    /// The segments in one folder of the data directory, in order.
+    pub fn segments(&self, folder: &str) -> Vec<PathBuf> {
+        let mut files: Vec<_> = fs::read_dir(self.data().join(folder))
+            .expect("the folder is there")
+            .map(|entry| entry.expect("an entry").path())
+            .filter(|path| path.extension().is_some_and(|end| end == "seg"))
+            .collect();
+        files.sort();
+        files
+    }
+
+    /// The first frame of the log that is kept.
+    pub fn first_kept(&self) -> u64 {
+        let first = self.segments("log").into_iter().next().expect("a log has a segment");
+        let number = first.file_stem().and_then(|name| name.to_str()).expect("a number");
+        number.parse().expect("a segment is named by its first frame")
+    }
+
     pub fn catalogue(&self) -> PathBuf {
         self.0.path().join("trains.jsonl")
     }
 
-    fn command(&self, data: &Path, more: &[&str]) -> Command {
+    /// The program, in this place and with nothing said yet.
+    fn program(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_berth-under-test"));
+        command.current_dir(self.0.path()).env("NO_COLOR", "1").stdin(Stdio::null());
+        command
+    }
+
+    /// One command that ends by itself.
+    pub fn berth(&self, arguments: &[&str]) -> Output {
+        self.program().args(arguments).output().expect("the program under test starts")
+    }
+
+    fn command(&self, data: &Path, more: &[&str]) -> Command {
+        let mut command = self.program();
         command
             .args(["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"])
             // Two workers show what lies between shards, also on a larger machine.
@@ -69,10 +99,7 @@ impl Home {
             .arg(data)
             .arg("--catalogue")
             .arg(self.catalogue())
-            .args(more)
-            .current_dir(self.0.path())
-            .env("NO_COLOR", "1")
-            .stdin(Stdio::null());
+            .args(more);
         command
     }
 
@@ -179,6 +206,11 @@ impl Server {
     /// URL of the public listener.
     pub fn url(&self) -> &str {
         &self.listen
+    }
+
+    /// URL of the admin listener.
+    pub fn admin_url(&self) -> &str {
+        &self.admin_listen
     }
 
     /// `HOST:PORT` of the public listener.

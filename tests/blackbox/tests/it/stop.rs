@@ -2,14 +2,15 @@
 
 use std::time::{Duration, Instant};
 
-use berth_client::v1;
+use berth_client::{ClientError, v1};
 use berth_persistence::{DataDir, FileSnapshots, SNAPSHOT_SEGMENT_BYTES, plan_from_text, recover};
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 
 use crate::asking::{
-    AHEAD, Answered as _, berths, confirm, day, get_booking, get_hold, journal, query, reserve, run,
+    AHEAD, Answered as _, berths, confirm, day, get_booking, get_hold, journal, query, reserve,
+    run, ttl,
 };
 use crate::diary::Diary;
 use crate::ledger::Ledger;
@@ -147,4 +148,27 @@ async fn a_changed_catalogue_does_not_change_a_run_that_has_events() {
     let client = server.client().await;
     client.confirm(confirm(&hold.hold_id)).await.unwrap().done();
     client.confirm(confirm(&gone.hold_id)).await.unwrap().done();
+}
+
+#[tokio::test]
+async fn narrower_bounds_of_holds_cost_a_retry_its_answer_and_nothing_else() {
+    let home = Home::new();
+    let server = home.serve();
+    let ask = v1::ReserveRequest { ttl: Some(ttl(600)), ..reserve("10001", 2) };
+    let hold = server.client().await.reserve(ask.clone()).await.unwrap().done();
+    let home = server.stop().await;
+    let server = home.serve_with(&["--hold-max-seconds", "300"]);
+    let client = server.client().await;
+    let error = client.reserve(ask.clone()).await.unwrap_err();
+    let ClientError::Invalid { violations, .. } = error else { panic!("{error}") };
+    assert_eq!(violations[0].field, "ttl");
+    assert!(violations[0].description.ends_with("outside 10 s to 300 s"), "{violations:?}");
+    assert_eq!(client.get_hold(get_hold(&hold.hold_id)).await.unwrap().done(), hold);
+    let home = server.stop().await;
+    let server = home.serve();
+    let client = server.client().await;
+    assert_eq!(client.reserve(ask).await.unwrap().done(), hold, "the first answer again");
+    client.confirm(confirm(&hold.hold_id)).await.unwrap().done();
+    let holds = Ledger::read(&journal(&server.admin().await, None).await).holds;
+    assert_eq!(holds.len(), 1, "it took effect once");
 }
