@@ -58,7 +58,7 @@ pub struct ServeArgs {
     /// what is in them [default: all are kept]
     #[arg(long, env = "BERTH_RETAIN_LOG_BYTES", value_name = "BYTES")]
     retain_log_bytes: Option<u64>,
-    /// Bytes of one segment of the log [default: 256 MiB]
+    /// Bytes of one segment of the log [default: 64 MiB]
     #[arg(long, env = "BERTH_LOG_SEGMENT_BYTES", value_name = "BYTES")]
     log_segment_bytes: Option<u64>,
     /// Log bytes that a restart may have to replay [default: 1 GiB]

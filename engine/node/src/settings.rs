@@ -103,7 +103,7 @@ impl Default for Settings {
             min_free_bytes: 1 << 30,
             max_log_bytes: None,
             retain_log_bytes: None,
-            log_segment_bytes: 256 << 20,
+            log_segment_bytes: 64 << 20,
             holds: HoldTimes::default(),
         }
     }

@@ -31,7 +31,7 @@ pub struct LogSettings {
 
 impl Default for LogSettings {
     fn default() -> Self {
-        Self { segment_bytes: 256 << 20, zero_bytes_per_second: 64 << 20 }
+        Self { segment_bytes: 64 << 20, zero_bytes_per_second: 64 << 20 }
     }
 }
 
