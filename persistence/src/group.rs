@@ -120,25 +120,25 @@ pub(crate) struct SpanHead {
     pub count: u16,
 }
 
-/// One part of a group, as it is walked over.
-pub(crate) enum Part<'a, 'b> {
+/// Sees the parts of a group, in order.
+pub(crate) trait Visit<E> {
     /// A record of the node.
-    Record(NodeRecord),
-    /// A span, and the bytes that begin with its events: whoever is handed it takes just those
-    /// off the front.
-    Span(SpanHead, &'a mut &'b [u8]),
+    fn record(&mut self, record: NodeRecord) -> Result<(), E>;
+
+    /// A span. `events` begins with its events: just those are to be taken off the front.
+    fn span(&mut self, head: SpanHead, events: &mut &[u8]) -> Result<(), E>;
 }
 
-/// Hands every part of a group's payload to `visit`, in order. The payload's CRC was right, so a
-/// fault here means that another software wrote it.
-pub(crate) fn for_each_part<'b, E: From<CodecFault>>(
-    mut payload: &'b [u8],
-    visit: &mut impl FnMut(Part<'_, 'b>) -> Result<(), E>,
+/// Hands every part of a group's payload to `visit`. The payload's CRC was right, so a fault here
+/// means that another software wrote it.
+pub(crate) fn for_each_part<E: From<CodecFault>>(
+    mut payload: &[u8],
+    visit: &mut impl Visit<E>,
 ) -> Result<(), E> {
     let bytes = &mut payload;
     let records = varint::take(bytes).ok_or_else(|| short("group"))?;
     for _ in 0..records {
-        visit(Part::Record(v1::decode_record(bytes)?))?;
+        visit.record(v1::decode_record(bytes)?)?;
     }
     let sections = varint::take(bytes).ok_or_else(|| short("group"))?;
     for _ in 0..sections {
@@ -150,10 +150,10 @@ pub(crate) fn for_each_part<'b, E: From<CodecFault>>(
     if bytes.is_empty() { Ok(()) } else { Err(CodecFault::new("group", "bytes follow it").into()) }
 }
 
-fn for_each_of_section<'b, E: From<CodecFault>>(
+fn for_each_of_section<E: From<CodecFault>>(
     shard: u16,
-    mut items: &'b [u8],
-    visit: &mut impl FnMut(Part<'_, 'b>) -> Result<(), E>,
+    mut items: &[u8],
+    visit: &mut impl Visit<E>,
 ) -> Result<(), E> {
     let bytes = &mut items;
     let mut at = UnixMillis(0);
@@ -161,13 +161,13 @@ fn for_each_of_section<'b, E: From<CodecFault>>(
         *bytes = rest;
         match *tag {
             TAG_STAMP => at = UnixMillis(varint::take(bytes).ok_or_else(|| short("stamp"))?),
-            TAG_PLAN_TEXT => visit(Part::Record(v1::decode_record(bytes)?))?,
+            TAG_PLAN_TEXT => visit.record(v1::decode_record(bytes)?)?,
             TAG_SPAN => {
                 let run = RunIndex(varint::take_as(bytes).ok_or_else(|| short("span"))?);
                 let first = Version(varint::take(bytes).ok_or_else(|| short("span"))?);
                 let count = varint::take_bytes(bytes, 2).ok_or_else(|| short("span"))?;
                 let count = u16::from_le_bytes([count[0], count[1]]);
-                visit(Part::Span(SpanHead { shard, run, at, first, count }, bytes))?;
+                visit.span(SpanHead { shard, run, at, first, count }, bytes)?;
             }
             other => return Err(CodecFault::new("section", format!("unknown tag {other}")).into()),
         }
@@ -178,21 +178,27 @@ fn for_each_of_section<'b, E: From<CodecFault>>(
 /// Hands every item of a group's payload to `visit`, in order, each event decoded.
 pub(crate) fn for_each_item<E: From<CodecFault>>(
     payload: &[u8],
-    visit: &mut dyn FnMut(Item) -> Result<(), E>,
+    visit: &mut impl FnMut(Item) -> Result<(), E>,
 ) -> Result<(), E> {
-    for_each_part(payload, &mut |part| {
-        let (head, bytes) = match part {
-            Part::Record(record) => return visit(Item::Record(record)),
-            Part::Span(head, bytes) => (head, bytes),
-        };
+    for_each_part(payload, &mut Decoding(visit))
+}
+
+struct Decoding<'a, F>(&'a mut F);
+
+impl<E: From<CodecFault>, F: FnMut(Item) -> Result<(), E>> Visit<E> for Decoding<'_, F> {
+    fn record(&mut self, record: NodeRecord) -> Result<(), E> {
+        self.0(Item::Record(record))
+    }
+
+    fn span(&mut self, head: SpanHead, events: &mut &[u8]) -> Result<(), E> {
         let SpanHead { shard, run, at, first: mut version, count } = head;
         for _ in 0..count {
-            let event = v1::decode_event(bytes)?;
-            visit(Item::Event { shard, run, at, version, event })?;
+            let event = v1::decode_event(events)?;
+            self.0(Item::Event { shard, run, at, version, event })?;
             version = version.next();
         }
         Ok(())
-    })
+    }
 }
 
 impl Frame {
@@ -200,9 +206,9 @@ impl Frame {
     pub(crate) fn decode(at_position: LogPosition, payload: &[u8]) -> Result<Self, CodecFault> {
         let mut frame =
             Self { lsn: at_position.lsn, at_position, records: Vec::new(), sections: Vec::new() };
-        for_each_item::<CodecFault>(payload, &mut |item| {
+        for_each_item(payload, &mut |item| {
             frame.take(item);
-            Ok(())
+            Ok::<_, CodecFault>(())
         })?;
         Ok(frame)
     }

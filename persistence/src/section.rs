@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use berth_inventory::{Event, PlanHash, RunId, RunIndex, UnixMillis, Version};
 
+use crate::codec::var::Draft;
 use crate::stored::v1;
 use crate::varint;
 
@@ -51,6 +52,18 @@ pub(crate) const TAG_STAMP: u8 = 1;
 pub(crate) const TAG_SPAN: u8 = 2;
 /// Tag of a catalogue text.
 pub(crate) const TAG_PLAN_TEXT: u8 = 3;
+
+/// Most bytes of a span before its events: tag, run, version, count.
+const SPAN_HEAD_BYTES_MAX: usize = 1 + 5 + varint::BYTES_MAX + 2;
+
+#[inline]
+fn put_leb(head: &mut Draft<SPAN_HEAD_BYTES_MAX>, mut number: u64) {
+    while number >= 0x80 {
+        head.put([number as u8 | 0x80]);
+        number >>= 7;
+    }
+    head.put([number as u8]);
+}
 
 /// A run that a span touched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -144,11 +157,12 @@ impl Section {
             varint::put(&mut self.bytes, at.0);
             self.stamp = Some(at);
         }
-        self.bytes.push(TAG_SPAN);
-        varint::put(&mut self.bytes, u64::from(run.0));
-        varint::put(&mut self.bytes, version.0);
-        self.open = OpenSpan { count_at: self.bytes.len(), count: 1 };
-        self.bytes.extend_from_slice(&1_u16.to_le_bytes());
+        let mut head = Draft::<SPAN_HEAD_BYTES_MAX>::new(TAG_SPAN);
+        put_leb(&mut head, u64::from(run.0));
+        put_leb(&mut head, version.0);
+        head.put(1_u16.to_le_bytes());
+        head.append_to(&mut self.bytes);
+        self.open = OpenSpan { count_at: self.bytes.len() - 2, count: 1 };
         self.touched.push(Touch { run, last: version, created: v1::created_by(event) });
     }
 

@@ -3,7 +3,7 @@
 //! Used for the numbers of a frame's own structure; events inside are the codec's business.
 
 /// Longest encoding of a `u64`.
-const BYTES_MAX: usize = 10;
+pub const BYTES_MAX: usize = 10;
 
 /// Appends `value`.
 #[inline]

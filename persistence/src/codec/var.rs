@@ -32,35 +32,36 @@ impl<const N: usize> Draft<N> {
         self.len += L;
     }
 
-    #[inline]
-    fn put_number<const L: usize>(&mut self, form: u8, number: [u8; L]) {
-        self.put([form]);
-        self.put(number);
-    }
-
     /// A number of 128 bits: ids mostly, which are long.
     #[inline]
     pub fn put_u128(&mut self, number: u128) {
-        match u64::try_from(number) {
-            Ok(number) => self.put_u64(number),
-            Err(_) => self.put_number(SIXTEEN, number.to_le_bytes()),
+        if number > u128::from(u64::MAX) {
+            let mut bytes = [SIXTEEN; 17];
+            bytes[1..].copy_from_slice(&number.to_le_bytes());
+            self.put(bytes);
+        } else {
+            self.put_u64(number as u64);
         }
     }
 
-    /// A number of 64 bits.
+    /// A number of 64 bits: digests and times, which are long.
     #[inline]
     pub fn put_u64(&mut self, number: u64) {
-        match u32::try_from(number) {
-            Ok(number) => self.put_u32(number),
-            Err(_) => self.put_number(EIGHT, number.to_le_bytes()),
+        if number > u64::from(u32::MAX) {
+            let mut bytes = [EIGHT; 9];
+            bytes[1..].copy_from_slice(&number.to_le_bytes());
+            self.put(bytes);
+        } else {
+            self.put_u32(number as u32);
         }
     }
 
-    #[inline]
     fn put_u32(&mut self, number: u32) {
-        match u16::try_from(number) {
-            Ok(number) => self.put_u16(number),
-            Err(_) => self.put_number(FOUR, number.to_le_bytes()),
+        if number > u32::from(u16::MAX) {
+            self.put([FOUR]);
+            self.put(number.to_le_bytes());
+        } else {
+            self.put_u16(number as u16);
         }
     }
 
@@ -70,14 +71,19 @@ impl<const N: usize> Draft<N> {
         if number < u16::from(TWO) {
             self.put([number as u8]);
         } else {
-            self.put_number(TWO, number.to_le_bytes());
+            self.put([TWO]);
+            self.put(number.to_le_bytes());
         }
     }
 
-    /// What was written so far.
+    /// Appends what was written.
     #[inline]
-    pub fn bytes(&self) -> &[u8] {
-        &self.bytes[..self.len]
+    pub fn append_to(&self, out: &mut Vec<u8>) {
+        // All of it, whose length is known to the compiler, and then cut: cheaper than a copy of a
+        // length that is known only now.
+        let end = out.len() + self.len;
+        out.extend_from_slice(&self.bytes);
+        out.truncate(end);
     }
 }
 
@@ -106,6 +112,10 @@ pub fn take_u64(bytes: &mut &[u8]) -> Option<u64> {
         *bytes = rest;
         return Some(u64::from_le_bytes(*number));
     }
+    if let [number @ 0..TWO, rest @ ..] = *bytes {
+        *bytes = rest;
+        return Some(u64::from(*number));
+    }
     take_narrow(bytes)
 }
 
@@ -119,6 +129,7 @@ pub fn take_u16(bytes: &mut &[u8]) -> Option<u16> {
 }
 
 /// A number in a form of at most eight bytes.
+#[inline(never)]
 fn take_narrow(bytes: &mut &[u8]) -> Option<u64> {
     match take(bytes)? {
         [TWO] => take(bytes).map(|number| u16::from_le_bytes(number).into()),
@@ -126,6 +137,12 @@ fn take_narrow(bytes: &mut &[u8]) -> Option<u64> {
         [EIGHT] => take(bytes).map(u64::from_le_bytes),
         [number] => (number < TWO).then_some(number.into()),
     }
+}
+
+/// Whether a number that begins so is in the longest form of all.
+#[inline]
+pub const fn is_longest(first: u8) -> bool {
+    first == SIXTEEN
 }
 
 /// Bytes of the number of at most 128 bits that begins with `first`.

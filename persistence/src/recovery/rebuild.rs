@@ -5,7 +5,7 @@ use berth_inventory::{Changes, Event, Run, RunIndex, RunState, UnixMillis, Versi
 use super::load::Plans;
 use super::replayer::guarded;
 use super::{PlanParser, TextFinder};
-use crate::group::{Part, for_each_part};
+use crate::group::{SpanHead, Visit, for_each_part};
 use crate::log::scan::{Scanner, Step};
 use crate::snapshot::SnapshotStore;
 use crate::stored::v1;
@@ -66,24 +66,23 @@ pub fn rebuild_run(
     let none = MemorySnapshots::new();
     let mut plans = Plans::new(parse, find_text, &none);
     let (from, known) = (past.covered.next(), past.version);
-    let mut run = match past.snapshot {
+    let run = match past.snapshot {
         None => None,
         Some((info, state)) => {
             let run = Run::from_state(plans.get(info.plan)?, state);
             Some(Box::new(run.map_err(|fault| fault.to_string())?))
         }
     };
-    let mut changes = Changes::default();
+    let changes = Changes::default();
+    let mut rebuild = Rebuild { index, lsn: Lsn(0), run, plans, changes };
     let mut scanner =
         Scanner::open(&dir.log(), crate::frame::Magic::Group, from).map_err(|f| f.to_string())?;
     while scanner.last() < until {
         match scanner.step().map_err(|fault| fault.to_string())? {
             Step::Frame(at, _) if at.lsn < from => {}
             Step::Frame(at, whole) => {
-                for_each_part(whole.payload, &mut |part| {
-                    take(at.lsn, part, index, &mut run, &mut plans, &mut changes)
-                })
-                .map_err(|Failure(why)| why)?;
+                rebuild.lsn = at.lsn;
+                for_each_part(whole.payload, &mut rebuild).map_err(|Failure(why)| why)?;
             }
             // A damaged frame costs this run only if a version is missing, which is seen below.
             Step::Damage(damage) => {
@@ -98,8 +97,8 @@ pub fn rebuild_run(
             Step::End => return Err(format!("the log ends before frame {until}")),
         }
     }
-    let run =
-        run.ok_or_else(|| format!("run number {index} is not in the log up to frame {until}"))?;
+    let missing = || format!("run number {index} is not in the log up to frame {until}");
+    let run = rebuild.run.ok_or_else(missing)?;
     if run.version() < known {
         return Err(format!(
             "its snapshot of version {known} is damaged, and the log no longer has what is behind \
@@ -119,57 +118,55 @@ impl From<crate::CodecFault> for Failure {
     }
 }
 
-fn take(
-    lsn: Lsn,
-    part: Part<'_, '_>,
+struct Rebuild<'a> {
     index: RunIndex,
-    run: &mut Option<Box<Run>>,
-    plans: &mut Plans<'_>,
-    changes: &mut Changes,
-) -> Result<(), Failure> {
-    let (head, events) = match part {
-        Part::Record(record) => {
-            if let NodeRecord::PlanText { hash, text } = record {
-                plans.take_text(hash, text);
-            }
-            return Ok(());
-        }
-        Part::Span(head, events) => (head, events),
-    };
-    let mut version = head.first;
-    for _ in 0..head.count {
-        if head.run == index {
-            let event = v1::decode_event(events)?;
-            step((lsn, version, head.at), &event, run, plans, changes)?;
-        } else {
-            v1::walk_event(events)?;
-        }
-        version = version.next();
-    }
-    Ok(())
+    lsn: Lsn,
+    run: Option<Box<Run>>,
+    plans: Plans<'a>,
+    changes: Changes,
 }
 
-fn step(
-    (lsn, version, at): (Lsn, Version, UnixMillis),
-    event: &Event,
-    run: &mut Option<Box<Run>>,
-    plans: &mut Plans<'_>,
-    changes: &mut Changes,
-) -> Result<(), Failure> {
-    match (run.as_deref_mut(), event) {
-        (Some(known), _) if version <= known.version() => {}
-        (Some(known), _) if version == known.version().next() => {
-            guarded(lsn, || known.apply(event, at, changes)).map_err(Failure)?;
-            changes.clear();
+impl Visit<Failure> for Rebuild<'_> {
+    fn record(&mut self, record: NodeRecord) -> Result<(), Failure> {
+        if let NodeRecord::PlanText { hash, text } = record {
+            self.plans.take_text(hash, text);
         }
-        (None, Event::RunCreated(created)) if version.0 == 1 => {
-            let plan = plans.get(created.plan).map_err(Failure)?;
-            *run = Some(guarded(lsn, || Box::new(Run::new(plan, created, at))).map_err(Failure)?);
-        }
-        (known, _) => {
-            let known = known.map_or(0, |run| run.version().0);
-            return Err(Failure(format!("version {version} follows version {known}")));
-        }
+        Ok(())
     }
-    Ok(())
+
+    fn span(&mut self, head: SpanHead, events: &mut &[u8]) -> Result<(), Failure> {
+        let mut version = head.first;
+        for _ in 0..head.count {
+            if head.run == self.index {
+                self.step(version, head.at, &v1::decode_event(events)?)?;
+            } else {
+                v1::walk_event(events)?;
+            }
+            version = version.next();
+        }
+        Ok(())
+    }
+}
+
+impl Rebuild<'_> {
+    fn step(&mut self, version: Version, at: UnixMillis, event: &Event) -> Result<(), Failure> {
+        let (lsn, changes) = (self.lsn, &mut self.changes);
+        match (self.run.as_deref_mut(), event) {
+            (Some(known), _) if version <= known.version() => {}
+            (Some(known), _) if version == known.version().next() => {
+                guarded(lsn, || known.apply(event, at, changes)).map_err(Failure)?;
+                changes.clear();
+            }
+            (None, Event::RunCreated(created)) if version.0 == 1 => {
+                let plan = self.plans.get(created.plan).map_err(Failure)?;
+                let new = guarded(lsn, || Box::new(Run::new(plan, created, at)));
+                self.run = Some(new.map_err(Failure)?);
+            }
+            (known, _) => {
+                let known = known.map_or(0, |run| run.version().0);
+                return Err(Failure(format!("version {version} follows version {known}")));
+            }
+        }
+        Ok(())
+    }
 }

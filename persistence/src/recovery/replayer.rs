@@ -14,7 +14,7 @@ use berth_inventory::{Changes, Event, Run, RunId, RunIndex, UnixMillis, Version}
 use super::load::Plans;
 use crate::codec::CodecFault;
 use crate::frame::Named;
-use crate::group::{Part, SpanHead, for_each_part};
+use crate::group::{SpanHead, Visit, for_each_part};
 use crate::log::segment::Tallied;
 use crate::log::{DamageKind, Tally};
 use crate::section::{NodeRecord, Touch};
@@ -131,43 +131,26 @@ impl<'a> Replayer<'a> {
         &mut self,
         at: LogPosition,
         payload: &[u8],
-        mut wave: Option<&mut Wave>,
+        wave: Option<&mut Wave>,
         names: &mut Vec<Named>,
         tally: &mut Tally,
     ) -> Result<(), CodecFault> {
         self.clean = false;
-        if let Some(wave) = wave.as_deref_mut() {
-            wave.begin(at);
+        let lsn = at.lsn;
+        match wave {
+            Some(wave) => {
+                wave.begin(at);
+                for_each_part(payload, &mut Gathering { replayer: self, lsn, names, tally, wave })
+            }
+            None => for_each_part(payload, &mut Passing { replayer: self, lsn, names, tally }),
         }
-        for_each_part(payload, &mut |part| {
-            let (head, events) = match part {
-                Part::Record(record) => {
-                    self.take_record(at.lsn, record);
-                    return Ok(());
-                }
-                Part::Span(head, events) => (head, events),
-            };
-            let begin = *events;
-            let touches = &mut |version, created| {
-                let run = head.run;
-                tally.take(Touch { run, last: version, created });
-                if created.is_some() || names.last().is_none_or(|n| n.run != run) {
-                    names.push(Named { run, created });
-                }
-            };
-            match wave.as_deref_mut() {
-                Some(wave) => {
-                    walk(&head, events, touches)?;
-                    wave.take(&head, &begin[..begin.len() - events.len()]);
-                }
-                None => check(&head, events, touches)?,
-            }
-            if head.count > 0 {
-                self.last_at = self.last_at.max(Some(head.at));
-                self.served_at = self.served_at.max(Some(head.at));
-            }
-            Ok(())
-        })
+    }
+
+    fn stamped(&mut self, head: &SpanHead) {
+        if head.count > 0 {
+            self.last_at = self.last_at.max(Some(head.at));
+            self.served_at = self.served_at.max(Some(head.at));
+        }
     }
 
     /// Brings the names of the last frame into the order of the format.
@@ -354,42 +337,91 @@ impl<'a> Replayer<'a> {
     }
 }
 
-/// Walks over the events of a span. `touches` is told of the last one, and of every creation.
-fn walk(
-    head: &SpanHead,
-    events: &mut &[u8],
-    touches: &mut impl FnMut(Version, Option<RunId>),
-) -> Result<(), CodecFault> {
-    let begin = *events;
-    let mut version = head.first;
-    for left in (0..head.count).rev() {
-        match v1::walk_event(events) {
-            Ok(None) if left > 0 => {}
-            Ok(created) => touches(version, created),
-            Err(fault) => {
-                // One before it may have been walked over and be no better.
-                *events = begin;
-                check(head, events, &mut |_, _| {})?;
-                return Err(fault);
-            }
-        }
-        version = version.next();
-    }
-    Ok(())
+/// Takes a frame in whose events are to be applied.
+struct Gathering<'a, 'r> {
+    replayer: &'a mut Replayer<'r>,
+    lsn: Lsn,
+    names: &'a mut Vec<Named>,
+    tally: &'a mut Tally,
+    wave: &'a mut Wave,
 }
 
-/// The same, with every event decoded.
-fn check(
-    head: &SpanHead,
-    events: &mut &[u8],
-    touches: &mut impl FnMut(Version, Option<RunId>),
-) -> Result<(), CodecFault> {
-    let mut version = head.first;
-    for _ in 0..head.count {
-        touches(version, v1::created_by(&v1::decode_event(events)?));
-        version = version.next();
+impl Visit<CodecFault> for Gathering<'_, '_> {
+    fn record(&mut self, record: NodeRecord) -> Result<(), CodecFault> {
+        self.replayer.take_record(self.lsn, record);
+        Ok(())
     }
-    Ok(())
+
+    #[inline]
+    fn span(&mut self, head: SpanHead, events: &mut &[u8]) -> Result<(), CodecFault> {
+        let begin = *events;
+        let mut version = head.first;
+        for left in (0..head.count).rev() {
+            // Most events are frequent ones, and of a span only the last one tells something.
+            if v1::skip_frequent(events) {
+                if left == 0 {
+                    touch(self.names, self.tally, head.run, version, None);
+                }
+            } else {
+                match v1::walk_event(events) {
+                    Ok(created) => touch(self.names, self.tally, head.run, version, created),
+                    Err(fault) => return Err(first_fault(head.count, begin, fault)),
+                }
+            }
+            version = version.next();
+        }
+        self.wave.take(&head, &begin[..begin.len() - events.len()]);
+        self.replayer.stamped(&head);
+        Ok(())
+    }
+}
+
+/// Takes a frame in whose events are all in snapshots.
+struct Passing<'a, 'r> {
+    replayer: &'a mut Replayer<'r>,
+    lsn: Lsn,
+    names: &'a mut Vec<Named>,
+    tally: &'a mut Tally,
+}
+
+impl Visit<CodecFault> for Passing<'_, '_> {
+    fn record(&mut self, record: NodeRecord) -> Result<(), CodecFault> {
+        self.replayer.take_record(self.lsn, record);
+        Ok(())
+    }
+
+    fn span(&mut self, head: SpanHead, events: &mut &[u8]) -> Result<(), CodecFault> {
+        let mut version = head.first;
+        for _ in 0..head.count {
+            let created = v1::created_by(&v1::decode_event(events)?);
+            touch(self.names, self.tally, head.run, version, created);
+            version = version.next();
+        }
+        self.replayer.stamped(&head);
+        Ok(())
+    }
+}
+
+/// Of the events of a span only the last and every creation must be told.
+#[inline]
+fn touch(
+    names: &mut Vec<Named>,
+    tally: &mut Tally,
+    run: RunIndex,
+    last: Version,
+    created: Option<RunId>,
+) {
+    tally.take(Touch { run, last, created });
+    if created.is_some() || names.last().is_none_or(|n| n.run != run) {
+        names.push(Named { run, created });
+    }
+}
+
+/// The first of a span's events that cannot be decoded, where one of them is `known` to be such:
+/// those before it were walked over and may be no better.
+#[cold]
+fn first_fault(count: u16, mut events: &[u8], known: CodecFault) -> CodecFault {
+    (0..count).find_map(|_| v1::decode_event(&mut events).err()).unwrap_or(known)
 }
 
 /// A broken invariant in one run costs that run, not the recovery of the others.

@@ -10,7 +10,9 @@ mod state;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use event::{created_by, decode_event, encode_event, walk_event};
+pub(crate) use event::{
+    created_by, decode_event, decode_frequent, encode_event, skip_frequent, walk_event,
+};
 pub(crate) use record::{decode_record, encode_record};
 pub(crate) use snapshot::{
     SnapRecord, decode_snap_record, encode_covered, encode_plan_text, encode_snapshot,

@@ -34,10 +34,17 @@ fn encode_any(event: &domain::Event, out: &mut Vec<u8>) {
 /// Takes one event off the front of `bytes`.
 #[inline]
 pub fn decode_event(bytes: &mut &[u8]) -> Result<domain::Event, CodecFault> {
-    match frequent::decode(bytes) {
+    match decode_frequent(bytes) {
         Some(event) => Ok(event),
         None => decode_any(bytes),
     }
+}
+
+/// Takes one event off the front of `bytes`, if it is a frequent one in its usual form; otherwise
+/// `bytes` is as it was, and [`decode_event`] says what it is. A frequent event does nothing but
+/// change the state of its run.
+pub fn decode_frequent(bytes: &mut &[u8]) -> Option<domain::Event> {
+    frequent::decode(bytes)
 }
 
 #[cold]
@@ -45,12 +52,19 @@ fn decode_any(bytes: &mut &[u8]) -> Result<domain::Event, CodecFault> {
     codec::decode::<Event<'_>>("event", bytes)?.into_domain()
 }
 
+/// Takes one event off the front of `bytes` without making it, if it is a frequent one in its usual
+/// form; otherwise `bytes` is as it was, and [`walk_event`] says what it is.
+#[inline]
+pub fn skip_frequent(bytes: &mut &[u8]) -> bool {
+    frequent::skip(bytes).is_some()
+}
+
 /// Takes one event off the front of `bytes` without making it; the name of the run if the event
 /// creates one. It may be that what was walked over cannot be decoded; whatever can be decoded is
 /// walked over to the same byte.
 #[inline]
 pub fn walk_event(bytes: &mut &[u8]) -> Result<Option<RunId>, CodecFault> {
-    if frequent::skip(bytes).is_some() {
+    if skip_frequent(bytes) {
         return Ok(None);
     }
     Ok(created_by(&decode_any(bytes)?))

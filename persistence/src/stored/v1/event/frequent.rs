@@ -5,6 +5,8 @@
 //! a text of more than 250 bytes, bytes that are damaged) is left to bincode, which either reads it
 //! or says what is wrong with it.
 
+#![expect(clippy::inline_always, reason = "a call would cost as much as what is called")]
+
 use arrayvec::ArrayVec;
 use berth_inventory::{
     BerthIndex, Event, HeldPassenger, HoldId, LegRange, PARTY_MAX, PassengerSet, Pnr, PoolIndex,
@@ -36,8 +38,7 @@ pub fn encode(event: &Event, out: &mut Vec<u8>) -> bool {
     match event {
         Event::Held { hold, request, pool, legs, party, expires_at, reference } => {
             let mut draft = Draft::<HELD_BYTES_MAX>::new(HELD);
-            draft.put_u128(hold.0);
-            put_mark(&mut draft, *request);
+            put_ids(&mut draft, *hold, *request);
             draft.put([pool.0, legs.from, legs.to, party.len() as u8]);
             for held in party {
                 let Passenger { who, preference } = held.passenger.into();
@@ -51,52 +52,54 @@ pub fn encode(event: &Event, out: &mut Vec<u8>) -> bool {
         }
         Event::Confirmed { hold, request, pnr, passengers, rest, payment } => {
             let mut draft = Draft::<CONFIRMED_BYTES_MAX>::new(CONFIRMED);
-            draft.put_u128(hold.0);
-            put_mark(&mut draft, *request);
+            put_ids(&mut draft, *hold, *request);
             draft.put_u64(pnr.0);
             draft.put([passengers.0, u8::from(*rest == Rest::Kept)]);
             append(draft, payment, out);
         }
         Event::Extended { hold, request, expires_at } => {
             let mut draft = Draft::<EXTENDED_BYTES_MAX>::new(EXTENDED);
-            draft.put_u128(hold.0);
-            put_mark(&mut draft, *request);
+            put_ids(&mut draft, *hold, *request);
             draft.put_u64(expires_at.0);
-            out.extend_from_slice(draft.bytes());
+            draft.append_to(out);
         }
         Event::Released { hold, passengers } => {
             let mut draft = Draft::<SHORT_BYTES_MAX>::new(RELEASED);
             draft.put_u128(hold.0);
             draft.put([passengers.0]);
-            out.extend_from_slice(draft.bytes());
+            draft.append_to(out);
         }
         Event::Expired { hold } => {
             let mut draft = Draft::<SHORT_BYTES_MAX>::new(EXPIRED);
             draft.put_u128(hold.0);
-            out.extend_from_slice(draft.bytes());
+            draft.append_to(out);
         }
         Event::Cancelled { pnr, passengers } => {
             let mut draft = Draft::<SHORT_BYTES_MAX>::new(CANCELLED);
             draft.put_u64(pnr.0);
             draft.put([passengers.0]);
-            out.extend_from_slice(draft.bytes());
+            draft.append_to(out);
         }
         _ => return false,
     }
     true
 }
 
-#[inline]
-fn put_mark<const N: usize>(draft: &mut Draft<N>, mark: RequestMark) {
-    draft.put_u128(mark.id.0);
-    draft.put_u64(mark.digest);
+#[inline(always)]
+fn put_ids<const N: usize>(draft: &mut Draft<N>, hold: HoldId, request: RequestMark) {
+    draft.put_u128(hold.0);
+    draft.put_u128(request.id.0);
+    draft.put_u64(request.digest);
 }
 
 /// Appends what is drafted and the text behind it.
-#[inline]
+#[inline(always)]
 fn append<const N: usize>(mut draft: Draft<N>, text: &str, out: &mut Vec<u8>) {
-    draft.put_u64(text.len() as u64);
-    out.extend_from_slice(draft.bytes());
+    match u8::try_from(text.len()) {
+        Ok(len @ 0..=TEXT_BYTES_MAX) => draft.put([len]),
+        _ => draft.put_u64(text.len() as u64),
+    }
+    draft.append_to(out);
     if !text.is_empty() {
         out.extend_from_slice(text.as_bytes());
     }
@@ -105,77 +108,87 @@ fn append<const N: usize>(mut draft: Draft<N>, text: &str, out: &mut Vec<u8>) {
 /// Takes one of these events off the front of `bytes`; otherwise `bytes` is as it was.
 #[inline]
 pub fn decode(bytes: &mut &[u8]) -> Option<Event> {
-    let mut rest = *bytes;
-    let [variant] = var::take(&mut rest)?;
-    let event = match variant {
-        HELD => take_held(&mut rest)?,
-        CONFIRMED => {
-            let (hold, request) = (take_hold(&mut rest)?, take_mark(&mut rest)?);
-            let pnr = Pnr(var::take_u64(&mut rest)?);
-            let [passengers, kept] = var::take(&mut rest)?;
-            let rest_of_party = match kept {
-                0 => Rest::Released,
-                1 => Rest::Kept,
-                _ => return None,
-            };
-            let (passengers, payment) = (PassengerSet(passengers), take_text(&mut rest)?);
-            Event::Confirmed { hold, request, pnr, passengers, rest: rest_of_party, payment }
-        }
+    match *bytes.first()? {
+        HELD => take_held(bytes),
+        CONFIRMED => take_confirmed(bytes),
         EXTENDED => {
-            let (hold, request) = (take_hold(&mut rest)?, take_mark(&mut rest)?);
+            let mut rest = &bytes[1..];
+            let (hold, request) = take_ids(&mut rest)?;
             let expires_at = UnixMillis(var::take_u64(&mut rest)?);
-            Event::Extended { hold, request, expires_at }
+            *bytes = rest;
+            Some(Event::Extended { hold, request, expires_at })
         }
         RELEASED => {
-            let hold = take_hold(&mut rest)?;
+            let mut rest = &bytes[1..];
+            let hold = HoldId(var::take_u128(&mut rest)?);
             let [passengers] = var::take(&mut rest)?;
-            Event::Released { hold, passengers: PassengerSet(passengers) }
+            *bytes = rest;
+            Some(Event::Released { hold, passengers: PassengerSet(passengers) })
         }
-        EXPIRED => Event::Expired { hold: take_hold(&mut rest)? },
+        EXPIRED => {
+            let mut rest = &bytes[1..];
+            let hold = HoldId(var::take_u128(&mut rest)?);
+            *bytes = rest;
+            Some(Event::Expired { hold })
+        }
         CANCELLED => {
+            let mut rest = &bytes[1..];
             let pnr = Pnr(var::take_u64(&mut rest)?);
             let [passengers] = var::take(&mut rest)?;
-            Event::Cancelled { pnr, passengers: PassengerSet(passengers) }
+            *bytes = rest;
+            Some(Event::Cancelled { pnr, passengers: PassengerSet(passengers) })
         }
-        _ => return None,
-    };
-    *bytes = rest;
-    Some(event)
+        _ => None,
+    }
 }
 
-#[inline]
+#[inline(always)]
 fn take_held(bytes: &mut &[u8]) -> Option<Event> {
-    let (hold, request) = (take_hold(bytes)?, take_mark(bytes)?);
-    let [pool, from, to, count] = var::take(bytes)?;
+    let mut rest = &bytes[1..];
+    let (hold, request) = take_ids(&mut rest)?;
+    let [pool, from, to, count] = var::take(&mut rest)?;
     let legs = LegRange::new(from, to)?;
     let mut party = ArrayVec::<HeldPassenger, PARTY_MAX>::new();
     for _ in 0..count {
-        let [who, preference, has_berth] = var::take(bytes)?;
+        let [who, preference, has_berth] = var::take(&mut rest)?;
         let passenger = Passenger { who, preference }.known()?;
         let berth = match has_berth {
             0 => None,
-            1 => Some(BerthIndex(var::take_u16(bytes)?)),
+            1 => Some(BerthIndex(var::take_u16(&mut rest)?)),
             _ => return None,
         };
         party.try_push(HeldPassenger { passenger, berth }).ok()?;
     }
-    let expires_at = UnixMillis(var::take_u64(bytes)?);
-    let (pool, reference) = (PoolIndex(pool), take_text(bytes)?);
+    let expires_at = UnixMillis(var::take_u64(&mut rest)?);
+    let (pool, reference) = (PoolIndex(pool), take_text(&mut rest)?);
+    *bytes = rest;
     Some(Event::Held { hold, request, pool, legs, party, expires_at, reference })
 }
 
-#[inline]
-fn take_hold(bytes: &mut &[u8]) -> Option<HoldId> {
-    var::take_u128(bytes).map(HoldId)
+#[inline(always)]
+fn take_confirmed(bytes: &mut &[u8]) -> Option<Event> {
+    let mut after = &bytes[1..];
+    let (hold, request) = take_ids(&mut after)?;
+    let pnr = Pnr(var::take_u64(&mut after)?);
+    let [passengers, kept] = var::take(&mut after)?;
+    let rest = match kept {
+        0 => Rest::Released,
+        1 => Rest::Kept,
+        _ => return None,
+    };
+    let (passengers, payment) = (PassengerSet(passengers), take_text(&mut after)?);
+    *bytes = after;
+    Some(Event::Confirmed { hold, request, pnr, passengers, rest, payment })
 }
 
-#[inline]
-fn take_mark(bytes: &mut &[u8]) -> Option<RequestMark> {
+#[inline(always)]
+fn take_ids(bytes: &mut &[u8]) -> Option<(HoldId, RequestMark)> {
+    let hold = HoldId(var::take_u128(bytes)?);
     let id = RequestId(var::take_u128(bytes)?);
-    Some(RequestMark { id, digest: var::take_u64(bytes)? })
+    Some((hold, RequestMark { id, digest: var::take_u64(bytes)? }))
 }
 
-#[inline]
+#[inline(always)]
 fn take_text(bytes: &mut &[u8]) -> Option<Box<str>> {
     match var::take(bytes)? {
         [0] => Some(Box::default()),
@@ -194,38 +207,53 @@ fn take_text(bytes: &mut &[u8]) -> Option<Box<str>> {
 pub fn skip(bytes: &mut &[u8]) -> Option<()> {
     let all = *bytes;
     let byte = |at: usize| all.get(at).copied();
-    let mut at = 1;
-    match byte(0)? {
-        variant @ (HELD | CONFIRMED | EXTENDED) => {
-            at += var::len_u128(byte(at)?)?;
-            at += var::len_u128(byte(at)?)?;
-            at += var::len_u64(byte(at)?)?;
-            if variant == HELD {
-                let count = byte(at + 3)?;
-                at += 4;
-                for _ in 0..count {
-                    at += match byte(at + 2)? {
-                        0 => 3,
-                        1 => 3 + var::len_u16(byte(at + 3)?)?,
-                        _ => return None,
-                    };
-                }
+    let end = match byte(0)? {
+        HELD => {
+            let mut at = ids_end(all)?;
+            let count = byte(at + 3)?;
+            at += 4;
+            for _ in 0..count {
+                at += match byte(at + 2)? {
+                    0 => 3,
+                    1 => 3 + var::len_u16(byte(at + 3)?)?,
+                    _ => return None,
+                };
             }
-            at += var::len_u64(byte(at)?)?;
-            at += if variant == CONFIRMED { 2 } else { 0 };
-            if variant != EXTENDED {
-                let len = byte(at)?;
-                at += 1 + usize::from(len);
-                if len > TEXT_BYTES_MAX {
-                    return None;
-                }
-            }
+            text_end(all, at + var::len_u64(byte(at)?)?)?
         }
-        RELEASED => at += var::len_u128(byte(at)?)? + 1,
-        EXPIRED => at += var::len_u128(byte(at)?)?,
-        CANCELLED => at += var::len_u64(byte(at)?)? + 1,
+        CONFIRMED => {
+            let at = ids_end(all)?;
+            text_end(all, at + var::len_u64(byte(at)?)? + 2)?
+        }
+        EXTENDED => {
+            let at = ids_end(all)?;
+            at + var::len_u64(byte(at)?)?
+        }
+        RELEASED => 2 + var::len_u128(byte(1)?)?,
+        EXPIRED => 1 + var::len_u128(byte(1)?)?,
+        CANCELLED => 2 + var::len_u64(byte(1)?)?,
         _ => return None,
-    }
-    *bytes = all.get(at..)?;
+    };
+    *bytes = all.get(end..)?;
     Some(())
+}
+
+/// Where a hold and the mark behind it end, after the variant.
+#[inline(always)]
+fn ids_end(all: &[u8]) -> Option<usize> {
+    let id_end = match all.first_chunk::<19>() {
+        // Random ids are as long as can be, almost always.
+        Some(head) if var::is_longest(head[1]) && var::is_longest(head[18]) => 35,
+        _ => {
+            let hold_end = 1 + var::len_u128(*all.get(1)?)?;
+            hold_end + var::len_u128(*all.get(hold_end)?)?
+        }
+    };
+    Some(id_end + var::len_u64(*all.get(id_end)?)?)
+}
+
+#[inline(always)]
+fn text_end(all: &[u8], at: usize) -> Option<usize> {
+    let len = *all.get(at)?;
+    (len <= TEXT_BYTES_MAX).then_some(at + 1 + usize::from(len))
 }
