@@ -25,7 +25,10 @@ impl Ledger {
 pub fn run() -> ExitCode {
     let mut ledger = Ledger::default();
     network::measure(&mut ledger);
-    expiry::measure(&mut ledger);
+    // A catalogue of somebody's own is a question about the network only.
+    if network::given().is_none() {
+        expiry::measure(&mut ledger);
+    }
     println!("{} bounds broken", ledger.broken);
     ExitCode::from(u8::from(ledger.broken > 0))
 }

@@ -1,6 +1,8 @@
-//! A network of 3,800 trains, open for 60 days: `berth serve` as people run it.
+//! A network of 3,800 trains, open for 60 days: `berth serve` as people run it. A catalogue of real
+//! trains may take its place.
 
 use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -11,6 +13,8 @@ use berth_proto::v1;
 
 use super::Ledger;
 
+/// Names a catalogue file to start instead of the network that is made here.
+const CATALOGUE: &str = "BERTH_BOUNDS_CATALOGUE";
 /// As many as the network of Indian Railways has with reserved coaches.
 const TRAINS: usize = 3_800;
 /// Days of the week by train: 4.1 of 7 on average, so that 2,240 start each day.
@@ -50,7 +54,7 @@ struct Server {
 }
 
 impl Server {
-    fn start(catalogue: &std::path::Path, data_dir: &std::path::Path) -> Self {
+    fn start(catalogue: &Path, data_dir: &Path) -> Self {
         let berth = std::env::current_exe().expect("this program's path").with_file_name("berth");
         assert!(berth.exists(), "build it first: cargo build --release");
         let begun = Instant::now();
@@ -93,38 +97,54 @@ impl Drop for Server {
     }
 }
 
-/// Starts the network and asks about cold runs.
-pub fn measure(ledger: &mut Ledger) {
-    let place = tempfile::tempdir().expect("a directory");
-    let file = place.path().join("network.jsonl");
+/// The catalogue that is to be started instead, if one is named.
+pub fn given() -> Option<PathBuf> {
+    std::env::var_os(CATALOGUE).map(PathBuf::from)
+}
+
+/// Writes the network that is made here.
+fn made(place: &Path) -> PathBuf {
+    let file = place.join("network.jsonl");
     let lines = (0..TRAINS).map(|n| entry_to_json(&entry(n)));
     let text: Vec<_> = core::iter::once(header_to_json("Asia/Kolkata")).chain(lines).collect();
     std::fs::write(&file, text.join("\n")).expect("a catalogue");
     assert_eq!(Catalogue::load(&file).expect("a sound catalogue").len(), TRAINS);
+    file
+}
+
+/// Starts the network and asks about cold runs.
+pub fn measure(ledger: &mut Ledger) {
+    let place = tempfile::tempdir().expect("a directory");
+    let file = given().unwrap_or_else(|| made(place.path()));
+    let catalogue = Catalogue::load(&file).expect("a sound catalogue");
+    let trains = catalogue.trains().iter().filter(|train| train.days() == RunningDays(0x7f));
+    let daily: Vec<_> =
+        trains.map(|train| (train.number().to_string(), train.stops().len() as u32)).collect();
+    assert!(!daily.is_empty(), "no train of {} runs daily", file.display());
     let server = Server::start(&file, &place.path().join("data"));
-    ledger.at_most("start of 3,800 trains x 60 days", server.ready_after.as_secs_f64(), 5.0, "s");
+    let start = format!("start of {} trains x 60 days", catalogue.len());
+    ledger.at_most(&start, server.ready_after.as_secs_f64(), 5.0, "s");
     ledger.at_most("memory after the start", server.resident(), 300.0, "MiB");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let times = runtime.expect("a runtime").block_on(query(&server.address));
+    let times = runtime.expect("a runtime").block_on(query(&server.address, &daily));
     let median = times[times.len() / 2].as_secs_f64() * 1e3;
     ledger.at_most("first query of a cold run, round trip, median", median, 1.0, "ms");
     ledger.at_most("memory after 500 cold queries", server.resident(), 300.0, "MiB");
 }
 
-/// Round trips of first queries, sorted.
-async fn query(address: &str) -> Vec<Duration> {
+/// Round trips of first queries about trains that run daily, given with their stops; sorted.
+async fn query(address: &str, daily: &[(String, u32)]) -> Vec<Duration> {
     let client = Client::connect(address).await.expect("a connection");
     let mut times = Vec::new();
     for n in 0..QUERIES {
-        // Trains that run daily: two of five.
-        let train = 10_000 + n * 5 % TRAINS;
+        let (train, stops) = &daily[n % daily.len()];
         let request = v1::QueryRequest {
             run: Some(v1::RunRef {
-                train: train.to_string(),
+                train: train.clone(),
                 day: Some(v1::run_ref::Day::StartDate(start_date(i32::try_from(n).unwrap_or(0)))),
             }),
             from_stop: Some(stop(1)),
-            to_stop: Some(stop(20)),
+            to_stop: Some(stop(*stops)),
             ..v1::QueryRequest::default()
         };
         let begun = Instant::now();
