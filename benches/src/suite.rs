@@ -7,7 +7,7 @@ pub mod expiry;
 mod flow;
 pub mod growth;
 pub mod memory;
-mod network;
+pub mod network;
 pub mod peers;
 pub mod read;
 pub mod recover;

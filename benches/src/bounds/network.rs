@@ -7,44 +7,17 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use berth_client::Client;
-use berth_inventory::{CoachEntry, Entry, RunningDays, StopEntry};
+use berth_inventory::RunningDays;
 use berth_persistence::{Catalogue, entry_to_json, header_to_json};
 use berth_proto::v1;
 
 use super::Ledger;
+use crate::suite::network::{TRAINS, entries, today};
 
 /// Names a catalogue file to start instead of the network that is made here.
 const CATALOGUE: &str = "BERTH_BOUNDS_CATALOGUE";
-/// As many as the network of Indian Railways has with reserved coaches.
-const TRAINS: usize = 3_800;
-/// Days of the week by train: 4.1 of 7 on average, so that 2,240 start each day.
-const DAYS: [u8; 5] = [0x7f, 0x7f, 0x15, 0x12, 0x01];
 /// Cold runs that are asked about.
 const QUERIES: usize = 500;
-
-fn entry(n: usize) -> Entry {
-    let stops = 20u32;
-    let stop = |place: u32| StopEntry {
-        code: format!("S{:03}", (place as usize * 7 + n) % 1_000),
-        km: place * 45,
-        arrival: (place > 0).then_some(360 + place * 60),
-        departure: (place + 1 < stops).then_some(362 + place * 60),
-    };
-    let coach = |i: usize, layout: &str| CoachEntry {
-        id: format!("{}{i}", &layout[..1]),
-        layout: layout.into(),
-        stops: None,
-    };
-    let rake = ["1A", "2A", "2A", "3A", "3A", "3A", "3A", "3A", "3A", "SL", "SL", "SL", "SL", "SL"];
-    Entry {
-        number: format!("{}", 10_000 + n),
-        name: format!("NETWORK {n}"),
-        days: RunningDays(DAYS[n % DAYS.len()]),
-        stops: (0..stops).map(stop).collect(),
-        coaches: rake.iter().enumerate().map(|(i, layout)| coach(i + 1, layout)).collect(),
-        pools: Vec::new(),
-    }
-}
 
 /// A server of its own, ended with the value.
 struct Server {
@@ -105,7 +78,7 @@ pub fn given() -> Option<PathBuf> {
 /// Writes the network that is made here.
 fn made(place: &Path) -> PathBuf {
     let file = place.join("network.jsonl");
-    let lines = (0..TRAINS).map(|n| entry_to_json(&entry(n)));
+    let lines = entries().map(|entry| entry_to_json(&entry));
     let text: Vec<_> = core::iter::once(header_to_json("Asia/Kolkata")).chain(lines).collect();
     std::fs::write(&file, text.join("\n")).expect("a catalogue");
     assert_eq!(Catalogue::load(&file).expect("a sound catalogue").len(), TRAINS);
@@ -159,9 +132,7 @@ async fn query(address: &str, daily: &[(String, u32)]) -> Vec<Duration> {
 
 /// Days from the second to the thirtieth from today.
 fn start_date(n: i32) -> String {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    let today = (now.expect("a clock").as_secs() / 86_400) as i32;
-    berth_inventory::Date::from_days(today + 2 + n % 28).to_string()
+    today().plus(2 + n % 28).to_string()
 }
 
 fn stop(sequence: u32) -> v1::StopRef {

@@ -77,6 +77,7 @@ impl Engine {
             sink: Arc::new(Sink::default()),
             heaps: (0..shards * 2).map(|_| None).collect(),
             spare: Vec::new(),
+            spare_room: 0,
             taken: Vec::new(),
             unanswered: 0,
         }
@@ -166,8 +167,9 @@ impl Engine {
     }
 }
 
-/// Parcels that a session keeps for their memory.
-const SPARE_PARCELS: usize = 64;
+/// Commands for which a session keeps room in parcels that came back: a full message for each lane
+/// of two shards. A session that waits for nothing keeps less than two megabytes.
+const SPARE_COMMANDS: usize = 4_096;
 
 /// A caller's stream of commands. Commands to one run keep their order within a lane.
 pub struct Session {
@@ -177,6 +179,8 @@ pub struct Session {
     heaps: Vec<Option<Post>>,
     /// Parcels answered and taken, for their memory.
     spare: Vec<Post>,
+    /// Commands for which these have room.
+    spare_room: usize,
     taken: Vec<Post>,
     unanswered: usize,
 }
@@ -204,6 +208,7 @@ impl Session {
         let heap = usize::from(run.shard) * 2 + usize::from(lane == Lane::Take);
         let post = self.heaps[heap].get_or_insert_with(|| match self.spare.pop() {
             Some(mut post) => {
+                self.spare_room -= post.works.capacity();
                 post.reuse(Back::to_sink(&self.sink));
                 post
             }
@@ -261,7 +266,8 @@ impl Session {
                 tell(work, outcome);
             }
             post.works.clear();
-            if self.spare.len() < SPARE_PARCELS {
+            if self.spare_room + post.works.capacity() <= SPARE_COMMANDS {
+                self.spare_room += post.works.capacity();
                 self.spare.push(post);
             }
         }
