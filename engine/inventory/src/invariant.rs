@@ -341,7 +341,9 @@ mod tests {
              extend c H2 400 => H2 B1-2:held B1-3:held until 400
              confirm d H2 [1] keep => P256 1:B1-2:confirmed
              reserve e H3 SL GN S2..S3 M30 => H3 S1-1:held until 300
-             release f H3 => released 1",
+             release f H3 => released 1
+             reserve g H4 SL GN S2..S3 M30 => H4 S1-1:held until 300
+             release h H4 => released 1",
         );
         world
     }

@@ -12,22 +12,23 @@
 //! the way out.
 
 mod bookings;
+mod end;
 mod names;
 mod past;
+mod whose;
 
 use core::ops::Deref;
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use crate::card::{Card, Made, Seated};
 use crate::deadlines::Deadlines;
-use crate::record::{Record, SeatState};
-use crate::{
-    HoldId, Millis, Pnr, REMEMBER_ENDED_MAX, REMEMBER_ENDED_MS, RequestId, RequestMark, UnixMillis,
-};
+use crate::record::Record;
+use crate::{HoldId, Pnr, RequestId, RequestMark, UnixMillis};
 
 pub(crate) use bookings::{Booked, Bookings, NONE};
 use names::{Hash, Named, Names, PLACES_MAX};
-use past::{Entry, Ids, Past};
+use past::{Entry, Past};
+use whose::{Whose, is_hold};
 
 /// Kinds of request whose id an event carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,37 +106,6 @@ const PAST: u32 = 1 << 31;
 const _: () = assert!(PLACES_MAX <= PAST);
 /// A card that no run has.
 const NO_RECENT: u64 = (PAST - 1) as u64;
-
-/// Whose id stands where, to compare it.
-#[derive(Clone, Copy)]
-struct Whose<'a> {
-    cards: &'a [Card],
-    past: &'a Past,
-    bookings: &'a Bookings,
-}
-
-impl Whose<'_> {
-    #[inline]
-    fn is_hold(self, hold: HoldId, named: Named, place: u32) -> bool {
-        match named {
-            Named::Hold => is_hold(&self.cards[place as usize], hold),
-            Named::PastHold => self.past.at(place).hold() == hold,
-            _ => false,
-        }
-    }
-
-    #[inline]
-    fn is_request(self, id: RequestId, named: Named, place: u32) -> bool {
-        match named {
-            Named::Hold | Named::PastHold => false,
-            Named::Reserve => self.cards[place as usize].request().id == id,
-            Named::Extend => self.cards[place as usize].extend().is_some_and(|mark| mark.id == id),
-            Named::Confirm => self.bookings.request(place).id == id,
-            Named::PastReserve => self.past.at(place).request().id == id,
-            Named::PastExtend => self.past.at(place).extend().is_some_and(|mark| mark.id == id),
-        }
-    }
-}
 
 impl Register {
     /// The hash of a hold's id. Another than that of a request with the same number, so that the two
@@ -495,82 +465,6 @@ impl Register {
         self.settle_deadlines(card);
     }
 
-    /// Ends a record when nobody of it is held any more; `how` is what the last of them met.
-    #[inline]
-    pub(crate) fn end_if_empty(&mut self, card: u32, at: UnixMillis, how: SeatState) {
-        let record = self.card_mut(card);
-        if !record.is_live() || record.keeps_somebody() {
-            return;
-        }
-        record.end(at, how);
-        let booked = record.is_booked();
-        self.live -= 1;
-        self.settle_deadlines(card);
-        if !booked {
-            self.pass(card);
-        }
-    }
-
-    /// A record that ended without a booking leaves its card.
-    #[inline(never)]
-    fn pass(&mut self, card: u32) {
-        let record = &self.cards[card as usize];
-        let hold = record.hold;
-        let (request, extend) = (record.request(), record.extend());
-        let place = self.past.push(record);
-        if self.past.len() == 1 {
-            self.oldest_changed();
-        }
-        let (before, after) = ((Named::Hold, card), (Named::PastHold, place));
-        self.names.rename(self.hold_hash(hold), before, after);
-        let (before, after) = ((Named::Reserve, card), (Named::PastReserve, place));
-        self.names.rename(self.names.hash(request.id.0), before, after);
-        if let Some(mark) = extend {
-            let (before, after) = ((Named::Extend, card), (Named::PastExtend, place));
-            self.names.rename(self.names.hash(mark.id.0), before, after);
-        }
-        self.found(hold, At::Past(place));
-        self.vacate(card);
-    }
-
-    fn oldest_changed(&mut self) {
-        let oldest = self.past.oldest_end();
-        let too_old = |end: UnixMillis| end.saturating_add(Millis(REMEMBER_ENDED_MS));
-        self.too_old_at = oldest.map_or(UnixMillis::MAX, too_old);
-    }
-
-    #[inline]
-    fn settle_deadlines(&mut self, card: u32) {
-        let cards = &self.cards;
-        self.deadlines.drop(card, self.live, |card, at| {
-            let card = &cards[card as usize];
-            !card.is_free() && card.is_live() && card.expires_at == at
-        });
-    }
-
-    /// After every event: forgets what is due at `at`.
-    #[inline]
-    pub(crate) fn settle(&mut self, at: UnixMillis) {
-        while self.past.len() > REMEMBER_ENDED_MAX || self.too_old_at <= at {
-            let Some((ids, place)) = self.past.pop() else { break };
-            self.forgotten += u64::from(self.too_old_at > at);
-            self.forget(ids, place);
-            self.oldest_changed();
-        }
-    }
-
-    #[inline]
-    fn forget(&mut self, ids: Ids, place: u32) {
-        if *self.recent.get_mut() as u32 == PAST | place {
-            *self.recent.get_mut() = NO_RECENT;
-        }
-        self.names.remove(self.names.hash(ids.request.0), Named::PastReserve, place);
-        if let Some(extend) = ids.extend {
-            self.forget_id(extend, Named::PastExtend, place);
-        }
-        self.names.remove(self.hold_hash(ids.hold), Named::PastHold, place);
-    }
-
     fn forget_id(&mut self, id: RequestId, named: Named, card: u32) {
         self.names.remove(self.names.hash(id.0), named, card);
     }
@@ -583,7 +477,7 @@ impl Register {
         let made = Made { hold, request, pool, legs, created_at: at, expires_at: at };
         let mut card = Card::free(NONE);
         card.fill(made, core::iter::empty());
-        card.end(at, SeatState::Released);
+        card.end(at, crate::SeatState::Released);
         self.past.push(&card);
     }
 
@@ -594,8 +488,4 @@ impl Register {
         let id = self.card(card).request().id;
         self.forget_id(id, Named::Reserve, card);
     }
-}
-
-fn is_hold(card: &Card, hold: HoldId) -> bool {
-    card.hold == hold && !card.is_free()
 }
