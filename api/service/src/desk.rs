@@ -33,7 +33,7 @@ impl Desk {
         let Ask { aim, mut command } = ask;
         let run = match aim {
             Aim::Run { run, from } => front.locate(run.train, run.when, from, now)?,
-            Aim::Hold(hold) => Arc::clone(front.by_hold(hold)?),
+            Aim::Hold(hold) => front.by_hold(hold)?,
             Aim::Pnr(digits) => {
                 let (pnr, run) = front.by_pnr(&digits)?;
                 match &mut command {
@@ -41,7 +41,7 @@ impl Desk {
                     Command::GetBooking(asked) => *asked = pnr,
                     _ => unreachable!("only these two are aimed by a PNR"),
                 }
-                Arc::clone(run)
+                run
             }
         };
         Ok((run, command))
@@ -83,7 +83,7 @@ impl Desk {
     ) -> Result<Option<UnixMillis>, Trouble> {
         let front = self.engine.front();
         let Ok(run) = front.by_hold(hold) else { return Ok(None) };
-        let answer = self.engine.ask(run, Command::GetHold(hold), deadline).await?;
+        let answer = self.engine.ask(&run, Command::GetHold(hold), deadline).await?;
         Ok(rest_deadline(&answer))
     }
 }
