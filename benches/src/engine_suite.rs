@@ -86,7 +86,7 @@ async fn drive(
                         RequestMark { id: RequestId(u128::from(id) << 20 | 2), digest: 1 };
                     let command =
                         Command::Release(Release { request, hold: view.hold, passengers: None });
-                    let early = session.add(id, Arc::clone(run), command, UnixMillis::MAX);
+                    let early = session.add(id, run, command, UnixMillis::MAX);
                     assert!(early.is_none(), "refused early");
                 }
                 Ok(Said::Released(..)) if !over => add(&mut session),

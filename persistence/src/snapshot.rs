@@ -39,6 +39,8 @@ pub struct SnapshotInfo {
     pub pnr_blocks: Box<[u32]>,
     /// Whether the run is over.
     pub retired: bool,
+    /// Whether it was made outside the calendar. The state says it, no field of its own.
+    pub extra: bool,
 }
 
 /// A snapshot ready to be appended.
@@ -68,6 +70,7 @@ impl EncodedSnapshot {
             last_at: run.last_at(),
             pnr_blocks: state.pnr_blocks.into(),
             retired: run.is_retired(),
+            extra: state.created.extra,
         };
         Self { info, state: bytes }
     }

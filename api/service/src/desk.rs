@@ -32,7 +32,7 @@ impl Desk {
         let front = self.engine.front();
         Ok(match &ask.aim {
             Aim::Run { run, from } => front.locate(run.train, run.when, *from, now)?,
-            Aim::Hold(hold) => Arc::clone(front.by_hold(*hold)?),
+            Aim::Hold(hold) => front.by_hold(*hold)?,
             Aim::Pnr(digits) => {
                 let (pnr, run) = front.by_pnr(digits)?;
                 match &mut ask.command {
@@ -40,7 +40,7 @@ impl Desk {
                     Command::GetBooking(asked) => *asked = pnr,
                     _ => unreachable!("only these two are aimed by a PNR"),
                 }
-                Arc::clone(run)
+                run
             }
         })
     }
@@ -81,7 +81,7 @@ impl Desk {
     ) -> Result<Option<UnixMillis>, Trouble> {
         let front = self.engine.front();
         let Ok(run) = front.by_hold(hold) else { return Ok(None) };
-        let answer = self.engine.ask(run, Command::GetHold(hold), deadline).await?;
+        let answer = self.engine.ask(&run, Command::GetHold(hold), deadline).await?;
         Ok(rest_deadline(&answer))
     }
 }

@@ -171,10 +171,7 @@ impl Shell {
             // A part of a hold stays held: its answer says until when.
             for (slot, hold) in again.drain(..) {
                 let outcome = match desk.engine.front().by_hold(hold) {
-                    Ok(run) => {
-                        let ask = Command::GetHold(hold);
-                        engine.add(slot, Arc::clone(run), ask, UnixMillis::MAX)
-                    }
+                    Ok(run) => engine.add(slot, run, Command::GetHold(hold), UnixMillis::MAX),
                     Err(why) => Some(Ok(teller.refused(why))),
                 };
                 if let Some(outcome) = outcome {

@@ -31,6 +31,8 @@ const IDLE: Duration = Duration::from_secs(62);
 const WATCH: Duration = Duration::from_secs(10);
 /// Longest wait for the last of them.
 const LEAVE_LIMIT: Duration = Duration::from_secs(90);
+/// From the last run that leaves to the last page given back: a second's rest and the work.
+const GIVE_BACK: Duration = Duration::from_secs(5);
 /// Between two looks.
 const GLANCE: Duration = Duration::from_millis(500);
 
@@ -66,7 +68,7 @@ fn measure(setup: &Setup, restart: bool) -> Bench<Found> {
     }
     let live_runs = admin::stats(&server.admin)?.live_runs;
     let live = server.resident();
-    let (cold, leave_rate) = rest(server, setup.quick);
+    let (cold, leave_rate) = rest(server);
     let restarted = if restart {
         let again = stand.again(setup);
         again.and_then(|stand| {
@@ -82,7 +84,7 @@ fn measure(setup: &Setup, restart: bool) -> Bench<Found> {
 }
 
 /// Waits until no run is in memory: its resident bytes then, and how many runs left a second.
-fn rest(server: &Server, quick: bool) -> (Bench<u64>, f64) {
+fn rest(server: &Server) -> (Bench<u64>, f64) {
     let live = || admin::stats(&server.admin).map(|stats| stats.live_runs);
     let rate = || -> Bench<f64> {
         std::thread::sleep(IDLE);
@@ -94,10 +96,9 @@ fn rest(server: &Server, quick: bool) -> (Bench<u64>, f64) {
         Ok(rate) => rate,
         Err(why) => return (Err(why), 0.0),
     };
-    let limit = if quick { Duration::ZERO } else { LEAVE_LIMIT };
     let left = || -> Bench<u64> {
         let left = live()?;
-        if left as f64 > rate * limit.as_secs_f64() {
+        if left as f64 > rate * LEAVE_LIMIT.as_secs_f64() {
             let after = (IDLE + WATCH).as_secs();
             return Err(BenchError::Other(format!(
                 "{left} runs are in memory {after} s after the last command and leave it at \
@@ -111,6 +112,7 @@ fn rest(server: &Server, quick: bool) -> (Bench<u64>, f64) {
             }
             std::thread::sleep(GLANCE);
         }
+        std::thread::sleep(GIVE_BACK);
         Ok(server.resident())
     };
     (left(), rate)

@@ -1,7 +1,6 @@
-//! Whether somebody keeps the kernel's clock in step with the world.
-//!
-//! `adjtimex(2)` is the only way to ask and no well-kept safe crate wraps it, so this crate holds
-//! the one unsafe call of the house and nothing else (docs/adr/0010).
+//! Two calls that no well-kept safe crate wraps, and nothing else: whether somebody keeps the
+//! kernel's clock in step with the world (`adjtimex(2)`, docs/adr/0010), and the return of free
+//! memory to it (`malloc_trim(3)`, docs/adr/0013). They hold all the unsafe code of the house.
 
 use std::io;
 
@@ -37,6 +36,15 @@ fn read_timex() -> io::Result<libc::timex> {
     if state < 0 { Err(io::Error::last_os_error()) } else { Ok(timex) }
 }
 
+/// Has the allocator give pages that are free back to the kernel, where the C library is glibc. An
+/// allocation of another thread may wait as long as that takes.
+#[allow(unsafe_code, reason = "docs/adr/0013")]
+pub fn give_back_memory() {
+    // SAFETY: it takes no pointer, locks what it touches and may be called by any thread, any time.
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    let _ = unsafe { libc::malloc_trim(0) };
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -48,6 +56,7 @@ mod tests {
             Ok(state) => assert!(!state.synchronised || state.error_max_us < 16_000_000),
             Err(why) => assert_eq!(why.kind(), io::ErrorKind::PermissionDenied, "{why}"),
         }
+        give_back_memory();
         assert_eq!(read_timex().map_or(0, |timex| timex.modes), 0, "nothing was set");
     }
 }

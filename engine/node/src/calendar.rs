@@ -21,6 +21,9 @@ const MINUTE_MS: u64 = 60_000;
 const DAY_MS: u64 = 86_400_000;
 const DAY_MINUTES: u32 = 24 * 60;
 
+/// Days from the midnight that retires a run to the one that lets go of its entry.
+const PAST_DAYS: i32 = 1;
+
 /// The catalogue names a zone that does not exist.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("zone {0:?} of the catalogue is not an IANA time zone; name one such as Asia/Kolkata")]
@@ -118,6 +121,11 @@ impl Calendar {
         let departure = self.timetable(start_date, light.last_departure);
         let today = self.midnight(self.today(departure));
         if today == departure { today } else { self.next_change(departure) }
+    }
+
+    /// Whether a run left so long ago that nobody is expected to ask for it.
+    pub fn is_past(light: Light, start_date: Date, today: Date) -> bool {
+        start_date.plus(days_of(light.last_departure) + 1 + PAST_DAYS) <= today
     }
 
     /// The date at the origin of the run that leaves a stop at `departure` (minutes from 00:00 of

@@ -1,23 +1,30 @@
 //! Which trains and runs there are. Read by every request, written only when a run is first met.
 //!
 //! No lock is taken to find a run: trains are fixed at start, a train's runs are one swapped list,
-//! journal numbers and PNR blocks are tables of cells set once.
+//! journal numbers and PNR blocks are tables of cells. A run that is long past and at rest leaves
+//! all but its name (`past`); who asks for it brings it back. Always true: there is one entry of a
+//! run at a time.
 
 use core::sync::atomic::{
     AtomicU32, AtomicU64,
     Ordering::{Acquire, Relaxed, Release, SeqCst},
 };
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use berth_inventory::{
-    Date, Plan, Pnr, RunId, RunIndex, RunningDays, StationCode, StopRef, TrainNumber, Version,
+    Date, Plan, PlanHash, Pnr, RunId, RunIndex, RunningDays, StationCode, StopRef, TrainNumber,
+    Version,
 };
 use berth_persistence::{Catalogue, CatalogueTrain};
 use hashbrown::HashMap;
 
+use past::PastRuns;
+
 use crate::filter::IdFilter;
 use crate::published::Published;
+
+mod past;
 
 /// What the calendar needs of a train: no plan has to be built for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,6 +84,8 @@ pub struct Train {
     source: TrainSource,
     /// By start date, which stands beside the entry: a search touches no entry.
     runs: ArcSwap<Vec<(Date, Arc<RunEntry>)>>,
+    /// Runs that left. Whoever adds an entry to the list, or takes one from it, holds this.
+    past: Mutex<PastRuns>,
 }
 
 impl Train {
@@ -134,7 +143,15 @@ impl Train {
         }
     }
 
-    /// Its runs met so far, by start date.
+    /// The hash of its plan, without building it.
+    fn hash(&self) -> PlanHash {
+        match &self.source {
+            TrainSource::Listed(catalogue, place) => catalogue.trains()[*place].hash(),
+            TrainSource::Journal { plan, .. } => plan.hash(),
+        }
+    }
+
+    /// Its runs met so far, by start date, but for those that are long past.
     pub fn runs(&self) -> Vec<Arc<RunEntry>> {
         self.runs.load().iter().map(|(_, run)| Arc::clone(run)).collect()
     }
@@ -216,6 +233,13 @@ impl RunEntry {
     }
 }
 
+/// A run's place by its number in the journal.
+struct Numbered {
+    run: RunId,
+    /// `None` while it is one of the past.
+    entry: ArcSwapOption<RunEntry>,
+}
+
 const CHUNK: usize = 4_096;
 /// Runs that one data directory can number: 7,489 years of 2,240 runs a day.
 const RUNS_MAX: usize = CHUNK * CHUNK;
@@ -249,10 +273,11 @@ impl<V> Table<V> {
 /// See the module.
 pub struct Directory {
     trains: HashMap<TrainNumber, Arc<Train>>,
-    by_index: Table<Arc<RunEntry>>,
+    by_index: Table<Numbered>,
     by_block: Table<RunIndex>,
     next_index: AtomicU32,
     next_block: AtomicU32,
+    left: AtomicU64,
     shards: u16,
 }
 
@@ -275,8 +300,8 @@ impl Directory {
         let trains = others
             .chain(listed)
             .map(|(number, source)| {
-                let runs = ArcSwap::from_pointee(Vec::new());
-                (number, Arc::new(Train { number, source, runs }))
+                let (runs, past) = (ArcSwap::from_pointee(Vec::new()), Mutex::default());
+                (number, Arc::new(Train { number, source, runs, past }))
             })
             .collect();
         Self {
@@ -285,6 +310,7 @@ impl Directory {
             by_block: Table::new(BLOCKS_MAX),
             next_index: AtomicU32::new(next_index.0),
             next_block: AtomicU32::new(next_block),
+            left: AtomicU64::new(0),
             shards,
         }
     }
@@ -304,37 +330,33 @@ impl Directory {
     /// The run of `train` that starts on `start_date`, made if it was never met. Whether it may be
     /// met is the calendar's question.
     pub fn run(&self, train: &Arc<Train>, start_date: Date) -> Arc<RunEntry> {
-        if let Some(entry) = Self::known(train, start_date) {
+        if let Some(entry) = train.present(start_date) {
             return entry;
         }
-        let fresh = self.entry(train, start_date);
-        train.runs.rcu(|runs| match runs.binary_search_by_key(&start_date, |run| run.0) {
-            Ok(_) => Arc::clone(runs),
-            Err(at) => {
-                let mut grown = Vec::with_capacity(runs.len() + 1);
-                grown.extend_from_slice(&runs[..at]);
-                grown.push((start_date, Arc::clone(&fresh)));
-                grown.extend_from_slice(&runs[at..]);
-                Arc::new(grown)
-            }
-        });
-        Self::known(train, start_date).unwrap_or(fresh)
+        let mut past = train.past();
+        self.found(train, start_date, &mut past).unwrap_or_else(|| {
+            let fresh = self.entry(train, start_date);
+            train.put(&fresh);
+            fresh
+        })
     }
 
     /// The run of `train` that starts on `start_date`, if it was ever met.
-    pub fn known(train: &Train, start_date: Date) -> Option<Arc<RunEntry>> {
-        let runs = train.runs.load();
-        let at = runs.binary_search_by_key(&start_date, |run| run.0).ok()?;
-        Some(Arc::clone(&runs[at].1))
+    pub fn known(&self, train: &Arc<Train>, start_date: Date) -> Option<Arc<RunEntry>> {
+        train.present(start_date).or_else(|| self.found(train, start_date, &mut train.past()))
     }
 
     /// The run with this number in the journal.
-    pub fn by_index(&self, index: RunIndex) -> Option<&Arc<RunEntry>> {
-        self.by_index.cell(index.0 as usize)?.get()
+    pub fn by_index(&self, index: RunIndex) -> Option<Arc<RunEntry>> {
+        let numbered = self.by_index.cell(index.0 as usize)?.get()?;
+        numbered.entry.load_full().or_else(|| {
+            let train = self.trains.get(&numbered.run.train)?;
+            self.found(train, numbered.run.start_date, &mut train.past())
+        })
     }
 
     /// The run that leased a PNR's block.
-    pub fn by_pnr(&self, pnr: Pnr) -> Option<&Arc<RunEntry>> {
+    pub fn by_pnr(&self, pnr: Pnr) -> Option<Arc<RunEntry>> {
         let block = (pnr.0 / berth_inventory::PNR_BLOCK) as usize;
         self.by_index(*self.by_block.cell(block)?.get()?)
     }
@@ -354,7 +376,9 @@ impl Directory {
         }
         let _ = entry.index.set(index);
         entry.journaled.store(true, Relaxed);
-        self.by_index.set(index.0 as usize, Arc::clone(entry));
+        let entry = Arc::clone(entry);
+        let numbered = Numbered { run: entry.id, entry: ArcSwapOption::from(Some(entry)) };
+        self.by_index.set(index.0 as usize, numbered);
     }
 
     /// A block of PNR numbers that nobody leased.
@@ -377,6 +401,16 @@ impl Directory {
     /// Journal numbers given so far.
     pub fn numbered(&self) -> u32 {
         self.next_index.load(Relaxed)
+    }
+
+    /// Notes that a run left memory.
+    pub(crate) fn note_left(&self) {
+        self.left.fetch_add(1, Relaxed);
+    }
+
+    /// Runs that left memory so far.
+    pub fn left(&self) -> u64 {
+        self.left.load(Relaxed)
     }
 
     fn entry(&self, train: &Arc<Train>, start_date: Date) -> Arc<RunEntry> {

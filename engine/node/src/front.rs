@@ -85,7 +85,7 @@ impl Front {
     ) -> Result<Arc<RunEntry>, Refusal> {
         let train = self.directory.train(train).ok_or(Refusal::UnknownTrain { train })?;
         let start_date = Self::start_date(train, when, from)?;
-        if let Some(known) = Directory::known(train, start_date)
+        if let Some(known) = self.directory.known(train, start_date)
             && known.journaled.load(Relaxed)
         {
             return Ok(known);
@@ -140,7 +140,7 @@ impl Front {
     ///
     /// # Errors
     /// UNKNOWN_HOLD for a forged id, one of another data directory, or one never issued.
-    pub fn by_hold(&self, hold: HoldId) -> Result<&Arc<RunEntry>, Refusal> {
+    pub fn by_hold(&self, hold: HoldId) -> Result<Arc<RunEntry>, Refusal> {
         let origin = self.names.hold_origin(hold);
         let genuine = self.names.may_be_issued(origin);
         let run = genuine.then(|| self.directory.by_index(origin.run)).flatten();
@@ -151,7 +151,7 @@ impl Front {
     ///
     /// # Errors
     /// UNKNOWN_BOOKING when no run leased its block.
-    pub fn by_pnr(&self, digits: &str) -> Result<(Pnr, &Arc<RunEntry>), Refusal> {
+    pub fn by_pnr(&self, digits: &str) -> Result<(Pnr, Arc<RunEntry>), Refusal> {
         let pnr = self.names.read_pnr(digits);
         let unknown = Refusal::UnknownBooking { pnr: pnr.unwrap_or(Pnr(0)) };
         let pnr = pnr.ok_or_else(|| unknown.clone())?;

@@ -18,6 +18,7 @@ mod panics;
 mod past;
 mod readers;
 mod restart;
+mod week;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -363,6 +364,13 @@ impl World {
         }
         let published = Arc::new(Published::of(&run));
         JobDone::Loaded { run: Box::new(run), published }
+    }
+
+    /// The world keeps the runs that were asked, for its checks: no longer, with everybody told.
+    pub fn forget_asked(&mut self) {
+        assert_eq!(self.told.len(), self.asked.len(), "everybody is told");
+        self.told.clear();
+        self.asked.clear();
     }
 
     fn keep_snapshots(&mut self) {

@@ -100,6 +100,8 @@ pub(crate) struct House {
     journal: JournalHandle,
     journal_thread: Mutex<Option<JoinHandle<Box<dyn CommitLog>>>>,
     indexer_thread: Mutex<Option<JoinHandle<()>>>,
+    /// Floor and end of the log when the cover was noted last.
+    covered: Mutex<Option<(u64, u64)>>,
     root: ActorRef<()>,
     _lock: berth_persistence::DirLock,
 }
@@ -236,6 +238,12 @@ impl House {
         if !self.info.refused.is_empty() || graceless {
             return;
         }
+        let looked_at = (floor.lsn, end.lsn);
+        let before = self.covered.lock().map(|mut covered| covered.replace(looked_at));
+        if before.is_ok_and(|before| before == Some(looked_at)) {
+            // Nothing was written since, and no snapshot that would matter.
+            return;
+        }
         let (stores, now) = (Arc::clone(&self.stores), self.clock.now());
         let noted = tokio::task::spawn_blocking(move || stores.cover(floor.lsn, now)).await;
         if let Ok(Err(fault)) = noted {
@@ -347,6 +355,7 @@ async fn build(
         journal,
         journal_thread: Mutex::new(Some(journal_thread)),
         indexer_thread: Mutex::new(Some(indexer_thread)),
+        covered: Mutex::new(None),
         root,
         _lock: opened.lock,
     })

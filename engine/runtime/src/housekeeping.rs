@@ -2,7 +2,7 @@
 //! were slept through.
 
 use std::sync::{Arc, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use berth_persistence::free_space;
 
@@ -12,6 +12,11 @@ use crate::engine::House;
 
 /// Between two looks at disk, clock and restart bound.
 const LOOK: Duration = Duration::from_secs(1);
+
+/// Runs that leave in one wave, at least, for their memory to be given back.
+const GIVE_BACK_AFTER: u64 = 4_096;
+/// Looks between two at runs that are long past.
+const PAST_ROUNDS: u64 = 600;
 
 /// Starts the round and the shards' alarms; they end with the house.
 pub(crate) fn start(house: &Arc<House>) {
@@ -30,7 +35,8 @@ impl Drop for House {
 }
 
 async fn look(house: Weak<House>) {
-    let mut kept = None;
+    let (mut kept, mut round) = (None, 0u64);
+    let mut left = Left::default();
     let mut looks = tokio::time::interval_at(tokio::time::Instant::now() + LOOK, LOOK);
     looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
@@ -40,7 +46,12 @@ async fn look(house: Weak<House>) {
             return;
         }
         let now = house.clock.now();
+        if round % PAST_ROUNDS == 0 {
+            house.front.directory.let_go_of_the_past(house.front.calendar.today(now));
+        }
+        round += 1;
         house.shards.iter().filter(|shard| shard.alarm.is_over(now)).for_each(|shard| shard.wake());
+        left.look(house.front.directory.left());
         measure_disk(&house);
         tell_clock(&mut kept);
         let offset = house.clock.offset_ms();
@@ -89,6 +100,30 @@ enum Kept {
     No,
     /// The kernel may not be asked.
     Unknown,
+}
+
+/// Runs that left memory: by the last look, and when memory was last given back.
+#[derive(Default)]
+struct Left {
+    seen: u64,
+    given_back: u64,
+}
+
+impl Left {
+    /// After a wave of runs that left, what they took goes back to the kernel (docs/adr/0013).
+    fn look(&mut self, left: u64) {
+        let is_over = core::mem::replace(&mut self.seen, left) == left;
+        if !is_over || left - self.given_back < GIVE_BACK_AFTER {
+            return;
+        }
+        let runs = left - core::mem::replace(&mut self.given_back, left);
+        tokio::task::spawn_blocking(move || {
+            let begun = Instant::now();
+            berth_kernel::give_back_memory();
+            let took_ms = begun.elapsed().as_millis() as u64;
+            tracing::info!(runs, took_ms, "runs left, their memory is given back");
+        });
+    }
 }
 
 fn measure_disk(house: &House) {

@@ -81,7 +81,7 @@ pub(crate) fn open(options: &StartOptions) -> Result<Opened, StartError> {
     let stores =
         Arc::new(Stores::new(dir, snapshots, plans, Arc::clone(&directory), settled.subscribe()));
     for index in waiting {
-        let Some(entry) = directory.by_index(index).map(Arc::clone) else { continue };
+        let Some(entry) = directory.by_index(index) else { continue };
         match stores.last_version(&entry) {
             Ok(Some(run)) => {
                 recovered.push(Recovered { entry, run: Box::new(run), dirty: None, grace });
@@ -206,6 +206,7 @@ fn take_in(
             };
             directory.adopt(&entry, *index, plan);
             entry.set_kept(info.version);
+            entry.extra.store(info.extra, Relaxed);
         } else {
             taken.lost.push(info.run);
         }
@@ -245,7 +246,7 @@ fn revive(
     let live = core::mem::take(&mut found.live);
     live.into_iter()
         .filter_map(|live| {
-            let entry = Arc::clone(directory.by_index(live.index)?);
+            let entry = directory.by_index(live.index)?;
             let grace = grace.filter(|_| live.run.live_holds() > 0);
             Some(Recovered { entry, run: live.run, dirty, grace })
         })

@@ -110,7 +110,7 @@ async fn held(engine: &Engine, run: &Arc<RunEntry>, id: u128) -> HoldId {
 }
 
 async fn booked(engine: &Engine, id: u128, hold: HoldId) -> Pnr {
-    let run = Arc::clone(engine.front().by_hold(hold).unwrap());
+    let run = engine.front().by_hold(hold).unwrap();
     match engine.ask(&run, confirm(id, hold), NEVER).await.unwrap().said {
         Said::Booking(view) => view.pnr,
         said => panic!("expected a booking, got {said:?}"),
@@ -134,7 +134,6 @@ async fn what_was_told_survives_a_stop_and_a_start() {
     let engine = Engine::start(options(dir.path())).await.unwrap();
     assert_eq!(engine.info().report, Vec::<String>::new());
     let (found, run) = engine.front().by_pnr(&printed).unwrap();
-    let run = Arc::clone(run);
     assert_eq!(found, pnr);
     let answer = engine.ask(&run, Command::GetBooking(pnr), NEVER).await.unwrap();
     let Said::Booking(booking) = answer.said else { panic!("{answer:?}") };
@@ -169,9 +168,8 @@ async fn a_cold_run_outlives_its_train_in_the_catalogue() {
     let engine = Engine::start(options).await.unwrap();
     for (hold, printed, plan) in paid {
         let (pnr, run) = engine.front().by_pnr(&printed).unwrap();
-        let run = Arc::clone(run);
         assert_eq!(run.plan(), plan, "before anybody asks it");
-        assert!(Arc::ptr_eq(engine.front().by_hold(hold).unwrap(), &run));
+        assert!(Arc::ptr_eq(&engine.front().by_hold(hold).unwrap(), &run));
         let answer = engine.ask(&run, Command::GetBooking(pnr), NEVER).await.unwrap();
         let Said::Booking(booking) = answer.said else { panic!("{answer:?}") };
         assert_eq!(booking.hold, hold);

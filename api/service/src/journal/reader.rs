@@ -131,7 +131,7 @@ impl Reader {
                     return Ok(());
                 }
                 self.filter.left -= 1;
-                self.pieces.push((lsn, span.at), run, Version(version), event)?;
+                self.pieces.push((lsn, span.at), &run, Version(version), event)?;
             }
         }
         Ok(())

@@ -5,7 +5,7 @@ use core::sync::atomic::Ordering::Relaxed;
 use std::sync::Arc;
 
 use berth_engine::Engine;
-use berth_engine::node::{Directory, RunEntry, Train, Whereabouts};
+use berth_engine::node::{RunEntry, Train, Whereabouts};
 use berth_inventory::{Date, RunId, UnixMillis};
 use berth_proto::v1;
 
@@ -83,13 +83,10 @@ fn dates(
     now: UnixMillis,
 ) -> Option<(Date, Date)> {
     let calendar = &engine.front().calendar;
-    let met = trains.iter().flat_map(|train| {
-        let runs = train.runs();
-        [runs.first().map(|run| run.id.start_date), runs.last().map(|run| run.id.start_date)]
-    });
+    let met = trains.iter().filter_map(|train| train.span());
     let (mut first, mut last) = (calendar.today(now), calendar.last_open(now));
-    for date in met.flatten().chain(lost.iter().map(|run| run.start_date)) {
-        (first, last) = (first.min(date), last.max(date));
+    for (from, to) in met.chain(lost.iter().map(|run| (run.start_date, run.start_date))) {
+        (first, last) = (first.min(from), last.max(to));
     }
     // Runs under way started on an earlier day, at most as long ago as the longest journey takes.
     let longest = trains.iter().map(|train| train.light().last_departure / 1_440).max();
@@ -111,7 +108,7 @@ fn row(
     date: Date,
     now: UnixMillis,
 ) -> Option<Row> {
-    let entry = Directory::known(train, date);
+    let entry = engine.front().directory.known(train, date);
     let touched = entry.as_ref().is_some_and(is_touched);
     let open = || train.is_listed() && engine.front().calendar.is_open(train.light(), date, now);
     if !touched && (wish.touched_only || !open()) {

@@ -210,6 +210,7 @@ impl<T: Way> Shard<T> {
             debug_assert!(slot.waiting.is_empty(), "a run with waiting work went cold");
             self.around.stats.passivations += 1;
             slot.entry.go_cold(version);
+            self.around.directory.note_left();
             self.around.effects.push(Effect::Stop(slot.entry));
         }
     }

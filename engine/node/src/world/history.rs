@@ -170,7 +170,7 @@ fn take(world: &mut World, memory: &mut Memory, step: &Step) {
                     Step::Release(_) => release(id, hold),
                     _ => extend(id, hold, 60_000),
                 };
-                (std::sync::Arc::clone(entry), command)
+                (entry, command)
             })
         }
         Step::Cancel(n) => {
@@ -178,7 +178,7 @@ fn take(world: &mut World, memory: &mut Memory, step: &Step) {
             (count > 0).then(|| {
                 let (pnr, _) = memory.bookings[n % count];
                 let entry = world.front.directory.by_pnr(pnr).expect("a PNR leads to its run");
-                (std::sync::Arc::clone(entry), cancel(id, pnr))
+                (entry, cancel(id, pnr))
             })
         }
         _ => None,

@@ -86,7 +86,7 @@ impl World {
         for (index, run) in runs {
             let entry = self.front.directory.by_index(index).expect("its number is known");
             assert_eq!(entry.id, run.id());
-            let published = self.public(entry).expect("a run with events is public");
+            let published = self.public(&entry).expect("a run with events is public");
             assert_eq!(published.head(), Head::of(&run), "{}", run.id());
             for pool in (0..run.plan().pools().len()).map(|pool| PoolIndex(pool as u8)) {
                 for legs in journeys(run.plan()) {

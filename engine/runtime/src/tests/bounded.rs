@@ -97,7 +97,6 @@ async fn a_bounded_log_forgets_nothing_that_was_told() {
     store_is_open(&engine).await;
     for ((id, request, hold, pnr, printed), (events, digest)) in told.into_iter().zip(before) {
         let (found, run) = engine.front().by_pnr(&printed).unwrap();
-        let run = Arc::clone(run);
         assert_eq!((found, run.id), (pnr, id), "a PNR leads to its run");
         let answer = engine.ask(&run, Command::GetBooking(pnr), NEVER).await.unwrap();
         let Said::Booking(booking) = answer.said else { panic!("{answer:?}") };

@@ -54,7 +54,7 @@ async fn a_run_that_went_cold_says_what_it_said_and_knows_what_it_knew() {
     }
     assert_eq!(engine.stats().await.0.live, 0, "nobody was woken");
     for (run, (id, kept, gone, pnr, release, shown_before)) in runs.iter().zip(before) {
-        assert!(std::sync::Arc::ptr_eq(engine.front().by_hold(kept).unwrap(), run));
+        assert!(std::sync::Arc::ptr_eq(&engine.front().by_hold(kept).unwrap(), run));
         assert_eq!(held(&engine, run, id).await, kept, "a retry gets the first answer");
         assert_eq!(held(&engine, run, id + 1).await, gone);
         assert_eq!(booked(&engine, id + 2, kept).await, pnr);

@@ -51,7 +51,21 @@ async fn a_run_outside_the_calendar_is_there_once_it_is_made() {
     assert!(late.is_err() && find().is_err(), "{late:?}");
     engine.ask(&run, Command::Create(mark(1)), NEVER).await.unwrap();
     assert!(Arc::ptr_eq(&find().unwrap(), &run));
-    assert!(run.extra.load(std::sync::atomic::Ordering::Relaxed));
+    let is_extra =
+        |run: &berth_node::RunEntry| run.extra.load(std::sync::atomic::Ordering::Relaxed);
+    assert!(is_extra(&run));
+    // Another of the same train, inside the calendar.
+    let plain = run_of(&engine, "10001", 2);
+    held(&engine, &plain, 2).await;
+    engine.stop(Duration::from_secs(5)).await.unwrap();
+    drop((run, plain, engine));
+
+    let engine = Engine::start(options(dir.path())).await.unwrap();
+    let find = |when| engine.front().locate(number, when, None, engine.now()).unwrap();
+    let (run, plain) = (find(When::Start(date)), run_of(&engine, "10001", 2));
+    assert_eq!(engine.standings(&[Arc::clone(&run)]).await, [None], "it is cold");
+    assert!(is_extra(&run), "its snapshot says that no calendar made it");
+    assert!(!is_extra(&plain));
     engine.stop(Duration::from_secs(5)).await.unwrap();
 }
 

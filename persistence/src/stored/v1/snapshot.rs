@@ -1,5 +1,6 @@
 //! Records of the snapshot log. A snapshot's state follows its record as raw bytes to the end of
-//! the frame, so that the index of all snapshots is read without decoding a single state.
+//! the frame, so that the index of all snapshots is read without decoding a single state; only
+//! whether a run is extra is read off the beginning of its state.
 
 use std::sync::Arc;
 
@@ -7,6 +8,7 @@ use berth_inventory::{Digest, PlanHash, RunIndex, UnixMillis, Version};
 use serde::{Deserialize, Serialize};
 
 use super::event::run_id;
+use super::state;
 use crate::Lsn;
 use crate::codec::{self, CodecFault};
 use crate::snapshot::{Covered, SnapshotInfo};
@@ -86,6 +88,7 @@ pub fn decode_snap_record(mut payload: &[u8]) -> Result<SnapRecord<'_>, CodecFau
                 last_at: UnixMillis(last_at),
                 pnr_blocks: pnr_blocks.into(),
                 retired,
+                extra: state::is_extra(payload),
             };
             SnapRecord::Snapshot(info, payload)
         }
