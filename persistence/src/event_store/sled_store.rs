@@ -10,6 +10,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
 use berth_inventory::{PlanHash, RunIndex, Version};
 
@@ -27,6 +28,9 @@ const SLED_CACHE_BYTES: u64 = 16 << 20;
 const SYNC_BYTES: usize = 2 << 20;
 /// In what sled says when another handle has the directory.
 const SLED_LOCKED: &str = "acquire lock";
+/// sled's own threads may have the directory for a moment after the last handle is dropped.
+const LOCKED_TRIES: u32 = 400;
+const LOCKED_PAUSE: Duration = Duration::from_millis(5);
 
 /// The event store in a directory of sled's. A clone is the same store: one of them writes, any
 /// number read meanwhile.
@@ -192,7 +196,16 @@ impl SledEvents {
             let (dir, indexed, failed) = (dir.to_owned(), Arc::default(), Arc::default());
             Ok(Self { dir, db, chunks, texts, manifests, indexed, failed, pace: None })
         };
-        let store = guarded(dir, "opening", open)?;
+        let mut tries = 1;
+        let store = loop {
+            match guarded(dir, "opening", open) {
+                Err(why) if tries < LOCKED_TRIES && why.to_string().contains(SLED_LOCKED) => {
+                    tries += 1;
+                    std::thread::sleep(LOCKED_PAUSE);
+                }
+                opened => break opened?,
+            }
+        };
         let last = store.read_manifests()?.last().map_or(0, |manifest| manifest.last);
         store.indexed.store(last, Ordering::Release);
         Ok(store)

@@ -247,6 +247,22 @@ fn a_deleted_event_store_is_rebuilt_from_segments() {
 }
 
 #[test]
+fn a_store_that_is_still_being_let_go_of_is_opened_when_it_is_free() {
+    let temp = tempfile::tempdir().unwrap();
+    let dir = temp.path().join("events");
+    // sled's threads keep its lock for a moment longer than its handles live; so does this clone.
+    let lingers = SledEvents::open(&dir).unwrap().store;
+    let (begins, begun) = std::sync::mpsc::channel();
+    let opens = std::thread::spawn(move || {
+        begins.send(()).unwrap();
+        SledEvents::open(&dir).map(|opened| opened.rebuilt)
+    });
+    begun.recv().unwrap();
+    drop(lingers);
+    assert_eq!(opens.join().unwrap().unwrap(), None);
+}
+
+#[test]
 fn a_hundred_and_fifty_flipped_bits_of_the_event_store() {
     let mut story = Story::new(29, 8 << 10);
     story.create(4);
