@@ -15,7 +15,7 @@ use crate::ask::{Fault, Lane, When};
 use crate::calendar::Calendar;
 use crate::directory::{Directory, RunEntry, Train};
 use crate::names::Names;
-use crate::settings::{RETRY_OVERLOADED_MS, RUN_PERMITS, RUN_PERMITS_TAKE};
+use crate::settings::{RETRY_OVERLOADED_MS, RUN_PERMITS, RUN_PERMITS_FINISH};
 use crate::vitals::Vitals;
 
 /// The right to have one command of a run under way; given back when the command is executed, so
@@ -164,8 +164,8 @@ impl Front {
     /// Overloaded when as many as the run's permits for that lane are under way.
     pub fn permit(&self, run: Arc<RunEntry>, lane: Lane) -> Result<Permit, Fault> {
         let bound = match lane {
-            Lane::Finish => RUN_PERMITS,
-            Lane::Take => RUN_PERMITS_TAKE,
+            Lane::Finish => RUN_PERMITS_FINISH,
+            Lane::Take => RUN_PERMITS,
         };
         // Seen by a run that goes cold before anything that is done with the permit.
         if run.in_flight.fetch_add(1, SeqCst) < bound {

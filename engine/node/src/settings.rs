@@ -12,11 +12,11 @@ pub const RUN_GROUP_BYTES_MAX: usize = 256 << 10;
 pub const FINISH_RESERVE_PER_CENT: usize = 10;
 /// Commands of one drain of a shard: so long the journal waits for its batch.
 pub const DRAIN_BUDGET: usize = 256;
-/// Commands of one run between ingress and execution, also while it is loaded, lent or rebuilt:
-/// over it, RESOURCE_EXHAUSTED.
+/// Commands of one run between ingress and execution, also while it is loaded, lent or rebuilt,
+/// beyond which the take lane gets RESOURCE_EXHAUSTED: a full session window.
 pub const RUN_PERMITS: u32 = 16_384;
-/// Of which the take lane has at most so many: what is paid for gets in.
-pub const RUN_PERMITS_TAKE: u32 = RUN_PERMITS / 100 * (100 - FINISH_RESERVE_PER_CENT as u32);
+/// The same for the finish lane: what is paid for gets in where nothing else does.
+pub const RUN_PERMITS_FINISH: u32 = RUN_PERMITS / 10 * 11;
 /// Panics of one run within [`QUARANTINE_WINDOW_MS`] that end its service until a restart.
 pub const QUARANTINE_PANICS: usize = 3;
 /// See [`QUARANTINE_PANICS`], milliseconds.

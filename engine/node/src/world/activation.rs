@@ -4,7 +4,7 @@ use berth_inventory::{Command, Millis, Reason, RequestId};
 
 use super::World;
 use super::asking::*;
-use crate::settings::{RETRY_OVERLOADED_MS, RUN_PERMITS_TAKE};
+use crate::settings::{RETRY_OVERLOADED_MS, RUN_PERMITS};
 use crate::{Effect, Fault, Job, JobDone, Lane};
 
 #[test]
@@ -38,7 +38,7 @@ fn behind_as_many_requests_as_may_wait_one_can_still_confirm_and_release() {
     let mut world = World::new(1);
     world.jobs_wait = true;
     let run = world.run(0);
-    for id in 0..RUN_PERMITS_TAKE.into() {
+    for id in 0..RUN_PERMITS.into() {
         world.ask(&run, reserve(id, LARGE, 1));
     }
     let Err(Fault::Overloaded { retry_after, .. }) = world.front.permit(run.clone(), Lane::Take)

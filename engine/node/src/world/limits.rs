@@ -1,7 +1,6 @@
 //! Bounds of groups, of waiting lines and of what is under way.
 
 use core::sync::atomic::Ordering::Relaxed;
-
 use std::sync::Arc;
 
 use berth_inventory::{HoldId, Millis, Reason, UnixMillis};
@@ -9,7 +8,7 @@ use berth_inventory::{HoldId, Millis, Reason, UnixMillis};
 use super::World;
 use super::asking::*;
 use crate::settings::{GROUP_BYTES_MAX, RETRY_OVERLOADED_MS, RUN_GROUP_BYTES_MAX};
-use crate::{Docket, Fault, Lane, Parcel, RUN_PERMITS, RUN_PERMITS_TAKE, RunEntry, Work};
+use crate::{Docket, Fault, Lane, Parcel, RUN_PERMITS, RUN_PERMITS_FINISH, RunEntry, Work};
 
 #[test]
 fn a_hot_run_fills_its_part_of_a_group_and_nobody_elses() {
@@ -44,7 +43,7 @@ fn the_waiting_line_of_a_throttled_run_is_bounded_and_drains_in_order() {
         id += 1;
     }
     let executed = world.shards[0].stats().executed as usize;
-    assert_eq!(tickets.len(), executed + RUN_PERMITS_TAKE as usize);
+    assert_eq!(tickets.len(), executed + RUN_PERMITS as usize);
     world.commit_all();
     assert!(tickets.iter().all(|ticket| world.is_told(*ticket)));
     let past = world.past();
@@ -96,8 +95,9 @@ fn work_that_waited_for_a_load_stops_at_the_group_too() {
 fn a_run_has_so_many_permits_and_gets_them_back() {
     let world = World::new(1);
     let run = world.run(0);
-    let mut permits: Vec<_> =
-        (0..RUN_PERMITS).map(|_| world.front.permit(run.clone(), Lane::Finish).unwrap()).collect();
+    let mut permits: Vec<_> = (0..RUN_PERMITS_FINISH)
+        .map(|_| world.front.permit(run.clone(), Lane::Finish).unwrap())
+        .collect();
     let permit = |run: &Arc<RunEntry>, lane| world.front.permit(Arc::clone(run), lane);
     for _ in 0..3 {
         let Err(Fault::Overloaded { retry_after, .. }) = permit(&run, Lane::Finish) else {
@@ -107,11 +107,11 @@ fn a_run_has_so_many_permits_and_gets_them_back() {
     }
     assert!(permit(&world.run(1), Lane::Take).is_ok(), "another run has its own");
     permits.pop();
-    assert!(permit(&run, Lane::Take).is_err(), "the last tenth is for what is paid for");
+    assert!(permit(&run, Lane::Take).is_err(), "the last places are for what is paid for");
     let again = permit(&run, Lane::Finish);
     assert!(again.is_ok() && permit(&run, Lane::Finish).is_err());
     drop(again);
-    permits.truncate(RUN_PERMITS_TAKE as usize - 1);
+    permits.truncate(RUN_PERMITS as usize - 1);
     assert!(permit(&run, Lane::Take).is_ok());
 }
 
