@@ -6,7 +6,8 @@
 //! asks for. Wake-ups are voluntary context switches of all threads, while all holds are live and
 //! the next deadline is far.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::ffi::OsString;
 use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -86,7 +87,7 @@ fn measure(setup: &Setup) -> Bench<Found> {
     }
     let (before, watched) = (wakes(server.pid()), Instant::now());
     std::thread::sleep(watch);
-    let wakes = (wakes(server.pid()) - before) as f64 / watched.elapsed().as_secs_f64();
+    let wakes = since(&before, &wakes(server.pid())) as f64 / watched.elapsed().as_secs_f64();
     let last = first + Duration::from_secs(scale.spread) + AFTER;
     std::thread::sleep(last.saturating_duration_since(Instant::now()));
     let left = stand.stop();
@@ -118,11 +119,19 @@ fn orders(scale: Scale, first: Instant) -> impl Iterator<Item = Order> {
     })
 }
 
-/// Voluntary context switches of all threads of a process so far.
-fn wakes(pid: u32) -> u64 {
-    let Ok(threads) = fs::read_dir(format!("/proc/{pid}/task")) else { return 0 };
-    let status = |thread: fs::DirEntry| fs::read_to_string(thread.path().join("status")).ok();
-    threads.filter_map(Result::ok).filter_map(status).filter_map(|text| switches(&text)).sum()
+/// Voluntary context switches of each thread of a process so far.
+fn wakes(pid: u32) -> BTreeMap<OsString, u64> {
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten();
+    let of = |thread: fs::DirEntry| {
+        let status = fs::read_to_string(thread.path().join("status")).ok()?;
+        Some((thread.file_name(), switches(&status)?))
+    };
+    threads.filter_map(Result::ok).filter_map(of).collect()
+}
+
+/// Those since `before`; a thread that has ended meanwhile takes its own with it.
+fn since(before: &BTreeMap<OsString, u64>, now: &BTreeMap<OsString, u64>) -> u64 {
+    now.iter().map(|(thread, count)| count.saturating_sub(*before.get(thread).unwrap_or(&0))).sum()
 }
 
 /// As a thread's `status` says it.
@@ -215,7 +224,11 @@ mod tests {
         let status = "Name:\tberth\nvoluntary_ctxt_switches:\t41\nnonvoluntary_ctxt_switches:\t7\n";
         assert_eq!(switches(status), Some(41));
         assert_eq!(switches(""), None);
-        assert!(wakes(std::process::id()) > 0);
+        let own = wakes(std::process::id());
+        assert!(since(&BTreeMap::new(), &own) > 0);
+        let mut before = own.clone();
+        before.insert("ended".into(), 1_000);
+        assert_eq!(since(&before, &own), 0, "a thread that ended is not counted back");
     }
 
     #[test]
