@@ -34,11 +34,21 @@ impl Pace {
         if worked < STRETCH {
             return;
         }
-        if !self.hurried.load(SeqCst) {
-            thread::park_timeout((worked * RESTS).min(REST_MAX));
+        let begun = Instant::now();
+        let rest = rest_after(worked);
+        // A thread may be unparked for no reason.
+        while let Some(left) = rest.checked_sub(begun.elapsed()).filter(|left| !left.is_zero())
+            && !self.hurried.load(SeqCst)
+        {
+            thread::park_timeout(left);
         }
         *resumed = Instant::now();
     }
+}
+
+/// What so much work is to rest.
+fn rest_after(worked: Duration) -> Duration {
+    worked.saturating_mul(RESTS).min(REST_MAX)
 }
 
 #[cfg(test)]
@@ -46,18 +56,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn work_rests_four_times_as_long_as_it_took_unless_it_is_hurried() {
-        let hurried = Arc::new(AtomicBool::new(false));
-        let pace = Pace::until(Arc::clone(&hurried));
-        let step = |worked: Duration| {
-            *pace.resumed.lock().unwrap() = Instant::now().checked_sub(worked).unwrap();
+    fn work_rests_four_times_as_long_as_it_took_within_a_bound() {
+        assert_eq!(rest_after(STRETCH), STRETCH * RESTS);
+        assert_eq!(rest_after(Duration::from_secs(3_600)), REST_MAX);
+    }
+
+    #[test]
+    fn a_step_rests_until_the_work_is_hurried() {
+        let pace = Pace::until(Arc::default());
+        let work = |pace: &Pace| {
+            *pace.resumed.lock().unwrap() = Instant::now().checked_sub(STRETCH).unwrap();
             let begun = Instant::now();
             pace.step();
             begun.elapsed()
         };
-        assert!(step(STRETCH) >= STRETCH * RESTS);
-        hurried.store(true, SeqCst);
-        let hour = Duration::from_secs(3_600);
-        assert!(step(hour) < REST_MAX, "nobody rests any more");
+        assert!(work(&pace) >= STRETCH * RESTS, "not cut short");
+        // Whoever waits for a resting thread hurries it and unparks it.
+        let resting = pace.clone();
+        let thread = thread::spawn(move || {
+            *resting.resumed.lock().unwrap() = Instant::now().checked_sub(REST_MAX).unwrap();
+            resting.step();
+        });
+        pace.hurried.store(true, SeqCst);
+        thread.thread().unpark();
+        thread.join().unwrap();
     }
 }

@@ -10,6 +10,9 @@ use std::process::Command;
 
 /// Read by glibc before `main`. Whoever sets it himself, to whatever, is left alone.
 const TUNABLES: &str = "GLIBC_TUNABLES";
+/// Says that this program was executed anew already. A program with capabilities of its own (a low
+/// port) is stripped of the tunables by glibc, and would ask for ever.
+const ASKED: &str = "BERTH_HUGE_PAGES";
 /// Arenas on transparent huge pages, and made whole at once (64 MiB) rather than in steps.
 const WANTED: &str = "glibc.malloc.hugetlb=1:glibc.malloc.top_pad=67108864";
 /// What the kernel does with memory for which huge pages are asked: `always [madvise] never`.
@@ -19,7 +22,8 @@ const MODE: &str = "/sys/kernel/mm/transparent_hugepage/enabled";
 /// its arguments stay.
 pub fn ask_for_huge_pages() {
     let mode = std::fs::read_to_string(MODE).unwrap_or_default();
-    if !is_wanted(cfg!(target_env = "gnu"), &mode, std::env::var_os(TUNABLES).is_some()) {
+    let decided = [TUNABLES, ASKED].iter().any(|name| std::env::var_os(name).is_some());
+    if !is_wanted(cfg!(target_env = "gnu"), &mode, decided) {
         return;
     }
     let Ok(program) = std::env::current_exe() else { return };
@@ -28,9 +32,8 @@ pub fn ask_for_huge_pages() {
     if let Some(name) = arguments.next() {
         command.arg0(name);
     }
-    let fault = command.args(arguments).env(TUNABLES, WANTED).exec();
-    // Only slower without.
-    eprintln!("berth: no huge pages for the heap: {fault}");
+    let fault = command.args(arguments).env(TUNABLES, WANTED).env(ASKED, "asked").exec();
+    eprintln!("berth: goes on without huge pages for its heap, which is only slower: {fault}");
 }
 
 /// Whether the allocator knows the tunable, the kernel would heed it, and nobody has decided yet.
