@@ -5,9 +5,14 @@
 
 use std::fs::{self, OpenOptions};
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+use rustix::fs::OFlags;
+
+/// Bytes of a block: what the page cache and a direct write deal in.
+pub const BLOCK_BYTES: usize = 4096;
 
 /// A touch of a file that failed. Cheap to copy: a failed log repeats its first cause for ever.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -68,6 +73,16 @@ impl File {
     /// Creates a file that must not exist yet.
     pub fn create(path: &Path) -> Result<Self, FileError> {
         Self::open(path, OpenOptions::new().read(true).write(true).create_new(true))
+    }
+
+    /// Opens for writing whole blocks of [`BLOCK_BYTES`] from memory at such a boundary, past the page
+    /// cache; the file must exist.
+    ///
+    /// # Errors
+    /// Some file systems have no such way.
+    pub fn direct(path: &Path) -> Result<Self, FileError> {
+        let direct = OFlags::DIRECT.bits().cast_signed();
+        Self::open(path, OpenOptions::new().write(true).custom_flags(direct))
     }
 
     fn open(path: &Path, options: &OpenOptions) -> Result<Self, FileError> {

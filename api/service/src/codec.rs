@@ -9,7 +9,7 @@ use crate::wire::Pen;
 /// Bytes of a buffer at first; a unary request and its response fit.
 const BUFFER_BYTES: usize = 1_024;
 /// A stream's messages are sent together until they are so many bytes.
-const TOGETHER_BYTES: usize = 32 * 1_024;
+pub(crate) const TOGETHER_BYTES: usize = 32 * 1_024;
 
 /// See the module.
 #[derive(Clone, Copy, Debug)]
@@ -21,7 +21,7 @@ pub(crate) enum Message {
     /// Written from the end to the beginning.
     Penned(Pen),
     /// Put together from parts.
-    Whole(Vec<u8>),
+    Whole(Bytes),
 }
 
 impl AsRef<[u8]> for Message {

@@ -160,7 +160,7 @@ impl Shell {
         let teller = desk.teller();
         let mut again = Vec::new();
         loop {
-            let polled = engine.poll_told(cx, |Work { run, tag, .. }, outcome| {
+            let polled = engine.poll_told(cx, wire::foresee, |Work { run, tag, .. }, outcome| {
                 if let Some(kind) = frames.kind(*tag) {
                     counts.count(kind, outcome);
                 }

@@ -39,4 +39,4 @@ pub(crate) use pen::Pen;
 pub(crate) use read::{Asked, request, session};
 pub(crate) use run::{Standing, answered_row, lost_row, run_row, train_run};
 pub(crate) use said::{berth_map, berths_change, pool_names, table};
-pub(crate) use write::{Of, response, session_answer, session_fault};
+pub(crate) use write::{Of, foresee, response, session_answer, session_fault};

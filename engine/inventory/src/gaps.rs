@@ -13,6 +13,7 @@
 
 use core::sync::atomic::{AtomicU16, Ordering::Relaxed};
 
+use crate::foresee::address;
 use crate::word::Word;
 use crate::{BerthIndex, BerthType, INDEX_MIN_BERTHS, LegMask, LegRange, Plan, PoolIndex, Rows};
 
@@ -273,6 +274,17 @@ impl GapIndex {
     pub fn tightest(&self, legs: LegRange) -> Option<u8> {
         let legs = self.inside(legs)?;
         each!(&self.width, gaps => Some(gaps.tightest(legs)?.0 as u8))
+    }
+
+    /// Where a search for this journey begins.
+    #[inline]
+    pub(crate) fn foresee(&self, legs: LegRange, fetch: impl Fn(*const u8)) {
+        let Some((from, _)) = self.inside(legs) else { return };
+        each!(&self.width, gaps => {
+            fetch(address(&gaps.ends[0]));
+            fetch(address(&gaps.ends[from as usize]));
+            fetch(address(&gaps.cells[gaps.cell(0, gaps.legs)]));
+        });
     }
 
     fn inside(&self, legs: LegRange) -> Option<(u32, u32)> {

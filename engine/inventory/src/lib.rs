@@ -19,6 +19,7 @@ mod deadlines;
 mod decide;
 mod digest;
 mod event;
+mod foresee;
 mod gaps;
 mod ids;
 mod invariant;

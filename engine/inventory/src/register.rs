@@ -65,17 +65,17 @@ impl Deref for Found<'_> {
 
 #[derive(Debug)]
 pub(crate) struct Register {
-    cards: Vec<Card>,
+    pub(crate) cards: Vec<Card>,
     /// First of the chain of free cards.
-    free: u32,
+    pub(crate) free: u32,
     /// Records that are live.
     pub(crate) live: usize,
     /// Records that left the past because it was full.
     pub(crate) forgotten: u64,
     /// When the oldest of the past is too old.
     too_old_at: UnixMillis,
-    past: Past,
-    names: Names,
+    pub(crate) past: Past,
+    pub(crate) names: Names,
     /// The hold found last: the low half of a half of its id, whether it is past, and where it
     /// stands (a card may have been vacated since, a past hold is there). One command looks several
     /// times for one hold.
@@ -111,7 +111,7 @@ impl Register {
     /// The hash of a hold's id. Another than that of a request with the same number, so that the two
     /// do not meet in the table.
     #[inline]
-    fn hold_hash(&self, hold: HoldId) -> Hash {
+    pub(crate) fn hold_hash(&self, hold: HoldId) -> Hash {
         self.names.hash(!hold.0)
     }
 

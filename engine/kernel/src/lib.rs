@@ -1,6 +1,7 @@
-//! Two calls that no well-kept safe crate wraps, and nothing else: whether somebody keeps the
-//! kernel's clock in step with the world (`adjtimex(2)`, docs/adr/0010), and the return of free
-//! memory to it (`malloc_trim(3)`, docs/adr/0013). They hold all the unsafe code of the house.
+//! Three calls that no well-kept safe crate wraps, and nothing else: whether somebody keeps the
+//! kernel's clock in step with the world (`adjtimex(2)`, docs/adr/0010), the return of free memory
+//! to it (`malloc_trim(3)`, docs/adr/0013), and a word to the processor about memory that is needed
+//! soon (docs/adr/0014). They hold all the unsafe code of the house.
 
 use std::io;
 
@@ -45,6 +46,34 @@ pub fn give_back_memory() {
     let _ = unsafe { libc::malloc_trim(0) };
 }
 
+/// Bytes that the processor fetches at a time.
+pub const CACHE_LINE: usize = 64;
+
+/// Has the processor begin to fetch the cache line at `place`, wherever that points: nothing is
+/// read, nothing fails, and what follows does not wait for it. Does nothing on processors other
+/// than x86-64.
+#[inline]
+#[allow(unsafe_code, reason = "docs/adr/0014")]
+pub fn prefetch(place: *const u8) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: a prefetch is a hint; it accesses no memory as the language sees it and faults for no
+    // address. SSE, which it is part of, belongs to every x86-64.
+    unsafe {
+        core::arch::x86_64::_mm_prefetch::<{ core::arch::x86_64::_MM_HINT_T0 }>(place.cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = place;
+}
+
+/// [`prefetch`] for every cache line of a value.
+#[inline]
+pub fn prefetch_all<T>(value: &T) {
+    let start = core::ptr::from_ref(value).cast::<u8>();
+    for line in 0..size_of::<T>().div_ceil(CACHE_LINE) {
+        prefetch(start.wrapping_add(line * CACHE_LINE));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -57,6 +86,8 @@ mod tests {
             Err(why) => assert_eq!(why.kind(), io::ErrorKind::PermissionDenied, "{why}"),
         }
         give_back_memory();
+        prefetch(core::ptr::null());
+        prefetch_all(&[0u64; 100]);
         assert_eq!(read_timex().map_or(0, |timex| timex.modes), 0, "nothing was set");
     }
 }

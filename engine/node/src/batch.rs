@@ -7,6 +7,7 @@
 use core::sync::atomic::Ordering::Relaxed;
 use std::sync::Arc;
 
+use berth_kernel::prefetch_all;
 use berth_persistence::{Mark, Section};
 
 use crate::ask::{Lane, Parcel};
@@ -96,9 +97,16 @@ impl<T> Batch<T> {
     /// Makes everything public; after the group is durable, before anyone is told.
     pub fn publish(&mut self) {
         let rows = &self.rows;
-        for publication in self.publications.drain(..) {
+        for (at, publication) in self.publications.iter().enumerate() {
+            if let Some(soon) = self.publications.get(at + 4) {
+                prefetch_all(&*soon.published);
+            }
+            if let Some(next) = self.publications.get(at + 2) {
+                changes(next, rows).for_each(|change| next.published.foresee(change.berth));
+            }
             publish(publication, rows);
         }
+        self.publications.clear();
         self.rows.clear();
     }
 
@@ -161,16 +169,16 @@ impl<T> Batch<T> {
     }
 }
 
-fn publish(publication: Publication, rows: &[Row]) {
-    let mut at = publication.first;
-    let own = core::iter::from_fn(|| {
-        let row = rows.get(at as usize)?;
-        at = row.next;
-        Some(row.change)
-    });
-    publication.published.publish(publication.head, own);
-    if let Some(entry) = publication.announce {
-        entry.published.store(Some(publication.published));
+/// The row changes of one publication.
+fn changes(publication: &Publication, rows: &[Row]) -> impl Iterator<Item = RowChange> + Clone {
+    core::iter::successors(rows.get(publication.first as usize), |row| rows.get(row.next as usize))
+        .map(|row| row.change)
+}
+
+fn publish(publication: &Publication, rows: &[Row]) {
+    publication.published.publish(publication.head, changes(publication, rows));
+    if let Some(entry) = &publication.announce {
+        entry.published.store(Some(Arc::clone(&publication.published)));
         entry.journaled.store(true, Relaxed);
     }
 }

@@ -17,6 +17,7 @@ use berth_inventory::{
     BerthIndex, LegMask, LegRange, Masks, PARTY_MAX, Plan, PoolIndex, Run, TravelClass, UnixMillis,
     Version,
 };
+use berth_kernel::prefetch;
 
 /// The few words of a run that are not per berth.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,8 +124,28 @@ impl Published {
         published
     }
 
+    /// Has the row of a berth fetched, which is to be published soon.
+    #[inline]
+    pub(crate) fn foresee(&self, berth: BerthIndex) {
+        if let Some(word) = self.rows.get(usize::from(berth.0) * 2 * self.words) {
+            prefetch(core::ptr::from_ref(word).cast());
+        }
+        prefetch(core::ptr::from_ref(&self.plan.berths()[usize::from(berth.0)]).cast());
+    }
+
+    /// Has the cells fetched that a change of a berth counts in.
+    #[inline]
+    fn foresee_cells(&self, change: &RowChange) {
+        let (before, after) = (taken(self.load_row(change.berth)), taken(change.masks));
+        if before != after {
+            self.each_gap(change.berth, before, |cell| prefetch(core::ptr::from_ref(cell).cast()));
+            self.each_gap(change.berth, after, |cell| prefetch(core::ptr::from_ref(cell).cast()));
+        }
+    }
+
     /// Applies one command's changes. Only the journal thread calls this.
-    pub fn publish(&self, head: Head, rows: impl Iterator<Item = RowChange>) {
+    pub fn publish(&self, head: Head, rows: impl Iterator<Item = RowChange> + Clone) {
+        rows.clone().for_each(|change| self.foresee_cells(&change));
         let seq = self.seq.load(Relaxed);
         self.seq.store(seq + 1, Relaxed);
         fence(Release);
@@ -291,15 +312,23 @@ impl Published {
     }
 
     /// Adds `by` (1, or -1 as `u16::MAX`) to the cell of every maximal free gap of one berth.
+    #[inline]
     fn count_gaps(&self, berth: BerthIndex, taken: LegMask, by: u16) {
+        self.each_gap(berth, taken, |cell| {
+            cell.store(cell.load(Relaxed).wrapping_add(by), Relaxed);
+        });
+    }
+
+    /// The cell of every maximal free gap of one berth.
+    #[inline]
+    fn each_gap(&self, berth: BerthIndex, taken: LegMask, mut each: impl FnMut(&AtomicU16)) {
         let pool = self.plan.berth(berth).pool;
         let base = usize::from(pool.0) * triangle(self.legs);
         let mut free = !taken.0 & LegMask::first(self.legs).0;
         while free != 0 {
             let start = free.trailing_zeros() as usize;
             let run = (free >> start).trailing_ones() as usize;
-            let cell = &self.cells[base + row_offset(self.legs, start) + run - 1];
-            cell.store(cell.load(Relaxed).wrapping_add(by), Relaxed);
+            each(&self.cells[base + row_offset(self.legs, start) + run - 1]);
             free &= !(LegMask::first(run).0 << start);
         }
     }

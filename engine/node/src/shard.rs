@@ -20,7 +20,7 @@ use std::sync::Arc;
 use berth_inventory::{Changes, Command, Events, Run, RunId, UnixMillis, Version};
 
 use crate::alarms::{Alarm, Alarms};
-use crate::ask::{Fault, Parcel, Way, Work};
+use crate::ask::{Fault, Lane, Parcel, Way, Work};
 use crate::batch::Batch;
 use crate::directory::{Directory, RunEntry};
 use crate::front::Permit;
@@ -29,6 +29,7 @@ use crate::settings::RUN_GROUP_BYTES_MAX;
 
 use dirty::DirtyLine;
 pub use docket::Docket;
+use docket::{Ahead, Bench};
 pub use job::{Effect, Job, JobDone};
 pub use lives::Grace;
 pub use slot::LogPoint;
@@ -208,17 +209,7 @@ impl<T: Way> Shard<T> {
         now: UnixMillis,
         batch: &mut Batch<T>,
     ) -> usize {
-        let shards = self.shards();
-        let count = docket.work_off(budget, |lane, parcel, place| {
-            if !batch.has_room(lane, shards) {
-                return false;
-            }
-            let Parcel { to, works, .. } = parcel;
-            if let Some(rests_on) = self.execute(&mut works[place], Some(to), now, batch) {
-                parcel.rests_on = parcel.rests_on.max(rests_on);
-            }
-            true
-        });
+        let count = docket.work_off(budget, &mut AtWork { shard: self, now, batch });
         for parcel in docket.through.drain(..) {
             if parcel.told().next().is_some() {
                 self.around.hand_back(parcel, batch);
@@ -375,6 +366,31 @@ impl<T: Way> Shard<T> {
                 _ => {}
             }
         }
+    }
+}
+
+/// A shard that works its docket off into a batch.
+struct AtWork<'a, T> {
+    shard: &'a mut Shard<T>,
+    now: UnixMillis,
+    batch: &'a mut Batch<T>,
+}
+
+impl<T: Way> Bench<T> for AtWork<'_, T> {
+    #[inline]
+    fn foresee(&self, ahead: Ahead, slot: u32, work: &Work) {
+        self.shard.slots.foresee(ahead, slot, work);
+    }
+
+    #[inline]
+    fn execute(&mut self, lane: Lane, parcel: &mut Parcel<T>, place: usize) -> bool {
+        if !self.batch.has_room(lane, self.shard.shards()) {
+            return false;
+        }
+        let Parcel { to, works, .. } = parcel;
+        let rests_on = self.shard.execute(&mut works[place], Some(to), self.now, self.batch);
+        parcel.rests_on = parcel.rests_on.max(rests_on.unwrap_or(0));
+        true
     }
 }
 

@@ -167,6 +167,9 @@ impl Engine {
     }
 }
 
+/// See [`Session::poll_told`].
+pub const ANSWERS_AHEAD: [usize; 4] = [8, 6, 4, 2];
+
 /// Commands for which a session keeps room in parcels that came back: a full message for each lane
 /// of two shards. A session that waits for nothing keeps less than two megabytes.
 const SPARE_COMMANDS: usize = 4_096;
@@ -242,28 +245,38 @@ impl Session {
     pub async fn told(&mut self) -> Result<Vec<(u64, Outcome)>, Lost> {
         let mut all = Vec::new();
         let poll = |cx: &mut Context<'_>| {
-            self.poll_told(cx, |work, outcome| all.push((work.tag, outcome.clone())))
+            let tell = |work: &Work, outcome: &Outcome| all.push((work.tag, outcome.clone()));
+            self.poll_told(cx, |_, _| {}, tell)
         };
         core::future::poll_fn(poll).await?;
         Ok(all)
     }
 
     /// Gives every answer that has come to `tell`; pending while there is none. To be polled by one
-    /// task.
+    /// task. `foresee` is given each some answers before, at every distance of [`ANSWERS_AHEAD`]
+    /// (its place there comes with it), so that what its words need is fetched by then.
     ///
     /// # Errors
     /// What is not answered by now never will be: the node is going.
     pub fn poll_told(
         &mut self,
         cx: &mut Context<'_>,
+        foresee: impl Fn(usize, &Work),
         mut tell: impl FnMut(&Work, &Outcome),
     ) -> Poll<Result<(), Lost>> {
         let mut taken = core::mem::take(&mut self.taken);
         let polled = self.sink.poll_take(cx, &mut taken);
         for mut post in taken.drain(..) {
-            for (work, outcome) in post.told() {
-                self.unanswered -= 1;
-                tell(work, outcome);
+            for (at, work) in post.works.iter().enumerate() {
+                for (step, distance) in ANSWERS_AHEAD.iter().enumerate() {
+                    if let Some(work) = post.works.get(at + distance) {
+                        foresee(step, work);
+                    }
+                }
+                if let Some(outcome) = work.outcome() {
+                    self.unanswered -= 1;
+                    tell(work, outcome);
+                }
             }
             post.works.clear();
             if self.spare_room + post.works.capacity() <= SPARE_COMMANDS {

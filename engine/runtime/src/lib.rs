@@ -31,12 +31,13 @@ mod worker;
 mod tests;
 
 pub use engine::{EngineInfo, Figures};
-pub use handle::{Engine, Session};
+pub use handle::{ANSWERS_AHEAD, Engine, Session};
 pub use history::{HistoryError, RunHistory};
 pub use options::{CLOCK_BEHIND_MAX_MS, StartError, StartOptions};
 pub use reply::Lost;
 
 // The handle speaks in these: whoever holds an engine needs no edge of its own to them.
+pub use berth_kernel::prefetch_all;
 pub use berth_node as node;
 pub use berth_persistence as persistence;
 

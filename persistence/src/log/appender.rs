@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use super::end::{Cut, LogEnd};
 use super::prepare;
 use super::segment::{self, Tally};
-use crate::file::{self, File, FileError};
+use crate::file::{self, BLOCK_BYTES, File, FileError};
 use crate::frame::{Chain, FRAME_OVERHEAD, Magic, Named};
 use crate::section::Touch;
 use crate::{LogPosition, Lsn};
@@ -144,8 +144,17 @@ impl Appender {
         if self.buffer.is_empty() {
             return Ok(());
         }
-        self.open.file.write_at(&self.buffer, self.open.offset)?;
-        self.open.offset += self.buffer.len() as u64;
+        let (bytes, end) = (self.buffer.len(), self.open_bytes());
+        if self.open.zeroed {
+            // The zeros behind are written again, up to the end of the block: a part of a block that
+            // is not in the page cache would have to be read first.
+            let whole = end.next_multiple_of(BLOCK_BYTES as u64).min(self.segment_bytes.max(end));
+            self.buffer.resize(bytes + (whole - end) as usize, 0);
+        }
+        let written = self.open.file.write_at(&self.buffer, self.open.offset);
+        self.buffer.truncate(bytes);
+        written?;
+        self.open.offset = end;
         self.buffer.clear();
         self.unsynced = true;
         Ok(())

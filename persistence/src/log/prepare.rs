@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use crate::file::{self, File, FileError};
+use crate::file::{self, BLOCK_BYTES, File, FileError};
 
 /// Bytes written at a time.
 const CHUNK_BYTES: u64 = 1 << 20;
@@ -77,7 +77,10 @@ fn zero(
         _ => {}
     }
     let file = File::create(&path)?;
-    let zeros = vec![0; CHUNK_BYTES as usize];
+    // Past the page cache where that can be: no processor copies zeros, no cache holds them.
+    let direct = File::direct(&path).ok();
+    let zeros = vec![0; CHUNK_BYTES as usize + BLOCK_BYTES];
+    let zeros = &zeros[zeros.as_ptr().align_offset(BLOCK_BYTES).min(BLOCK_BYTES)..];
     let begun = Instant::now();
     let mut done = 0;
     while done < bytes {
@@ -85,12 +88,17 @@ fn zero(
             return Ok(None);
         }
         let chunk = CHUNK_BYTES.min(bytes - done);
-        file.write_at(&zeros[..chunk as usize], done)?;
+        let zeros = &zeros[..chunk as usize];
+        let is_direct = direct.as_ref().is_some_and(|direct| direct.write_at(zeros, done).is_ok());
+        if !is_direct {
+            file.write_at(zeros, done)?;
+            // At once: the writer's sync shall not find a burst before it at the disk.
+            file.sync_data()?;
+        }
         done += chunk;
-        // At once: the writer's sync shall not find a burst before it at the disk.
-        file.sync_data()?;
         let due = Duration::from_secs_f64(done as f64 / bytes_per_second.max(1) as f64);
         thread::park_timeout(due.saturating_sub(begun.elapsed()));
     }
+    file.sync_data()?;
     Ok(Some(file))
 }

@@ -10,13 +10,19 @@ use std::collections::VecDeque;
 use berth_engine::node::Fault;
 use berth_inventory::{Answer, HoldId, Millis, Said};
 use berth_proto::{SESSION_COMMANDS_MAX, SESSION_WINDOW};
+use prost::bytes::{Bytes, BytesMut};
 
+use crate::codec::TOGETHER_BYTES;
 use crate::desk::{keeps_rest, rest_deadline};
 use crate::tally::Kind;
 use crate::wire::{Ask, Asked, Of, Pen, Teller, Trouble, session_answer, session_fault};
 
-/// Answers of one message, most; 1,024 holds of six are below 1.5 MiB.
+/// Answers of one message, most.
 const ANSWERS_MAX: usize = SESSION_COMMANDS_MAX;
+/// Bytes from which on a message is whole: the stream sends no more at once, and a buffer of that
+/// size is used again and again, where the allocator would fetch a larger one from the kernel and
+/// give it back each time.
+const MESSAGE_BYTES: usize = TOGETHER_BYTES;
 
 /// A command on its way to its run.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -44,10 +50,9 @@ struct Keeps {
     booked: Option<Answer>,
 }
 
-/// A message to the caller that is being put together: encoded answers, one after the other.
-#[derive(Default)]
+/// A message to the caller: encoded answers, one after the other.
 struct Ready {
-    bytes: Vec<u8>,
+    bytes: Bytes,
     answers: usize,
 }
 
@@ -57,12 +62,14 @@ pub(super) struct Frames {
     slots: Vec<Option<Slot>>,
     free: Vec<usize>,
     pen: Pen,
+    /// The message that is being put together; its memory comes back when it has been sent.
+    message: BytesMut,
+    /// Answers in `message`.
+    answers: usize,
     ready: VecDeque<Ready>,
-    /// Answers in `ready`.
+    /// Answers in `message` and `ready`.
     waiting: usize,
     under_way: usize,
-    /// Bytes of the message that left last, as a guess at the next one's.
-    last: usize,
 }
 
 impl Frames {
@@ -150,10 +157,12 @@ impl Frames {
     }
 
     /// The next message to the caller, encoded, if an answer waits.
-    pub fn next(&mut self) -> Option<Vec<u8>> {
+    pub fn next(&mut self) -> Option<Bytes> {
+        if self.ready.is_empty() {
+            self.close();
+        }
         let Ready { bytes, answers } = self.ready.pop_front()?;
         self.waiting -= answers;
-        self.last = bytes.len();
         Some(bytes)
     }
 
@@ -169,16 +178,24 @@ impl Frames {
 
     /// Puts the answer under the pen to the others.
     fn tell(&mut self) {
-        let bytes = Vec::with_capacity;
-        match self.ready.back() {
-            Some(ready) if ready.answers < ANSWERS_MAX => {}
-            _ => self.ready.push_back(Ready { bytes: bytes(self.last), answers: 0 }),
-        }
-        let ready = self.ready.back_mut().expect("it was made sure");
-        ready.bytes.extend_from_slice(self.pen.written());
-        ready.answers += 1;
+        let bytes = self.pen.written();
+        self.message.reserve(bytes.len().max(MESSAGE_BYTES - self.message.len()));
+        self.message.extend_from_slice(bytes);
+        self.answers += 1;
         self.waiting += 1;
         self.pen.clear();
+        if self.message.len() >= MESSAGE_BYTES || self.answers == ANSWERS_MAX {
+            self.close();
+        }
+    }
+
+    /// The message that is being put together is whole.
+    fn close(&mut self) {
+        if self.answers > 0 {
+            let (bytes, answers) = (self.message.split().freeze(), self.answers);
+            self.ready.push_back(Ready { bytes, answers });
+            self.answers = 0;
+        }
     }
 }
 
@@ -270,7 +287,13 @@ mod tests {
             assert_eq!(frames.answered(slot, Err(Fault::Draining.into()), None, &teller), None);
         }
         assert!(!frames.may_read(), "answers that wait to be sent count");
-        assert_eq!(next(&mut frames).len(), ANSWERS_MAX);
+        let mut sent = 0;
+        while sent < SESSION_COMMANDS_MAX {
+            assert!(!frames.may_read(), "{sent} answers left room for a message of commands");
+            let message = next(&mut frames).len();
+            assert!((1..=ANSWERS_MAX).contains(&message));
+            sent += message;
+        }
         assert!(frames.may_read());
         let more = take(&mut frames, vec![get_hold(1, HOLD)]).expect("fine");
         assert!((more[0].0.slot as usize) < SESSION_WINDOW, "slots are used again");

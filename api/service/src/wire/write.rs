@@ -6,7 +6,8 @@
 #[cfg(test)]
 mod tests;
 
-use berth_engine::node::{Names, RunEntry};
+use berth_engine::node::{Names, RunEntry, Work};
+use berth_engine::prefetch_all;
 use berth_inventory::{
     Answer, BookingView, Freed, HoldView, LegRange, PassengerSet, Plan, PoolIndex, Refusal, RunId,
     Said, SeatView, UnixMillis,
@@ -32,6 +33,38 @@ impl<'a> Of<'a> {
     pub fn run(entry: &'a RunEntry) -> Option<Self> {
         entry.plan.get().map(|plan| Self { run: entry.id, plan })
     }
+}
+
+/// Has what the words of an answer need fetched, one step further with each call: the run's entry,
+/// its plan, its berth, stops and pool, the coach.
+#[inline]
+pub(crate) fn foresee(step: usize, work: &Work) {
+    if step == 0 {
+        return prefetch_all(&**work.run);
+    }
+    let Some(Ok(Answer { said, .. })) = work.outcome() else { return };
+    let (seat, pool, legs) = match said {
+        Said::Hold(view) | Said::Released(view, _) => (view.party.first(), view.pool, view.legs),
+        Said::Booking(view) | Said::Cancelled(view, _) => {
+            (view.party.first().map(|(_, seat)| seat), view.pool, view.legs)
+        }
+        _ => return,
+    };
+    let Some(plan) = work.run.plan.get() else { return };
+    if step == 1 {
+        return prefetch_all(&**plan);
+    }
+    let berth = seat.and_then(|seat| plan.berths().get(usize::from(seat.berth?.0)));
+    if step == 2 {
+        berth.into_iter().for_each(prefetch_all);
+        plan.pools().get(usize::from(pool.0)).into_iter().for_each(prefetch_all);
+        for stop in [legs.from, legs.to] {
+            plan.stops().get(usize::from(stop)).into_iter().for_each(prefetch_all);
+        }
+        return;
+    }
+    let coach = berth.and_then(|berth| plan.coaches().get(usize::from(berth.coach)));
+    coach.into_iter().for_each(prefetch_all);
 }
 
 /// The response to a call. `rest` is the deadline of what a partial confirm left held.

@@ -4,6 +4,7 @@
 //! number says the place and no map is needed. Bookings live as long as the run: nothing is ever
 //! taken out, and the payment references stand in one text.
 
+use crate::foresee::address;
 use crate::record::Booking;
 use crate::{PNR_BLOCK, PassengerSet, Pnr, RequestId, RequestMark, UnixMillis};
 
@@ -98,6 +99,12 @@ impl Bookings {
         let block = self.blocks.iter().rposition(|leased| u64::from(*leased) == block)?;
         let place = block as u64 * PNR_BLOCK + within;
         (place < self.rows.len() as u64).then_some(place as u32)
+    }
+
+    /// Where a booking stands.
+    #[inline]
+    pub(crate) fn address(&self, place: u32) -> *const u8 {
+        address(&self.rows[place as usize])
     }
 
     pub(crate) fn at(&self, place: u32) -> Booked<'_> {

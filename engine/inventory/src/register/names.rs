@@ -13,6 +13,8 @@ use core::hash::BuildHasher;
 
 use hashbrown::DefaultHashBuilder;
 
+use crate::foresee::address;
+
 /// What an id names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Named {
@@ -28,6 +30,14 @@ pub(crate) enum Named {
     PastHold = 5,
     PastReserve = 6,
     PastExtend = 7,
+}
+
+impl Named {
+    /// Whether the place is among the past.
+    #[inline]
+    pub(crate) fn is_past(self) -> bool {
+        matches!(self, Self::PastHold | Self::PastReserve | Self::PastExtend)
+    }
 }
 
 /// Bits of a cell that hold the place.
@@ -122,6 +132,21 @@ impl Names {
             }
             at = (at + 1) & last;
         }
+    }
+
+    /// Where a search for this hash begins.
+    #[inline]
+    pub(crate) fn begins(&self, hash: Hash) -> *const u8 {
+        let last = self.cells.len().wrapping_sub(1);
+        self.cells.get(hash.0 as usize & last).map_or(core::ptr::null(), address)
+    }
+
+    /// What something under this hash names: most likely what is looked for.
+    #[inline]
+    pub(crate) fn likely(&self, hash: Hash) -> Option<(Named, u32)> {
+        let (at, true) = self.first_at(hash)? else { return None };
+        let cell = self.cells[at];
+        Some((named_by(cell), cell as u32 % PLACES_MAX))
     }
 
     /// One id more. That it is not there yet is the caller's to know.

@@ -19,6 +19,7 @@ use std::collections::VecDeque;
 
 use super::names::PLACES_MAX;
 use crate::card::Card;
+use crate::foresee::address;
 use crate::record::Ended;
 use crate::{HoldId, LEGS_MAX, PARTY_MAX, POOLS_MAX, REFERENCE_BYTES_MAX, RequestId, UnixMillis};
 
@@ -170,6 +171,18 @@ impl Past {
     #[inline]
     fn oldest(&self) -> Option<Entry<'_>> {
         (self.len > 0).then(|| self.at(self.first))
+    }
+
+    /// Where the hold of that place stands, or stood.
+    #[inline]
+    pub(crate) fn address(&self, place: u32) -> *const u8 {
+        address(self.words_from(place))
+    }
+
+    /// Where the next one goes, if its chunk is begun.
+    #[inline]
+    pub(crate) fn end(&self) -> Option<*const u8> {
+        self.chunks.back().map(|chunk| address(&chunk[self.next as usize % CHUNK]))
     }
 
     #[inline]

@@ -9,7 +9,7 @@
 use std::collections::VecDeque;
 use std::sync::atomic::Ordering::Relaxed;
 
-use crate::ask::{Lane, Parcel};
+use crate::ask::{Lane, Parcel, Work};
 
 /// Commands of each lane that are taken in at once: a few milliseconds of work.
 const TAKEN_IN: usize = 1_536;
@@ -38,6 +38,33 @@ pub struct Docket<T> {
     open: bool,
     /// Parcels none of whose commands is left.
     pub(super) through: Vec<Box<Parcel<T>>>,
+}
+
+/// How far a command is from its execution, in what is fetched for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ahead {
+    /// The command itself and the slot of its run.
+    Slot,
+    /// The run.
+    Run,
+    /// What the run leads to.
+    Places,
+    /// What that leads to.
+    Further,
+}
+
+/// Commands between each fetch and the execution: a fetch takes about as long as a tenth of a
+/// command.
+const AHEAD: [(Ahead, usize); 4] =
+    [(Ahead::Slot, 8), (Ahead::Run, 6), (Ahead::Places, 4), (Ahead::Further, 2)];
+
+/// Where the commands of a docket are executed.
+pub(super) trait Bench<T> {
+    /// This command comes soon: fetches what it needs, nothing else.
+    fn foresee(&self, ahead: Ahead, slot: u32, work: &Work);
+
+    /// Executes a command; `false` keeps it for later.
+    fn execute(&mut self, lane: Lane, parcel: &mut Parcel<T>, place: usize) -> bool;
 }
 
 impl<T> Default for Docket<T> {
@@ -96,20 +123,25 @@ impl<T> Docket<T> {
         self.parcels.push_back(Some(Taken { lane, parcel }));
     }
 
-    /// Has `execute` look at commands in order until it has executed `budget`: `false` from it keeps
-    /// a command for later. How many were executed; parcels that are through wait to be taken.
-    pub(super) fn work_off(
-        &mut self,
-        budget: usize,
-        mut execute: impl FnMut(Lane, &mut Parcel<T>, usize) -> bool,
-    ) -> usize {
+    /// Puts commands on the bench in order until it has executed `budget`. How many were executed;
+    /// parcels that are through wait to be taken.
+    pub(super) fn work_off(&mut self, budget: usize, bench: &mut impl Bench<T>) -> usize {
         let (mut kept, mut looked_at, mut count) = (0, 0, 0);
         while looked_at < self.keys.len() && count < budget {
             let key = self.keys[looked_at];
+            for (ahead, distance) in AHEAD {
+                if let Some(key) = self.keys.get(looked_at + distance) {
+                    let (parcel, place) = self.place(*key);
+                    if let Some(taken) = &self.parcels[parcel] {
+                        let slot = (key >> (NUMBER_BITS + PLACE_BITS)) as u32;
+                        bench.foresee(ahead, slot, &taken.parcel.works[place]);
+                    }
+                }
+            }
             looked_at += 1;
             let (parcel, place) = self.place(key);
             let taken = self.parcels[parcel].as_mut().expect("a parcel stays while it is owed");
-            if !execute(taken.lane, &mut taken.parcel, place) {
+            if !bench.execute(taken.lane, &mut taken.parcel, place) {
                 self.keys[kept] = key;
                 kept += 1;
                 continue;

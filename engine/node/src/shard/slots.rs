@@ -3,9 +3,12 @@
 use std::sync::atomic::Ordering::Relaxed;
 
 use berth_inventory::RunId;
+use berth_kernel::{prefetch, prefetch_all};
 use hashbrown::HashMap;
 
-use super::slot::Slot;
+use super::docket::Ahead;
+use super::slot::{Live, Place, Slot};
+use crate::ask::{State, Work};
 use crate::directory::RunEntry;
 
 /// A slot in one of its lives: a timer that outlives the run's stay finds nobody.
@@ -34,6 +37,29 @@ impl<T> Slots<T> {
     pub fn of(&mut self, entry: &RunEntry) -> Option<&mut Slot<T>> {
         let number = entry.slot.load(Relaxed).checked_sub(1)?;
         self.cells[number as usize].as_mut()
+    }
+
+    /// Has what a command needs fetched: `number` is its run's slot, from 1.
+    #[inline]
+    pub(super) fn foresee(&self, ahead: Ahead, number: u32, work: &Work) {
+        if ahead == Ahead::Slot {
+            prefetch_all(work);
+        }
+        let Some(slot) = self.cells.get((number as usize).wrapping_sub(1)) else { return };
+        if ahead == Ahead::Slot {
+            return prefetch_all(slot);
+        }
+        let Some(Slot { place: Place::Here(Live { run, .. }), entry, .. }) = slot else { return };
+        let State::Asked(command) = &work.state else { return };
+        match ahead {
+            Ahead::Slot => {}
+            Ahead::Run => {
+                prefetch_all(&**run);
+                prefetch(core::ptr::from_ref(&entry.in_flight).cast());
+            }
+            Ahead::Places => run.foresee(command, prefetch),
+            Ahead::Further => run.foresee_further(command, prefetch),
+        }
     }
 
     /// The slot, if it is still in that life.

@@ -16,7 +16,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("berth-inventory", &[]),
     ("berth-kernel", &[]),
     ("berth-persistence", &["berth-inventory"]),
-    ("berth-node", &["berth-inventory", "berth-persistence"]),
+    ("berth-node", &["berth-inventory", "berth-kernel", "berth-persistence"]),
     ("berth-engine", &["berth-inventory", "berth-kernel", "berth-node", "berth-persistence"]),
     ("berth-proto", &[]),
     ("berth-api", &["berth-engine", "berth-inventory", "berth-proto"]),

@@ -1,0 +1,118 @@
+//! Where a command will look, told ahead, so that the memory can be on its way by then.
+//!
+//! Most runs of a network are in no cache when their next command comes, and a command looks at a
+//! dozen places, many of them found only through others. Whoever has several commands waiting tells
+//! the run in two steps, some commands before it is asked; what stands there is not judged, a wrong
+//! guess costs nothing but a fetch.
+
+use crate::register::Register;
+use crate::{Command, HoldId, LegRange, RequestId, Run};
+
+/// The address of something, for whoever fetches it.
+#[inline]
+pub(crate) fn address<T: ?Sized>(of: &T) -> *const u8 {
+    core::ptr::from_ref(of).cast()
+}
+
+impl Run {
+    /// The places that the run itself leads to.
+    #[inline]
+    pub fn foresee(&self, command: &Command, fetch: impl Fn(*const u8)) {
+        fetch(address(&*self.plan));
+        match command {
+            Command::Reserve(reserve) => {
+                self.register.foresee_request(reserve.request.id, &fetch);
+                self.register.foresee_hold(&fetch);
+            }
+            Command::Confirm(confirm) => {
+                self.register.foresee_request(confirm.request.id, &fetch);
+                self.register.foresee_of(confirm.hold, &fetch);
+            }
+            Command::Release(release) => self.register.foresee_of(release.hold, &fetch),
+            Command::Extend(extend) => self.register.foresee_of(extend.hold, &fetch),
+            Command::GetHold(hold) => self.register.foresee_of(*hold, &fetch),
+            Command::Cancel(cancel) => {
+                if let Some(place) = self.register.bookings.place(cancel.pnr) {
+                    fetch(self.register.bookings.address(place));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The places that those lead to.
+    #[inline]
+    pub fn foresee_further(&self, command: &Command, fetch: impl Fn(*const u8)) {
+        match command {
+            Command::Reserve(reserve) => {
+                let (Some(from), Some(to)) =
+                    (self.plan.resolve(reserve.from), self.plan.resolve(reserve.to))
+                else {
+                    return;
+                };
+                let Some(legs) = LegRange::new(from, to) else { return };
+                let Some(pool) = self.plan.pool_for(reserve.class, reserve.quota, legs) else {
+                    return;
+                };
+                if let Some(index) = &self.indexes[usize::from(pool.0)] {
+                    index.foresee(legs, &fetch);
+                }
+            }
+            Command::Confirm(confirm) => self.register.foresee_record(confirm.hold, &fetch),
+            Command::Release(release) => self.register.foresee_record(release.hold, &fetch),
+            Command::Extend(extend) => self.register.foresee_record(extend.hold, &fetch),
+            Command::GetHold(hold) => self.register.foresee_record(*hold, &fetch),
+            Command::Cancel(cancel) => {
+                if let Some(place) = self.register.bookings.place(cancel.pnr) {
+                    self.register.foresee_card(self.register.bookings.card(place), &fetch);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Register {
+    /// Where a request id is looked for.
+    #[inline]
+    fn foresee_request(&self, id: RequestId, fetch: &impl Fn(*const u8)) {
+        fetch(self.names.begins(self.names.hash(id.0)));
+    }
+
+    /// Where a hold is looked for.
+    #[inline]
+    fn foresee_of(&self, hold: HoldId, fetch: &impl Fn(*const u8)) {
+        fetch(self.names.begins(self.hold_hash(hold)));
+        if let Some(end) = self.past.end() {
+            fetch(end);
+        }
+    }
+
+    /// Where a new one will stand.
+    #[inline]
+    fn foresee_hold(&self, fetch: &impl Fn(*const u8)) {
+        if let Some(card) = self.cards.get(self.free as usize) {
+            fetch(address(card));
+            fetch(address(card).wrapping_add(64));
+        }
+    }
+
+    /// What a hold's id leads to.
+    #[inline]
+    fn foresee_record(&self, hold: HoldId, fetch: &impl Fn(*const u8)) {
+        let Some((named, place)) = self.names.likely(self.hold_hash(hold)) else { return };
+        if named.is_past() {
+            fetch(self.past.address(place));
+        } else {
+            self.foresee_card(place, fetch);
+        }
+    }
+
+    #[inline]
+    fn foresee_card(&self, card: u32, fetch: &impl Fn(*const u8)) {
+        if let Some(card) = self.cards.get(card as usize) {
+            fetch(address(card));
+            fetch(address(card).wrapping_add(64));
+        }
+    }
+}
