@@ -4,7 +4,7 @@
 //! damaged in a way that nobody may start on; 70 the node could not go on; 75 stopped, but
 //! not every run was snapshotted (nothing is lost; the next start replays them).
 
-mod pages;
+mod heap;
 mod settings;
 
 use std::net::TcpListener;
@@ -32,7 +32,7 @@ const EXIT_TEMPFAIL: u8 = 75;
 
 /// Runs a node until it is told to stop.
 pub fn run(args: &ServeArgs) -> ExitCode {
-    pages::ask_for_huge_pages();
+    heap::set_up();
     crate::logs::start();
     let served = args.resolve().and_then(|settings| {
         let runtime = tokio::runtime::Builder::new_multi_thread()

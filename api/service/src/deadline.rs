@@ -31,9 +31,9 @@ const AHEAD: Duration = Duration::from_millis(2);
 #[derive(Clone, Copy, Debug)]
 struct Deadline(UnixMillis);
 
-/// The deadline of a call.
-pub(crate) fn of<T>(request: &tonic::Request<T>) -> UnixMillis {
-    request.extensions().get::<Deadline>().map_or(UnixMillis::MAX, |deadline| deadline.0)
+/// The deadline of a call, from the extensions of its request.
+pub(crate) fn of(extensions: &http::Extensions) -> UnixMillis {
+    extensions.get::<Deadline>().map_or(UnixMillis::MAX, |deadline| deadline.0)
 }
 
 /// See the module. The clock tells engine time.

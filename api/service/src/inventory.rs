@@ -9,21 +9,22 @@ use core::pin::Pin;
 use core::task::{Context, Poll};
 use std::sync::Arc;
 
-use berth_inventory::Said;
+use berth_inventory::{Said, UnixMillis};
 use berth_proto::{REQUEST_BYTES_MAX, RESPONSE_BYTES_MAX};
 use http::header::CONTENT_TYPE;
 use prost::bytes::Bytes;
 use tonic::body::Body;
 use tonic::metadata::GRPC_CONTENT_TYPE;
-use tonic::server::{Grpc, NamedService};
+use tonic::server::Grpc;
 use tonic::{Code, Request, Response, Status, Streaming};
 use tower::{Service, service_fn};
 
-use crate::codec::{Message, Raw};
+use crate::codec::Raw;
 use crate::deadline;
 use crate::desk::{Desk, keeps_rest};
 use crate::session;
 use crate::tally::Kind;
+use crate::unary::{self, Read};
 use crate::wire::{self, Of, Pen};
 
 /// See the module.
@@ -56,8 +57,16 @@ impl Call {
     }
 }
 
-impl NamedService for Inventory {
+impl Inventory {
     const NAME: &'static str = "berth.v1.Inventory";
+
+    /// Whether a request is one of its calls, or would like to be.
+    pub fn is_meant(request: &http::Request<Body>) -> bool {
+        let path = request.uri().path();
+        path.strip_prefix('/')
+            .and_then(|path| path.strip_prefix(Self::NAME))
+            .is_some_and(|path| path.starts_with('/'))
+    }
 }
 
 impl Service<http::Request<Body>> for Inventory {
@@ -71,34 +80,62 @@ impl Service<http::Request<Body>> for Inventory {
 
     fn call(&mut self, request: http::Request<Body>) -> Self::Future {
         let desk = Arc::clone(&self.desk);
-        let mut grpc = Grpc::new(Raw)
-            .max_decoding_message_size(REQUEST_BYTES_MAX)
-            .max_encoding_message_size(RESPONSE_BYTES_MAX);
         match Call::of(request.uri().path()) {
             Some(Call::One(kind)) => Box::pin(async move {
-                let serve = service_fn(|request| one(Arc::clone(&desk), kind, request));
-                Ok(grpc.unary(serve, request).await)
+                let deadline = deadline::of(request.extensions());
+                let told = match unary::read(request).await {
+                    Read::Message(message) => one(desk, kind, deadline, message).await,
+                    Read::Failed(status) => Err(status),
+                    Read::Odd(request) => return Ok(odd(desk, kind, deadline, request).await),
+                };
+                Ok(match told {
+                    Ok(pen) => unary::response(pen.into_framed()),
+                    Err(status) => status.into_http(),
+                })
             }),
             Some(Call::Session) => Box::pin(async move {
                 let serve = service_fn(|request: Request<Streaming<Bytes>>| {
                     let stream = session::stream(Arc::clone(&desk), request.into_inner());
                     core::future::ready(Ok::<_, Status>(Response::new(stream)))
                 });
-                Ok(grpc.streaming(serve, request).await)
+                Ok(grpc().streaming(serve, request).await)
             }),
             None => Box::pin(core::future::ready(Ok(unknown()))),
         }
     }
 }
 
+fn grpc() -> Grpc<Raw> {
+    Grpc::new(Raw)
+        .max_decoding_message_size(REQUEST_BYTES_MAX)
+        .max_encoding_message_size(RESPONSE_BYTES_MAX)
+}
+
+/// A call whose request is not as most are: tonic reads it, and says what is wrong with it.
+fn odd(
+    desk: Arc<Desk>,
+    kind: Kind,
+    deadline: UnixMillis,
+    request: http::Request<Body>,
+) -> Pin<Box<dyn Future<Output = http::Response<Body>> + Send>> {
+    Box::pin(async move {
+        let serve = service_fn(|request: Request<Bytes>| {
+            let told = one(Arc::clone(&desk), kind, deadline, request.into_inner());
+            async { Ok::<_, Status>(Response::new(told.await?.into_bytes())) }
+        });
+        grpc().unary(serve, request).await
+    })
+}
+
 /// Reads, asks and words one call.
 async fn one(
     desk: Arc<Desk>,
     kind: Kind,
-    request: Request<Bytes>,
-) -> Result<Response<Message>, Status> {
-    let deadline = deadline::of(&request);
-    let ask = wire::request(kind, request.get_ref(), &desk.engine.info().holds)?;
+    deadline: UnixMillis,
+    message: Bytes,
+) -> Result<Pen, Status> {
+    let ask = wire::request(kind, &message, &desk.engine.info().holds)?;
+    drop(message);
     let kept = keeps_rest(&ask.command);
     let (answer, run) = desk.ask(ask, deadline).await?;
     let rest = match kept {
@@ -110,7 +147,7 @@ async fn one(
     let mut pen = Pen::default();
     let of = run.as_deref().and_then(Of::run);
     wire::response(&mut pen, kind, &answer, of, &desk.teller(), rest)?;
-    Ok(Response::new(Message::Penned(pen)))
+    Ok(pen)
 }
 
 /// A call this server does not know.

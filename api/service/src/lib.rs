@@ -19,7 +19,9 @@ mod metrics;
 mod operations;
 mod server;
 mod session;
+mod shortcut;
 mod tally;
+mod unary;
 mod watch;
 mod wire;
 

@@ -43,7 +43,8 @@ impl Operations {
     ) -> Result<Asked, Trouble> {
         match found {
             Ok(run) => {
-                let answer = self.desk.ask_run(&run, command, deadline::of(request)).await?;
+                let answer =
+                    self.desk.ask_run(&run, command, deadline::of(request.extensions())).await?;
                 Ok(Asked { answer, plan: Some(run.plan()) })
             }
             Err(why) => {

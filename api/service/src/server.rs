@@ -30,6 +30,7 @@ use crate::desk::Desk;
 use crate::inventory::Inventory;
 use crate::journal::Journal;
 use crate::operations::Operations;
+use crate::shortcut::Shortcut;
 use crate::tally::Tally;
 use crate::{health, metrics};
 
@@ -150,6 +151,7 @@ impl Server {
         let teller = health::Teller::begin(desk.engine.health_watch(), reporter).await;
         let helpers =
             [tokio::spawn(teller.follow()), tokio::spawn(metrics::upkeep(recorder.clone()))];
+        let inventory = Inventory { desk: Arc::clone(&desk) };
         let inside = public.address.ip().is_loopback();
         let public_routes =
             reflected(public_routes(&desk).add_service(health_service.clone()), inside, true)?;
@@ -158,8 +160,8 @@ impl Server {
         let engine = desk.engine.clone();
         let both = async {
             tokio::try_join!(
-                public.serve(&desk, public_routes, stopped.clone()),
-                admin.serve(&desk, admin_routes, stopped.clone()),
+                public.serve(&desk, Shortcut(Some(inventory)), public_routes, stopped.clone()),
+                admin.serve(&desk, Shortcut(None), admin_routes, stopped.clone()),
             )
         };
         tokio::pin!(both);
@@ -190,6 +192,7 @@ impl Door {
     async fn serve(
         self,
         desk: &Desk,
+        shortcut: Shortcut,
         routes: Routes,
         mut stopped: watch::Receiver<bool>,
     ) -> Result<(), ServeError> {
@@ -203,6 +206,7 @@ impl Door {
             .http2_keepalive_interval(Some(KEEPALIVE))
             .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
             .layer(DeadlineLayer(move || engine.now()))
+            .layer(shortcut)
             .add_routes(routes)
             .serve_with_incoming_shutdown(self.incoming, stop)
             .await
@@ -220,8 +224,7 @@ macro_rules! limited {
 }
 
 fn public_routes(desk: &Arc<Desk>) -> Routes {
-    Routes::new(Inventory { desk: Arc::clone(desk) })
-        .add_service(limited!(AvailabilityServer(Availability { desk: Arc::clone(desk) })))
+    Routes::new(limited!(AvailabilityServer(Availability { desk: Arc::clone(desk) })))
 }
 
 fn admin_routes(desk: &Arc<Desk>, journal_readers: usize) -> Routes {

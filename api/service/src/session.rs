@@ -19,7 +19,6 @@ use tokio_stream::wrappers::WatchStream;
 use tonic::{Code, Status, Streaming};
 
 use self::frames::{Frames, Taken};
-use crate::codec::Message;
 use crate::deadline;
 use crate::desk::Desk;
 use crate::tally::Counts;
@@ -32,7 +31,7 @@ const READ_AT_ONCE: usize = 4;
 pub(crate) fn stream(
     desk: Arc<Desk>,
     inbound: Streaming<Bytes>,
-) -> impl Stream<Item = Result<Message, Status>> + Send {
+) -> impl Stream<Item = Result<Bytes, Status>> + Send {
     let health = WatchStream::new(desk.engine.health_watch());
     let engine = desk.engine.session();
     let frames = Frames::default();
@@ -64,7 +63,7 @@ struct Shell {
 }
 
 impl Stream for Shell {
-    type Item = Result<Message, Status>;
+    type Item = Result<Bytes, Status>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.get_mut();
@@ -72,7 +71,7 @@ impl Stream for Shell {
         this.read(cx);
         this.take_answers(cx);
         if let Some(response) = this.frames.next() {
-            return Poll::Ready(Some(Ok(Message::Whole(response))));
+            return Poll::Ready(Some(Ok(response)));
         }
         if this.frames.unanswered() > 0 {
             return Poll::Pending;

@@ -5,6 +5,7 @@
 //! stands there is, byte for byte, what prost writes. Defaults are left out, as in proto3.
 
 use berth_inventory::{Date, UnixMillis};
+use prost::bytes::Bytes;
 
 use super::names::timestamp;
 use super::scan::{bytes, number};
@@ -42,6 +43,18 @@ impl Pen {
     /// What is written.
     pub fn written(&self) -> &[u8] {
         &self.room[self.at..]
+    }
+
+    /// What is written, to keep.
+    pub fn into_bytes(self) -> Bytes {
+        Bytes::from(self.room).slice(self.at..)
+    }
+
+    /// What is written, behind the prefix of a gRPC message that is not compressed.
+    pub fn into_framed(mut self) -> Bytes {
+        let [a, b, c, d] = (self.mark().0 as u32).to_be_bytes();
+        self.array([0, a, b, c, d]);
+        self.into_bytes()
     }
 
     /// Forgets what is written and keeps the room.
