@@ -17,11 +17,14 @@
 //!    others, in order, the lowest berth left. With hard preferences those who stated one go first.
 //!
 //! A single passenger without a hard condition is found through the gap-class index: tightest gap,
-//! then the wish, then the lowest berth; nothing is allocated. Parties are scanned (`party`).
+//! then the wish, then the lowest berth; nothing is allocated. For a party (`party`) the index says
+//! what the cheapest set can cost and which few berths have a place in a set that matters (`near`).
 //! `twin` proves both against the definition by brute force. Source: design section 4, domain 3.2.
 
 mod demand;
+mod near;
 mod party;
+mod tops;
 #[cfg(test)]
 mod twin;
 mod unmet;
@@ -33,6 +36,7 @@ use crate::{
     Rows,
 };
 use demand::Demand;
+use near::Near;
 
 /// What is looked for.
 #[derive(Clone, Debug)]
@@ -81,17 +85,13 @@ pub fn choose(
         return Ok(core::iter::once(berth).collect());
     }
     let berths = plan.pool(pool).berths.as_slice();
-    // No free berth has a shorter gap than this.
-    let mut least = wish.legs.len() as u8;
-    if let Some(index) = index {
-        let free = index.free(wish.legs);
-        if usize::from(free) < wish.party.len() {
-            return Err(NoBerth::SoldOut { free });
-        }
-        least = index.tightest(wish.legs).unwrap_or(least);
-    }
     let demand = &Demand::of(wish);
-    let search = party::Search { plan, rows, berths, wish, demand, least };
+    let near = match index {
+        None => Near::anywhere(berths, rows, wish, demand),
+        Some(index) => Near::by_index(index, plan, rows, wish, demand)
+            .map_err(|free| NoBerth::SoldOut { free })?,
+    };
+    let search = party::Search { plan, wish, demand, near };
     match search.choose() {
         Some(set) => Ok(demand::assign(plan, wish, &set)),
         None => Err(unmet::explain(plan, berths, rows, wish, demand)),

@@ -11,11 +11,31 @@
 //! than `INDEX_MIN_BERTHS` berths. Source: limits 3b, variant C3 (59 ns against 981 for a scan of
 //! 1,200 berths).
 
+/// Runs one expression for whichever width the index has.
+macro_rules! each {
+    ($width:expr, $gaps:ident => $body:expr) => {
+        match $width {
+            Width::W32($gaps) => $body,
+            Width::W64($gaps) => $body,
+            Width::W128($gaps) => $body,
+        }
+    };
+}
+
+mod open;
+mod reach;
+mod together;
+
 use core::sync::atomic::{AtomicU16, Ordering::Relaxed};
 
 use crate::foresee::address;
 use crate::word::Word;
 use crate::{BerthIndex, BerthType, INDEX_MIN_BERTHS, LegMask, LegRange, Plan, PoolIndex, Rows};
+use open::Open;
+
+pub(crate) use open::Blocks;
+pub(crate) use reach::{Shortest, Within};
+pub(crate) use together::{ByType, TYPES, Together};
 
 /// The maximal free gap around a journey, as `(first leg, one after the last)`; `None` when a leg of
 /// it is taken or it leaves the route. Total for every mask and range.
@@ -40,6 +60,13 @@ struct Cell {
     hint: AtomicU16,
 }
 
+impl Cell {
+    #[inline]
+    fn hint(&self) -> u16 {
+        self.hint.load(Relaxed)
+    }
+}
+
 /// Counts in the width of the route.
 #[derive(Debug)]
 struct Gaps<W> {
@@ -48,12 +75,14 @@ struct Gaps<W> {
     ends: Box<[W]>,
     /// Row by row of starts, ends ascending: cell `(s, e)` for `s < e`.
     cells: Box<[Cell]>,
+    open: Open<W>,
 }
 
 impl<W: Word> Gaps<W> {
-    fn new(legs: u8) -> Self {
+    fn new(legs: u8, run: Option<(u16, u16)>) -> Self {
         let legs = usize::from(legs);
         Self {
+            open: Open::new(run),
             legs: legs as u32,
             ends: vec![W::default(); legs].into(),
             cells: (0..legs * (legs + 1) / 2).map(|_| Cell::default()).collect(),
@@ -70,6 +99,7 @@ impl<W: Word> Gaps<W> {
         if changed.is_empty() {
             return;
         }
+        self.open.touch(berth);
         // Only gaps that touch a changed leg differ: from after the last leg taken (in both) below
         // the change up to the first leg taken above it.
         let (lowest, highest) = (changed.trailing_zeros(), W::BITS - changed.leading_zeros());
@@ -121,6 +151,7 @@ impl<W: Word> Gaps<W> {
     /// A berth is taken on `from..to`, where it was free with `before` taken.
     #[inline]
     fn take(&mut self, berth: BerthIndex, (from, to): (u32, u32), before: W) {
+        self.open.touch(berth);
         let (start, end) = before.gap_around(from, to, self.legs);
         self.remove(berth, start, end);
         if start < from {
@@ -134,6 +165,7 @@ impl<W: Word> Gaps<W> {
     /// A berth is free on `from..to`, all of which was taken; `after` is taken now.
     #[inline]
     fn give(&mut self, berth: BerthIndex, (from, to): (u32, u32), after: W) {
+        self.open.touch(berth);
         let (start, end) = after.gap_around(from, to, self.legs);
         if start < from {
             self.remove(berth, start, from);
@@ -192,17 +224,6 @@ enum Width {
     W128(Gaps<u128>),
 }
 
-/// Runs one expression for whichever width the index has.
-macro_rules! each {
-    ($width:expr, $gaps:ident => $body:expr) => {
-        match $width {
-            Width::W32($gaps) => $body,
-            Width::W64($gaps) => $body,
-            Width::W128($gaps) => $body,
-        }
-    };
-}
-
 /// The gap-class index of one pool.
 #[derive(Debug)]
 pub struct GapIndex {
@@ -210,6 +231,7 @@ pub struct GapIndex {
     legs: u8,
     /// The pool's berths when they are one run of numbers: first and one after the last.
     run: Option<(u16, u16)>,
+    together: Together,
     width: Width,
 }
 
@@ -222,22 +244,25 @@ impl GapIndex {
     /// Counts the gaps of a pool as its rows are now.
     pub fn build(pool: PoolIndex, rows: &Rows, plan: &Plan) -> Self {
         let legs = rows.legs();
-        let mut width = match legs {
-            ..=32 => Width::W32(Gaps::new(legs)),
-            33..=64 => Width::W64(Gaps::new(legs)),
-            _ => Width::W128(Gaps::new(legs)),
-        };
         let berths = &plan.pool(pool).berths;
-        for berth in berths {
-            each!(&mut width, gaps => gaps.count(*berth, rows.taken(*berth)));
-        }
         let run = match berths.as_slice() {
             [first, .., last] if usize::from(last.0 - first.0) + 1 == berths.len() => {
                 Some((first.0, last.0 + 1))
             }
             _ => None,
         };
-        Self { pool, legs, run, width }
+        let mut width = match legs {
+            ..=32 => Width::W32(Gaps::new(legs, run)),
+            33..=64 => Width::W64(Gaps::new(legs, run)),
+            _ => Width::W128(Gaps::new(legs, run)),
+        };
+        for berth in berths {
+            each!(&mut width, gaps => gaps.count(*berth, rows.taken(*berth)));
+        }
+        let together = Together::of(plan, berths);
+        let mut index = Self { pool, legs, run, together, width };
+        index.look_again(rows);
+        index
     }
 
     /// The pool it is of.
@@ -270,10 +295,9 @@ impl GapIndex {
         each!(&self.width, gaps => gaps.free(legs))
     }
 
-    /// Length of the shortest gap that holds the journey.
-    pub fn tightest(&self, legs: LegRange) -> Option<u8> {
-        let legs = self.inside(legs)?;
-        each!(&self.width, gaps => Some(gaps.tightest(legs)?.0 as u8))
+    /// The most berths of each type that its pool has together.
+    pub(crate) const fn together(&self) -> &Together {
+        &self.together
     }
 
     /// Where a search for this journey begins.
@@ -341,7 +365,7 @@ impl GapIndex {
         // taken, the gap is free.
         let window = W::range(start.saturating_sub(1), gaps.legs.min(end + 1));
         let border = window.without(W::range(start, end));
-        let hint = cell.hint.load(Relaxed);
+        let hint = cell.hint();
         let (first, last) = self.run.unwrap_or((0, rows.berths() as u16));
         let (mut any, mut match_) = (None, None);
         let mut left = cell.count;
@@ -421,7 +445,6 @@ mod tests {
             rows.hold(BerthIndex(berth), taken.mask());
             index.update(BerthIndex(berth), LegMask::EMPTY, taken.mask());
         }
-        assert_eq!(index.tightest(legs), Some(4));
         assert_eq!(index.find(&plan, &rows, legs, None), Some(BerthIndex(5)));
         assert_eq!(index.free(legs), 24);
         assert_eq!(index.free(LegRange { from: 0, to: 8 }), 22);

@@ -101,18 +101,45 @@ impl<W: Word> Table<W> {
         legs: LegRange,
         route: u32,
         mut visit: impl FnMut(BerthIndex, u8) -> bool,
-    ) {
+    ) -> bool {
         let (from, to) = (u32::from(legs.from), u32::from(legs.to));
         let wanted = W::narrow(legs.mask());
-        for berth in berths {
-            let taken = self.rows[usize::from(berth.0)].taken;
-            if !taken.intersects(wanted) {
-                let (start, end) = taken.gap_around(from, to, route);
-                if !visit(*berth, (end - start) as u8) {
-                    return;
+        let gap = |taken: W| {
+            let (start, end) = taken.gap_around(from, to, route);
+            (end - start) as u8
+        };
+        // Mostly the berths of a pool are one run of numbers, and then several rows are looked at
+        // in one step.
+        let first = match berths {
+            [first, .., last] if usize::from(last.0 - first.0) + 1 == berths.len() => *first,
+            _ => {
+                return berths.iter().all(|berth| {
+                    let taken = self.rows[usize::from(berth.0)].taken;
+                    taken.intersects(wanted) || visit(*berth, gap(taken))
+                });
+            }
+        };
+        let first = usize::from(first.0);
+        let rows = &self.rows[first..first + berths.len()];
+        let free = |row: &Row<W>| !row.taken.intersects(wanted);
+        for (step, rows) in rows.chunks(STEP).enumerate() {
+            // Without a branch in it the compiler compares several rows at a time.
+            if !rows.iter().fold(false, |any, row| any | free(row)) {
+                continue;
+            }
+            let first = (first + step * STEP) as u16;
+            for (row, berth) in rows.iter().zip(first..) {
+                if free(row) && !visit(BerthIndex(berth), gap(row.taken)) {
+                    return false;
                 }
             }
         }
+        true
+    }
+
+    fn open(&self, berths: Range<usize>, route: u32) -> W {
+        let route = W::first(route);
+        route.without(self.rows[berths].iter().fold(route, |all, row| all & row.taken))
     }
 
     fn each_like(
@@ -303,17 +330,24 @@ impl Rows {
     }
 
     /// Calls `visit` with every berth of `berths` that is free on all of `legs` and the length of
-    /// the free gap around them, in the order given, until it says stop (`false`).
+    /// the free gap around them, in the order given, until it says stop (`false`); whether it did
+    /// not.
     pub(crate) fn each_free(
         &self,
         berths: &[BerthIndex],
         legs: LegRange,
         visit: impl FnMut(BerthIndex, u8) -> bool,
-    ) {
+    ) -> bool {
         let route = u32::from(self.legs);
-        if u32::from(legs.to) <= route {
-            each!(&self.width, t => t.each_free(berths, legs, route, visit));
+        if u32::from(legs.to) > route {
+            return true;
         }
+        each!(&self.width, t => t.each_free(berths, legs, route, visit))
+    }
+
+    /// The legs that some berth of these has free.
+    pub(crate) fn open(&self, berths: Range<usize>) -> LegMask {
+        each!(&self.width, t => t.open(berths, self.legs.into()).mask())
     }
 
     /// Calls `visit` with every berth whose taken legs inside `window` are exactly `border`,

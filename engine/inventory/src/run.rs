@@ -340,6 +340,13 @@ impl Run {
         }
     }
 
+    /// Before a party is looked for.
+    pub(crate) fn prepare_for_party(&mut self, pool: PoolIndex) {
+        if let Some(index) = &mut self.indexes[usize::from(pool.0)] {
+            index.look_again(&self.rows);
+        }
+    }
+
     #[cold]
     fn ask_for_index(&mut self, pool: PoolIndex) {
         if self.asked >> pool.0 & 1 == 0 {

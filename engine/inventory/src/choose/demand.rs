@@ -3,13 +3,8 @@
 use arrayvec::ArrayVec;
 
 use super::Wish;
+use crate::gaps::{ByType, TYPES};
 use crate::{BerthIndex, BerthType, PARTY_MAX, Plan};
-
-/// Berth types are numbered from 1; place 0 stays empty.
-pub(super) const TYPES: usize = BerthType::ALL.len() + 1;
-
-/// Counts by the number of the berth type.
-pub(super) type ByType<T> = [T; TYPES];
 
 /// What a party asks of a set.
 pub(super) struct Demand {
@@ -45,6 +40,16 @@ impl Demand {
         let lower = &mut demand.required[BerthType::Lower as usize];
         *lower = (*lower).max(wish.conditions.min_lower);
         demand
+    }
+
+    /// Whether a set must have berths of some type.
+    pub(super) fn is_hard(&self) -> bool {
+        self.required.iter().any(|required| *required > 0)
+    }
+
+    /// Whether no set can have what is required where there are so many of each type at most.
+    pub(super) fn is_beyond(&self, most: &ByType<u8>) -> bool {
+        self.required.iter().zip(most).any(|(required, most)| required > most)
     }
 
     /// Wishes that a set with so many berths of each type leaves unmet.

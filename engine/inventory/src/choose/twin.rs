@@ -1,6 +1,8 @@
 //! The slow obvious twin: tries every set and every seating, straight from the definition at the
 //! head of `choose`, and the laws that hold between the two.
 
+mod examples;
+
 use arrayvec::ArrayVec;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
@@ -185,6 +187,19 @@ fn coaches(berths: core::ops::Range<usize>) -> impl Strategy<Value = Vec<Vec<Vec
     prop::collection::vec(prop::collection::vec(bay, 1..3), 1..3)
 }
 
+/// 2 to 5 coaches of up to 9 bays of 8 or 9 berths as they are built.
+fn long_train() -> impl Strategy<Value = Vec<Vec<Vec<BerthType>>>> {
+    use BerthType::{Lower, Middle, SideLower, SideUpper, Upper};
+    let bay = vec![Lower, Middle, Upper, Lower, Middle, Upper, SideLower, SideUpper];
+    let chairs =
+        vec![BerthType::Window, Upper, Lower, Lower, Upper, BerthType::Window, Lower, Upper, Upper];
+    let bays = (prop::bool::weighted(0.8), 1usize..10);
+    let coach = bays.prop_map(move |(sleeper, bays)| {
+        vec![if sleeper { bay.clone() } else { chairs.clone() }; bays]
+    });
+    prop::collection::vec(coach, 2..6)
+}
+
 fn legs_count() -> impl Strategy<Value = usize> {
     prop_oneof![
         8 => 1usize..12,
@@ -302,6 +317,44 @@ proptest! {
         agree(&plan, &rows, &wish)?;
     }
 
+    /// In a long train, too large to try every set: what the gap classes leave out has no place in
+    /// the best set.
+    #[test]
+    fn the_index_changes_no_choice_in_a_long_train(
+        coaches in long_train(),
+        legs in legs_count(),
+        taken in prop::collection::vec((any::<u16>(), any::<(u8, u8)>()), 0..800),
+        from_the_front in any::<bool>(),
+        looked_again in 0..300usize,
+        trip in any::<(u8, u8)>(),
+        party in prop::collection::vec(passenger(), 2..7),
+        conditions in conditions(),
+    ) {
+        let plan = sample::of_bays(legs, &coaches);
+        let mut taken = taken;
+        if from_the_front {
+            taken.iter_mut().enumerate().for_each(|(i, (berth, _))| *berth = i as u16 / 2);
+        }
+        let rows = occupied(&plan, &taken);
+        let party: ArrayVec<Passenger, 6> = party.into_iter().collect();
+        let wish = Wish { legs: journey(legs, trip), party, conditions };
+        // As it is after many changes, with what was looked at again and what was not.
+        let mut index = GapIndex::build(POOL, &Rows::of(&plan), &plan);
+        for berth in (0..plan.berths().len() as u16).map(BerthIndex) {
+            if usize::from(berth.0) == looked_again {
+                index.look_again(&rows);
+            }
+            index.update(berth, LegMask::EMPTY, rows.taken(berth));
+        }
+        for _ in 0..2 {
+            prop_assert_eq!(
+                choose(&plan, POOL, &rows, None, &wish),
+                choose(&plan, POOL, &rows, Some(&index), &wish)
+            );
+            index.look_again(&rows);
+        }
+    }
+
     /// Hard conditions all at once, in coaches where they are often just out of reach: the refusal
     /// names the first that fails and the most that is possible.
     #[test]
@@ -358,91 +411,5 @@ proptest! {
             prop_assert_eq!(usize::from(index.free(trip)), free);
         }
         prop_assert_eq!(index, GapIndex::build(POOL, &rows, &plan));
-    }
-}
-
-#[test]
-fn single_passengers_are_refused_with_what_is_missing() {
-    let plan = sample::of_bays(3, &[vec![vec![BerthType::Upper; 4]; 2]]);
-    let rows = Rows::of(&plan);
-    let man = |preference| Passenger {
-        age: AgeBand::Adult,
-        sex: Sex::Male,
-        berth_required: true,
-        preference,
-    };
-    let ask = |party: &[Passenger], conditions, legs| {
-        let wish = Wish { legs, party: party.iter().copied().collect(), conditions };
-        choose(&plan, POOL, &rows, None, &wish)
-    };
-    let route = LegRange { from: 0, to: 3 };
-    let lower = Conditions { min_lower: 1, ..Conditions::default() };
-    let unmet = NoBerth::Unmet { condition: "lower berths", asked: 1, free: 0 };
-    assert_eq!(ask(&[man(None)], lower, route), Err(unmet));
-    let hard = Conditions { preferences_are_hard: true, ..Conditions::default() };
-    let unmet = NoBerth::Unmet { condition: "berth preferences", asked: 1, free: 0 };
-    assert_eq!(ask(&[man(Some(BerthType::Lower))], hard, route), Err(unmet));
-    assert_eq!(ask(&[man(None)], hard, route).unwrap().as_slice(), [BerthIndex(0)]);
-    // A journey that leaves the route finds nothing and does not panic.
-    let beyond = LegRange { from: 2, to: 9 };
-    let sold_out = Err(NoBerth::SoldOut { free: 0 });
-    assert_eq!(ask(&[man(None)], Conditions::default(), beyond), sold_out);
-    assert_eq!(ask(&[man(None), man(None)], Conditions::default(), beyond), sold_out);
-}
-
-/// A coach that fails an earlier condition does not count for a later one.
-#[test]
-fn conditions_are_met_on_top_of_each_other() {
-    let coach = |berth_type| vec![vec![berth_type; 2]];
-    let coaches = [coach(BerthType::Lower), coach(BerthType::Upper)];
-    let plan = sample::of_bays(1, &coaches);
-    let man = |preference| Passenger {
-        age: AgeBand::Adult,
-        sex: Sex::Male,
-        berth_required: true,
-        preference,
-    };
-    let conditions = Conditions { one_coach: true, min_lower: 1, preferences_are_hard: true };
-    let party = [man(Some(BerthType::Upper)), man(None)].into_iter().collect();
-    let wish = Wish { legs: LegRange { from: 0, to: 1 }, party, conditions };
-    let unmet = NoBerth::Unmet { condition: "berth preferences", asked: 1, free: 0 };
-    assert_eq!(choose(&plan, POOL, &Rows::of(&plan), None, &wish), Err(unmet));
-}
-
-/// Two bays of four; the journey is [2, 4) of 8 legs. A tight gap in each bay, or a whole bay free:
-/// how dear may it be to sit together?
-#[test]
-fn sitting_together_may_cost_two_legs_a_head() {
-    let bays = vec![vec![BerthType::Lower; 4]; 2];
-    let party: ArrayVec<Passenger, 6> = (0..2)
-        .map(|_| Passenger {
-            age: AgeBand::Adult,
-            sex: Sex::Male,
-            berth_required: true,
-            preference: None,
-        })
-        .collect();
-    // (free legs beyond the journey in bay 2, is it taken together)
-    for (extra, together) in [(0, true), (2, true), (3, false)] {
-        let plan = sample::of_bays(8, &[bays.clone(), bays.clone()]);
-        let mut rows = Rows::of(&plan);
-        let legs = LegRange { from: 2, to: 4 };
-        for berth in 0..16 {
-            let gap_end = match berth {
-                // One berth of each coach fits exactly; the third bay has room at a price.
-                0 | 12 => 4,
-                8..12 => 4 + extra,
-                _ => 0,
-            };
-            let mut taken = LegMask::first(8);
-            if gap_end > 0 {
-                taken.0 &= !LegRange { from: 2, to: gap_end }.mask().0;
-            }
-            rows.hold(BerthIndex(berth), taken);
-        }
-        let wish = Wish { legs, party: party.clone(), conditions: Conditions::default() };
-        let got = choose(&plan, POOL, &rows, None, &wish).unwrap();
-        let bay: &[BerthIndex] = &[BerthIndex(8), BerthIndex(9)];
-        assert_eq!(got.as_slice() == bay, together, "{extra} legs a head: {got:?}");
     }
 }

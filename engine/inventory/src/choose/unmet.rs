@@ -1,7 +1,8 @@
 //! Why no set of berths was allowed. Only called when there is none, so it may take its time.
 
-use super::demand::{ByType, Demand, TYPES};
+use super::demand::Demand;
 use super::{NoBerth, Wish};
+use crate::gaps::{ByType, TYPES};
 use crate::{BerthIndex, BerthType, Plan, Rows};
 
 const LOWER: usize = BerthType::Lower as usize;

@@ -33,6 +33,9 @@ pub(super) fn decide(
     }
     check_sale(run, index, legs, now)?;
     run.prepare_index(index);
+    if ask.party.len() > 1 {
+        run.prepare_for_party(index);
+    }
     let party = seats(run, ask, index, legs)?;
     // From here on the hold must succeed.
     events.push(Event::Held {
