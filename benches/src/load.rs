@@ -18,5 +18,5 @@ mod tick;
 mod unary;
 mod zipf;
 
-pub use round::{Calls, Load, Outcome, Pressure, Style};
+pub use round::{Calls, Load, Outcome, Pressure, Style, fresh_salt};
 pub use stage::{HOT_BENCH, HOT_REAL, Spread, Stage};

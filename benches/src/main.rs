@@ -17,6 +17,7 @@ mod load;
 mod open_loop;
 mod paired;
 mod place;
+mod profile;
 mod report;
 mod server;
 mod setup;
@@ -53,6 +54,20 @@ enum What {
     Suite(Vec<String>),
     /// Say what can be measured
     List,
+    /// Write what eats a row to docs/profiles/, by perf and callgrind
+    Profile {
+        /// The rows [default: all]
+        rows: Vec<String>,
+        /// The server under test [default: berth beside this program]
+        #[arg(long, value_name = "PATH")]
+        server_bin: Option<PathBuf>,
+        /// Where all data goes [default: the system's temporary directory]
+        #[arg(long, value_name = "DIR")]
+        dir: Option<PathBuf>,
+        /// Where profiles/ is
+        #[arg(long, value_name = "DIR", default_value = "docs")]
+        docs: PathBuf,
+    },
     /// Count instructions a command of the pure machine with callgrind, against the record
     CoreInstructions {
         /// Write the record anew
@@ -132,6 +147,11 @@ fn main() -> ExitCode {
             list();
             return ExitCode::SUCCESS;
         }
+        What::Profile { rows, server_bin, dir, docs } => {
+            let setup = Setup::new(dir.as_deref(), server_bin, false);
+            let done = setup.and_then(|setup| profile::run(&setup, &docs, &rows));
+            return told_of(done.map(|()| ExitCode::SUCCESS));
+        }
         What::CoreInstructions { record, file } => {
             let done =
                 if record { instructions::record(&file) } else { instructions::check(&file) };
@@ -160,6 +180,8 @@ fn list() {
         println!("{:<10} {}", suite.name, suite.about);
     }
     println!("{:<10} every goal, as a table and with --json for programs", "goals");
+    let rows: Vec<_> = profile::names().collect();
+    println!("{:<10} what eats a row, to docs/profiles/: {}", "profile", rows.join(", "));
     println!("{:<10} instructions of the pure machine, against the record", "core-instructions");
     println!("{:<10} a whole node in this process, without gRPC", "engine");
     println!("{:<10} what is promised in seconds and bytes", "bounds");

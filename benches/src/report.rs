@@ -69,7 +69,8 @@ impl Table {
         text
     }
 
-    fn markdown(&self) -> String {
+    /// As a document has it.
+    pub fn markdown(&self) -> String {
         let line = |cells: &[String]| {
             let cells: Vec<_> = cells.iter().map(|cell| cell.replace('|', "\\|")).collect();
             format!("| {} |\n", cells.join(" | "))
@@ -144,7 +145,8 @@ impl Ground {
         }
     }
 
-    fn line(&self) -> String {
+    /// In a line.
+    pub fn line(&self) -> String {
         format!("Measured {} on {} ({}).", self.day, self.machine, self.commit)
     }
 }

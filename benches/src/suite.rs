@@ -1,6 +1,7 @@
 //! The suites: each gives a section of the report, and the rows of the goals that it can measure.
 
 mod admin;
+pub mod client;
 pub mod core;
 pub mod echo;
 pub mod expiry;
@@ -57,6 +58,13 @@ pub const SUITES: &[Suite] = &[
         about: "many commands a message, against the echo",
         run: Some(session::run),
         goals: Some(session::goals),
+        peers: false,
+    },
+    Suite {
+        name: "client",
+        about: "the Rust client's typed calls, against raw session batches",
+        run: Some(client::run),
+        goals: Some(client::goals),
         peers: false,
     },
     Suite {

@@ -279,7 +279,7 @@ fn wait_until(at: Instant) {
 }
 
 /// A number that no other round of any bench had.
-fn fresh_salt() -> u64 {
+pub fn fresh_salt() -> u64 {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     let now = now.map_or(0, |now| now.as_nanos() as u64);
     Dice(now ^ u64::from(std::process::id()) << 48).next()

@@ -3,14 +3,19 @@
 //! Two comparisons: in equal shape, and each side in the shape that suits it best; the second also
 //! with one request a connection, as services without batches ask. The work, and what the peers'
 //! versions leave out, stands in `benches/peers/README.md`. A peer that is not installed is left
-//! out, with a word of how to get it.
+//! out, with a word of how to get it; so is one whose driver is not built: that of PostgreSQL is
+//! behind the feature `peers`, since nothing else needs it.
 
 mod berth;
 mod bout;
+#[cfg(feature = "peers")]
 mod postgres;
+#[cfg_attr(not(feature = "peers"), allow(dead_code, reason = "what only PostgreSQL needs"))]
 mod process;
 mod redis;
 mod work;
+
+use std::path::Path;
 
 use crate::fault::Bench;
 use crate::goal::{Goal, Target, number};
@@ -19,7 +24,6 @@ use crate::setup::Setup;
 use crate::shape::Shape;
 use berth::Berth;
 use bout::{Bout, Entrant, Peer, bout};
-use postgres::Postgres;
 use process::Absent;
 use redis::{Form, Redis};
 
@@ -109,7 +113,9 @@ pub fn goals(setup: &Setup) -> Vec<Goal> {
 fn goal(measured: &Measured, bout: &str, peer: &str, target: Target) -> Goal {
     if let Some((_, why)) = measured.absent.iter().find(|(name, _)| *name == peer) {
         return match why {
-            Absent::NotInstalled { .. } | Absent::NoUser { .. } => target.skipped(why),
+            Absent::NotInstalled { .. } | Absent::NotBuilt { .. } | Absent::NoUser { .. } => {
+                target.skipped(why)
+            }
             Absent::Failed { .. } => target.failed(why),
         };
     }
@@ -149,7 +155,7 @@ fn measure(setup: &Setup) -> Bench<Measured> {
     for (name, form) in [(REDIS, Form::Usual), (PACKED, Form::Packed)] {
         enter(name, Redis::start(&home, form).map(|it| Box::new(it) as Box<dyn Peer>));
     }
-    enter(POSTGRES, Postgres::start(&home).map(|it| Box::new(it) as Box<dyn Peer>));
+    enter(POSTGRES, start_postgres(&home));
     let mut measured = Measured { bouts: Vec::new(), entrants, absent };
     if measured.entrants.is_empty() {
         return Ok(measured);
@@ -168,6 +174,26 @@ fn measure(setup: &Setup) -> Bench<Measured> {
     let title = "one request a connection";
     measured.bouts.push(hold(setup, &mut measured.entrants, title, SINGLE, single)?);
     Ok(measured)
+}
+
+/// PostgreSQL, if its driver is built in.
+#[cfg(feature = "peers")]
+fn start_postgres(home: &Path) -> Result<Box<dyn Peer>, Absent> {
+    Ok(Box::new(postgres::Postgres::start(home)?))
+}
+
+#[cfg(not(feature = "peers"))]
+fn start_postgres(_: &Path) -> Result<Box<dyn Peer>, Absent> {
+    Err(Absent::NotBuilt { program: POSTGRES })
+}
+
+#[cfg(feature = "peers")]
+use postgres::version as postgres_version;
+
+/// There is none without its driver.
+#[cfg(not(feature = "peers"))]
+fn postgres_version() -> Option<String> {
+    None
 }
 
 fn shapes_of(peer: &str) -> &'static [Shape] {
@@ -232,7 +258,7 @@ fn trials(entrants: &[Entrant]) -> Option<Table> {
 }
 
 fn notes(setup: &Setup, measured: &Measured) -> Vec<String> {
-    let versions: Vec<_> = [redis::version(), postgres::version()].into_iter().flatten().collect();
+    let versions: Vec<_> = [redis::version(), postgres_version()].into_iter().flatten().collect();
     let mut notes = vec![
         "200 trains of 1,000 berths in 4 classes of 250, 30 legs; a cycle holds one berth of a \
          random train and class on a random run of legs, then confirms (70 %) or releases it. \

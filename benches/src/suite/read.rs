@@ -46,43 +46,89 @@ struct Wire {
     writes: f64,
 }
 
+/// A server under half of the writes that it can take.
+pub struct Beside {
+    bed: Bed,
+    stage: Stage,
+    paid: u8,
+    rate: f64,
+}
+
+impl Beside {
+    /// Starts it, and finds how much it can take.
+    ///
+    /// # Errors
+    /// It does not start, or a round is void.
+    pub fn new(setup: &Setup) -> Bench<Self> {
+        let (bed, stage) = (Bed::new(setup, &[])?, Stage::new(Spread::Zipf(0.8)));
+        let mut beside = Self { bed, stage, paid: setup.paid, rate: 0.0 };
+        let ceiling = |beside: &Self| {
+            Ok(beside.load(Pressure::Closed, setup.seconds).run(beside.server())?.rate)
+        };
+        // The first round makes runs of trains that nobody asked for before.
+        ceiling(&beside)?;
+        beside.rate = ceiling(&beside)? * WRITE_SHARE;
+        Ok(beside)
+    }
+
+    /// The server that is written to.
+    pub const fn server(&self) -> &Server {
+        &self.bed.server
+    }
+
+    /// Writes a second.
+    pub const fn writes(&self) -> f64 {
+        self.rate
+    }
+
+    fn load(&self, pressure: Pressure, seconds: Duration) -> Load<'_> {
+        let style = Style::Cycle { paid: self.paid };
+        let stage = &self.stage;
+        Load { calls: Calls::Session, shape: WRITES, stage, style, pressure, seconds, limit: None }
+    }
+
+    /// Queries a second to this server, beside the writes.
+    ///
+    /// # Errors
+    /// A query or the writes failed.
+    pub fn queries(&self, length: Duration) -> Bench<f64> {
+        self.queries_to(self.server(), length)
+    }
+
+    /// Queries a second to any server, beside the writes to this one.
+    fn queries_to(&self, asked: &Server, length: Duration) -> Bench<f64> {
+        std::thread::scope(|scope| {
+            let writes = self.load(Pressure::Open { rate: self.rate }, length + 2 * WARM);
+            let writer = scope.spawn(move || writes.run(self.server()));
+            let queries = ask(asked, &self.stage, length);
+            let writes = writer.join();
+            writes.map_err(|_| BenchError::Other("the writer panicked".into()))??;
+            queries
+        })
+    }
+
+    /// Stops it and removes what it wrote.
+    ///
+    /// # Errors
+    /// It did not stop in order.
+    pub fn stop(self, setup: &Setup) -> Bench<()> {
+        self.bed.stop(setup)
+    }
+}
+
 fn over_the_wire(setup: &Setup) -> Bench<Wire> {
-    let stage = Stage::new(Spread::Zipf(0.8));
-    let load = |pressure, seconds| Load {
-        calls: Calls::Session,
-        shape: WRITES,
-        stage: &stage,
-        style: Style::Cycle { paid: setup.paid },
-        pressure,
-        seconds,
-        limit: None,
-    };
-    let bed = Bed::new(setup, &[])?;
+    let beside = Beside::new(setup)?;
     let echoes = Echoes::new(setup, &[Flavour::MultiThread])?;
     let echo = echoes.first().ok_or_else(|| BenchError::Other("no echo runs".into()))?;
-    // The first round makes runs of trains that nobody asked for before.
-    load(Pressure::Closed, setup.seconds).run(&bed.server)?;
-    let ceiling = load(Pressure::Closed, setup.seconds).run(&bed.server)?.rate;
-    let rate = ceiling * WRITE_SHARE;
     let mut pairs = Vec::new();
     for _ in 0..setup.pairs {
-        let written = &bed.server;
-        let side = |asked: &Server| -> Bench<f64> {
-            std::thread::scope(|scope| {
-                let seconds = setup.seconds + 2 * WARM;
-                let writes = load(Pressure::Open { rate }, seconds);
-                let writer = scope.spawn(move || writes.run(written));
-                let queries = ask(asked, &stage, setup.seconds);
-                let writes = writer.join();
-                writes.map_err(|_| BenchError::Other("the writer panicked".into()))??;
-                queries
-            })
-        };
-        pairs.push((side(written)?, side(echo)?));
+        let ours = beside.queries_to(beside.server(), setup.seconds)?;
+        pairs.push((ours, beside.queries_to(echo, setup.seconds)?));
         setup.place.check()?;
     }
-    bed.stop(setup)?;
-    Ok(Wire { pairs, writes: rate })
+    let writes = beside.writes();
+    beside.stop(setup)?;
+    Ok(Wire { pairs, writes })
 }
 
 /// Queries a second, closed loop.

@@ -58,6 +58,9 @@ pub struct ServeArgs {
     /// what is in them [default: all are kept]
     #[arg(long, env = "BERTH_RETAIN_LOG_BYTES", value_name = "BYTES")]
     retain_log_bytes: Option<u64>,
+    /// Whether an event store of history by run is made from the log: on, off [default: on]
+    #[arg(long, env = "BERTH_EVENT_STORE", value_name = "WORD")]
+    event_store: Option<Switch>,
     /// Bytes of one segment of the log [default: 64 MiB]
     #[arg(long, env = "BERTH_LOG_SEGMENT_BYTES", value_name = "BYTES")]
     log_segment_bytes: Option<u64>,
@@ -90,6 +93,14 @@ pub struct ServeArgs {
     accept_clock: bool,
 }
 
+/// Of something that may be done without.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Switch {
+    On,
+    Off,
+}
+
 /// The same, as a file says it.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -104,6 +115,7 @@ struct File {
     min_free_bytes: Option<u64>,
     max_log_bytes: Option<u64>,
     retain_log_bytes: Option<u64>,
+    event_store: Option<Switch>,
     log_segment_bytes: Option<u64>,
     checkpoint_bytes: Option<u64>,
     journal_readers: Option<u16>,
@@ -178,7 +190,9 @@ impl ServeError {
     /// 2 for wrong settings, 4 for a damaged journal, else 1.
     pub fn exit(&self) -> Exit {
         match self {
-            Self::Config { .. } | Self::Range { .. } => Exit::Usage,
+            Self::Config { .. }
+            | Self::Range { .. }
+            | Self::Engine(StartError::EventStoreNeeded { .. }) => Exit::Usage,
             Self::Engine(StartError::Recovery(fault)) => of_recovery(fault),
             Self::Engine(StartError::Snapshots(fault)) => of_snapshots(fault),
             _ => Exit::Fault,
@@ -243,6 +257,7 @@ impl ServeArgs {
                     .unwrap_or(defaults.min_free_bytes),
                 max_log_bytes: self.max_log_bytes.or(file.max_log_bytes),
                 retain_log_bytes: self.retain_log_bytes.or(file.retain_log_bytes),
+                event_store: self.event_store.or(file.event_store) != Some(Switch::Off),
                 log_segment_bytes,
                 holds,
             },
@@ -300,13 +315,20 @@ mod tests {
     fn a_flag_wins_over_the_file_and_the_file_over_the_default() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("berth.toml");
-        std::fs::write(&path, "open_days = 7\ndurability = \"process\"\nworkers = 3\n").unwrap();
+        std::fs::write(
+            &path,
+            "open_days = 7\ndurability = \"process\"\nworkers = 3\nevent_store = \"off\"\n",
+        )
+        .unwrap();
         let args =
             ServeArgs { config: Some(path.clone()), open_days: Some(9), ..ServeArgs::default() };
         let settings = args.resolve().unwrap();
         assert_eq!((settings.node.open_days, settings.workers), (9, 3));
         assert_eq!(settings.durability, Durability::Process);
         assert_eq!(settings.listen, "127.0.0.1:50051");
+        assert!(
+            !settings.node.event_store && ServeArgs::default().resolve().unwrap().node.event_store
+        );
         std::fs::write(&path, "open_day = 7\n").unwrap();
         let fault = args.resolve().unwrap_err().to_string();
         assert!(fault.contains("open_day") && fault.contains("berth.toml"), "{fault}");

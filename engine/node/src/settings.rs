@@ -54,6 +54,9 @@ pub struct Settings {
     /// Sealed segments of the log beyond this many bytes may go, once nobody needs them; `None`:
     /// all are kept.
     pub retain_log_bytes: Option<u64>,
+    /// Whether sealed segments are taken into the event store; without it history is read from the
+    /// log, all of which must be there.
+    pub event_store: bool,
     /// Bytes of one segment of the log.
     pub log_segment_bytes: u64,
     /// How long berths are held.
@@ -103,6 +106,7 @@ impl Default for Settings {
             min_free_bytes: 1 << 30,
             max_log_bytes: None,
             retain_log_bytes: None,
+            event_store: true,
             log_segment_bytes: 64 << 20,
             holds: HoldTimes::default(),
         }

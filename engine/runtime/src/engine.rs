@@ -318,13 +318,15 @@ async fn build(
         fatal: fatal.clone(),
     };
     let journal_thread = thread.start(&journal).map_err(|fault| spawn(&fault))?;
-    let indexer_thread = crate::indexer::start(
-        Arc::clone(&opened.stores),
-        Arc::clone(&stopping),
-        Arc::clone(&figures),
-        options.settings.retain_log_bytes,
-    )
-    .map_err(|fault| spawn(&fault))?;
+    let indexer_thread = if options.settings.event_store {
+        let (stores, stopping) = (Arc::clone(&opened.stores), Arc::clone(&stopping));
+        let retain = options.settings.retain_log_bytes;
+        let started = crate::indexer::start(stores, stopping, Arc::clone(&figures), retain);
+        Some(started.map_err(|fault| spawn(&fault))?)
+    } else {
+        opened.stores.shelf.switch_off();
+        None
+    };
     Ok(House {
         info: EngineInfo {
             software: crate::SOFTWARE.to_owned(),
@@ -354,7 +356,7 @@ async fn build(
         _teller: teller,
         journal,
         journal_thread: Mutex::new(Some(journal_thread)),
-        indexer_thread: Mutex::new(Some(indexer_thread)),
+        indexer_thread: Mutex::new(indexer_thread),
         covered: Mutex::new(None),
         root,
         _lock: opened.lock,

@@ -20,6 +20,7 @@ use crate::handle::Engine;
 /// Events of one batch, about: what a reader has in memory at once.
 const BATCH_EVENTS: usize = 512;
 const OPENING: &str = "the event store is being opened";
+const OFF: &str = "the event store is off";
 /// How often a reader whose segment was let go meanwhile looks into the store again.
 const RETURNS_MAX: u32 = 8;
 
@@ -39,6 +40,8 @@ enum Slot {
     Failed(String),
     /// Why it is not checked again before the next start.
     Closed(String),
+    /// The operator wants none: all history is in the log.
+    Off,
 }
 
 impl Shelf {
@@ -61,11 +64,20 @@ impl Shelf {
         *self.slot() = Slot::Closed(why.to_owned());
     }
 
+    /// There will be none.
+    pub fn switch_off(&self) {
+        *self.slot() = Slot::Off;
+    }
+
+    fn is_off(&self) -> bool {
+        matches!(*self.slot(), Slot::Off)
+    }
+
     /// Why it failed, if it has.
     pub fn fault(&self) -> Option<String> {
         match &*self.slot() {
             Slot::Failed(why) | Slot::Closed(why) => Some(why.clone()),
-            Slot::Opening | Slot::Ready(_) => None,
+            Slot::Opening | Slot::Ready(_) | Slot::Off => None,
         }
     }
 
@@ -74,7 +86,7 @@ impl Shelf {
         match &*self.slot() {
             Slot::Opening => Some(OPENING.to_owned()),
             Slot::Failed(why) => Some(why.clone()),
-            Slot::Ready(_) | Slot::Closed(_) => None,
+            Slot::Ready(_) | Slot::Closed(_) | Slot::Off => None,
         }
     }
 
@@ -83,6 +95,7 @@ impl Shelf {
         match &*self.slot() {
             Slot::Ready(store) => Ok(store.clone()),
             Slot::Opening => Err(OPENING.to_owned()),
+            Slot::Off => Err(OFF.to_owned()),
             Slot::Failed(why) | Slot::Closed(why) => Err(why.clone()),
         }
     }
@@ -260,6 +273,9 @@ impl RunHistory {
         batch: &mut Vec<StoredEvent>,
     ) -> Result<(), HistoryError> {
         let shelf = &self.engine.house.stores.shelf;
+        if shelf.is_off() {
+            return self.go_to_log(Lsn(1));
+        }
         let store = match shelf.get() {
             Ok(store) => {
                 self.passed_by = None;

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use berth_inventory::{Millis, Plan, PlanHash, RunId, UnixMillis};
-use berth_node::{Calendar, Directory, Front, Grace, LogPoint, Names, Vitals};
+use berth_node::{Calendar, Directory, Front, Grace, LogPoint, Names, Settings, Vitals};
 use berth_persistence::{
-    CommitLog, DataDir, DirLock, FileLog, FileSnapshots, Keys, LogSettings, NodeRecord,
-    Recovered as FromDisk, SNAPSHOT_SEGMENT_BYTES, SnapshotStore, recover,
+    CommitLog, DataDir, DirLock, FileLog, FileSnapshots, Keys, LogSettings, Lsn, NodeRecord,
+    Recovered as FromDisk, SNAPSHOT_SEGMENT_BYTES, SnapshotStore, first_kept, recover,
 };
 use hashbrown::HashMap;
 use tokio::sync::watch;
@@ -40,6 +40,7 @@ pub(crate) fn open(options: &StartOptions) -> Result<Opened, StartError> {
     let dir = DataDir::open(&options.data_dir)?;
     let lock = DirLock::take(dir.root(), wall())?;
     let keys = Keys::open(dir.root())?;
+    may_do_without_event_store(&dir, &options.settings)?;
     let calendar = Calendar::new(options.catalogue.zone(), options.settings.open_days)?;
     let snapshots = FileSnapshots::open(&dir.snap(), &dir.cut(), SNAPSHOT_SEGMENT_BYTES)?;
     let plans = PlanBook::new(&options.catalogue);
@@ -116,6 +117,22 @@ pub(crate) fn open(options: &StartOptions) -> Result<Opened, StartError> {
         refused,
         lost,
     })
+}
+
+/// Without the event store history is read from the log: all of it must be there, and stay.
+fn may_do_without_event_store(dir: &DataDir, settings: &Settings) -> Result<(), StartError> {
+    if settings.event_store {
+        return Ok(());
+    }
+    let kept = first_kept(&dir.log())?;
+    let why = if kept > Lsn(1) {
+        format!("it alone has the history before frame {kept}, with which the log begins")
+    } else if settings.retain_log_bytes.is_some() {
+        "--retain-log-bytes lets segments go whose history it must have".to_owned()
+    } else {
+        return Ok(());
+    };
+    Err(StartError::EventStoreNeeded { why })
 }
 
 fn start_clock(last_at: UnixMillis, accept: bool) -> Result<Clock, StartError> {

@@ -67,6 +67,12 @@ pub enum StartError {
         /// The last journaled stamp.
         journal: UnixMillis,
     },
+    /// Without the event store some history could not be read.
+    #[error("the event store cannot be off: {why}; start with --event-store on")]
+    EventStoreNeeded {
+        /// What it alone has, or will have.
+        why: String,
+    },
     /// A thread or an actor did not start.
     #[error("the node did not start: {0}")]
     Spawn(String),

@@ -1,6 +1,7 @@
 //! A whole node on a temporary directory: what is told survives, whatever ends the process.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use berth_inventory::{

@@ -30,9 +30,16 @@ pub fn count(commands: usize) {
 
 /// Instructions a command, by callgrind below this program.
 fn measure() -> Bench<f64> {
-    let program = std::env::current_exe().map_err(BenchError::io("find this program"))?;
     let dir = tempfile::tempdir().map_err(BenchError::io("make a directory"))?;
-    let file = dir.path().join("callgrind.out");
+    counted(&dir.path().join("callgrind.out"))
+}
+
+/// The same, with what callgrind has to say in `file`.
+///
+/// # Errors
+/// No valgrind.
+pub fn counted(file: &Path) -> Bench<f64> {
+    let program = std::env::current_exe().map_err(BenchError::io("find this program"))?;
     let out = Command::new("valgrind")
         .args(["--tool=callgrind", "--toggle-collect=*counted_commands*"])
         .arg(format!("--callgrind-out-file={}", file.display()))

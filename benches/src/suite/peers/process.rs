@@ -25,6 +25,12 @@ pub enum Absent {
     /// Not on this machine.
     #[error("{program} is not installed; Debian's package is {package}")]
     NotInstalled { program: &'static str, package: &'static str },
+    /// Its driver is not in this program.
+    #[error(
+        "this program was built without the driver of {program}; run it as `cargo run --release \
+         -p berth-benches --features peers -- SUITE`"
+    )]
+    NotBuilt { program: &'static str },
     /// It refuses to run as root, and there is nobody else to be.
     #[error("{program} does not run as root and the user {user} does not exist; create it")]
     NoUser { program: &'static str, user: &'static str },

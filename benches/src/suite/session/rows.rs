@@ -3,7 +3,7 @@
 use berth_inventory::TravelClass;
 
 use super::{cycles, spread_word};
-use crate::fault::{Bench, BenchError};
+use crate::fault::Bench;
 use crate::goal::{Goal, Target};
 use crate::load::{Calls, HOT_BENCH, HOT_REAL, Load, Pressure, Spread, Stage, Style};
 use crate::paired::{Estimate, interleave};
@@ -165,14 +165,7 @@ pub fn latency(setup: &Setup, server: &Server, load: &Load<'_>, target: Target) 
 
 /// The same load without a disk.
 fn not_durable(setup: &Setup) -> Bench<Goal> {
-    let mut flags = vec!["--durability", "none"];
-    let help = std::process::Command::new(&setup.server_bin).args(["serve", "--help"]).output();
-    let help = help.map_err(BenchError::io("ask the server for its flags"))?;
-    let no_store = "--no-event-store";
-    let store_off = String::from_utf8_lossy(&help.stdout).contains(no_store);
-    if store_off {
-        flags.push(no_store);
-    }
+    let flags = ["--durability", "none", "--event-store", "off"];
     let bed = Bed::new(setup, &flags)?;
     let echoes = Echoes::new(setup, &Flavour::ALL)?;
     let spread = Stage::new(Spread::Zipf(setup.zipf));
@@ -180,9 +173,5 @@ fn not_durable(setup: &Setup) -> Bench<Goal> {
     load.run(&bed.server)?;
     let goal = row(NOT_DURABLE, versus(setup, &bed.server, &load, &echoes, &load));
     bed.stop(setup)?;
-    Ok(if store_off {
-        goal
-    } else {
-        goal.with_remark("the server keeps no event store to turn off")
-    })
+    Ok(goal)
 }

@@ -116,6 +116,13 @@ async fn a_bounded_log_forgets_nothing_that_was_told() {
     engine.stop(Duration::from_secs(5)).await.unwrap();
     drop(engine);
 
+    // Switched off it would be missed: nothing starts.
+    let mut off = bounded(dir.path());
+    (off.settings.event_store, off.settings.retain_log_bytes) = (false, None);
+    let fault = Engine::start(off).await.map(drop).unwrap_err();
+    assert!(matches!(fault, StartError::EventStoreNeeded { .. }), "{fault}");
+    assert!(fault.to_string().contains("history before frame"), "{fault}");
+
     // Without the event store the beginning is nowhere, and that is said.
     std::fs::remove_dir_all(dir.path().join("events")).unwrap();
     let engine = Engine::start(bounded(dir.path())).await.unwrap();
@@ -123,6 +130,38 @@ async fn a_bounded_log_forgets_nothing_that_was_told() {
     let fault = history(&engine, &run_of(&engine, "10003", 3)).unwrap_err();
     let kept = first_kept(&engine);
     assert!(matches!(fault, HistoryError::NotKept { kept: k, .. } if k == kept), "{fault}");
+    engine.stop(Duration::from_secs(5)).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_an_event_store_all_history_is_read_from_the_log() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut off = bounded(dir.path());
+    off.settings.event_store = false;
+    let fault = Engine::start(off.clone()).await.map(drop).unwrap_err();
+    assert!(fault.to_string().contains("--retain-log-bytes"), "{fault}");
+    off.settings.retain_log_bytes = None;
+    let engine = Engine::start(off).await.unwrap();
+    let run = run_of(&engine, "10001", 1);
+    let segments = || std::fs::read_dir(dir.path().join("log")).unwrap().count();
+    go_on(&engine, &run, 1, || segments() > 3).await;
+    let told = history(&engine, &run).unwrap();
+    assert_eq!(first_kept(&engine), Lsn(1));
+    assert_eq!(engine.figures().indexed_lsn.load(Relaxed), 0);
+    assert!(!dir.path().join("events").exists(), "nothing is made that is not wanted");
+    engine.stop(Duration::from_secs(5)).await.unwrap();
+    drop(engine);
+
+    // Switched on again, it takes in what it has not seen.
+    let mut on = bounded(dir.path());
+    on.settings.retain_log_bytes = None;
+    let engine = Engine::start(on).await.unwrap();
+    let run = run_of(&engine, "10001", 1);
+    let shelf = &engine.house.stores.shelf;
+    while !shelf.get().is_ok_and(|store| store.indexed() > Lsn(20)) {
+        tokio::task::yield_now().await;
+    }
+    assert!(history(&engine, &run).unwrap()[..told.len()] == told, "the same, from both");
     engine.stop(Duration::from_secs(5)).await.unwrap();
 }
 

@@ -59,14 +59,15 @@ pub fn code(line: &str) -> &str {
 pub fn metadata() -> &'static Metadata {
     static METADATA: OnceLock<Metadata> = OnceLock::new();
     METADATA.get_or_init(|| {
+        let host = host();
+        let mut options = vec!["--offline", "--locked", "--filter-platform", &host];
+        // By night, when the packages that only a feature needs are there as well.
+        if std::env::var_os("BERTH_TEST_ALL_FEATURES").is_some() {
+            options.push("--all-features");
+        }
         MetadataCommand::new()
             .manifest_path(root().join("Cargo.toml"))
-            .other_options(vec![
-                "--offline".to_owned(),
-                "--locked".to_owned(),
-                "--filter-platform".to_owned(),
-                host(),
-            ])
+            .other_options(options.into_iter().map(str::to_owned).collect::<Vec<_>>())
             .exec()
             .expect("cargo metadata reads the workspace (is Cargo.lock in step with Cargo.toml?)")
     })
