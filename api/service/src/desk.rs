@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use berth_engine::Engine;
-use berth_engine::node::RunEntry;
+use berth_engine::node::{RunEntry, Trail, When};
 use berth_inventory::{Answer, Command, HoldId, Refusal, Rest, Said, SeatState, UnixMillis};
 
 use crate::tally::{Kind, Tally};
@@ -27,12 +27,31 @@ impl Desk {
         Teller { names: Arc::clone(&self.engine.front().names), now: self.engine.now() }
     }
 
+    /// The first step to the run a request means.
+    #[inline]
+    pub fn trail(&self, ask: &Ask) -> Trail<'_> {
+        let front = self.engine.front();
+        match &ask.aim {
+            Aim::Run { run, .. } => {
+                let (When::Start(date) | When::Board(date)) = run.when;
+                front.trail_of_train(run.train, date)
+            }
+            Aim::Hold(hold) => front.trail_of_hold(*hold),
+            Aim::Pnr(_) => Trail::Cold,
+        }
+    }
+
     /// The run a request means; its command gets what the name of the run gives.
-    pub fn lead(&self, ask: &mut Ask, now: UnixMillis) -> Result<Arc<RunEntry>, Refusal> {
+    pub fn lead(
+        &self,
+        ask: &mut Ask,
+        trail: &Trail<'_>,
+        now: UnixMillis,
+    ) -> Result<Arc<RunEntry>, Refusal> {
         let front = self.engine.front();
         Ok(match &ask.aim {
             Aim::Run { run, from } => front.locate(run.train, run.when, *from, now)?,
-            Aim::Hold(hold) => front.by_hold(*hold)?,
+            Aim::Hold(hold) => front.follow(*hold, trail)?,
             Aim::Pnr(digits) => {
                 let (pnr, run) = front.by_pnr(digits)?;
                 match &mut ask.command {
@@ -52,7 +71,7 @@ impl Desk {
         deadline: UnixMillis,
     ) -> Result<(Answer, Option<Arc<RunEntry>>), Trouble> {
         let kind = Kind::of(&ask.command);
-        let (outcome, run) = match self.lead(&mut ask, self.engine.now()) {
+        let (outcome, run) = match self.lead(&mut ask, &Trail::Cold, self.engine.now()) {
             Ok(run) => (self.engine.ask(&run, ask.command, deadline).await, Some(run)),
             Err(why) => (Ok(self.teller().refused(why)), None),
         };

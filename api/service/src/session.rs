@@ -10,6 +10,7 @@ use core::pin::Pin;
 use core::task::{Context, Poll};
 use std::sync::Arc;
 
+use arrayvec::ArrayVec;
 use berth_engine::Lost;
 use berth_engine::node::{Health, Work};
 use berth_inventory::{Command, UnixMillis};
@@ -24,6 +25,8 @@ use crate::desk::Desk;
 use crate::tally::Counts;
 use crate::wire::{self, Ask, Asked, Of, Trouble};
 
+/// Commands that are led to their runs side by side.
+const BLOCK: usize = 16;
 /// Messages read at one go before answers are looked at again.
 const READ_AT_ONCE: usize = 4;
 
@@ -125,10 +128,14 @@ impl Shell {
         let mut asked = core::mem::take(&mut self.asked);
         match wire::session(message, &self.desk.engine.info().holds, &mut asked) {
             Ok(()) => {
-                for one in asked.drain(..) {
-                    if let Some((taken, ask)) = self.frames.take(one) {
-                        self.start(taken, ask, now);
-                    }
+                let mut asked = asked.drain(..);
+                while asked.len() > 0 {
+                    let block: ArrayVec<_, BLOCK> = asked
+                        .by_ref()
+                        .take(BLOCK)
+                        .filter_map(|one| self.frames.take(one))
+                        .collect();
+                    self.start(block, now);
                 }
                 self.engine.flush();
             }
@@ -138,19 +145,42 @@ impl Shell {
         self.asked = asked;
     }
 
-    fn start(&mut self, taken: Taken, mut ask: Ask, now: UnixMillis) {
-        let deadline = match taken.timeout {
-            Some(span) => now.saturating_add(span),
-            None => UnixMillis::MAX,
-        };
-        let early = match self.desk.lead(&mut ask, now) {
-            Ok(run) => self.engine.add(taken.slot, run, ask.command, deadline),
-            Err(why) => Some(Ok(self.desk.teller().refused(why))),
-        };
-        if let Some(outcome) = early {
-            self.counts.count(taken.kind, &outcome);
-            let outcome = outcome.as_ref().map_err(|fault| fault.clone().into());
-            self.frames.answered(taken.slot, outcome, None, &self.desk.teller());
+    /// Commands side by side: what one of them waits for is fetched while the others are looked at.
+    fn start(&mut self, block: ArrayVec<(Taken, Ask), BLOCK>, now: UnixMillis) {
+        let desk = Arc::clone(&self.desk);
+        let trails: ArrayVec<_, BLOCK> = block.iter().map(|(_, ask)| desk.trail(ask)).collect();
+        for step in 0..3 {
+            trails.iter().for_each(|trail| trail.step(step));
+        }
+        let led: ArrayVec<_, BLOCK> = block
+            .into_iter()
+            .zip(&trails)
+            .map(|((taken, mut ask), trail)| {
+                let run = desk.lead(&mut ask, trail, now);
+                (taken, ask.command, run)
+            })
+            .collect();
+        for step in 0..2 {
+            for (_, command, run) in &led {
+                if let (Command::Reserve(_), Ok(run)) = (command, run) {
+                    run.foresee(step);
+                }
+            }
+        }
+        for (taken, command, run) in led {
+            let deadline = match taken.timeout {
+                Some(span) => now.saturating_add(span),
+                None => UnixMillis::MAX,
+            };
+            let early = match run {
+                Ok(run) => self.engine.add(taken.slot, run, command, deadline),
+                Err(why) => Some(Ok(desk.teller().refused(why))),
+            };
+            if let Some(outcome) = early {
+                self.counts.count(taken.kind, &outcome);
+                let outcome = outcome.as_ref().map_err(|fault| fault.clone().into());
+                self.frames.answered(taken.slot, outcome, None, &desk.teller());
+            }
         }
     }
 

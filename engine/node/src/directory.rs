@@ -16,6 +16,7 @@ use berth_inventory::{
     Date, Plan, PlanHash, Pnr, RunId, RunIndex, RunningDays, StationCode, StopRef, TrainNumber,
     Version,
 };
+use berth_kernel::prefetch_all;
 use berth_persistence::{Catalogue, CatalogueTrain};
 use hashbrown::HashMap;
 
@@ -234,10 +235,20 @@ impl RunEntry {
 }
 
 /// A run's place by its number in the journal.
-struct Numbered {
+pub struct Numbered {
     run: RunId,
     /// `None` while it is one of the past.
     entry: ArcSwapOption<RunEntry>,
+}
+
+impl Numbered {
+    /// Has the run's entry fetched.
+    #[inline]
+    pub(crate) fn foresee(&self) {
+        if let Some(entry) = self.entry.load().as_ref() {
+            prefetch_all(&**entry);
+        }
+    }
 }
 
 const CHUNK: usize = 4_096;
@@ -344,6 +355,12 @@ impl Directory {
     /// The run of `train` that starts on `start_date`, if it was ever met.
     pub fn known(&self, train: &Arc<Train>, start_date: Date) -> Option<Arc<RunEntry>> {
         train.present(start_date).or_else(|| self.found(train, start_date, &mut train.past()))
+    }
+
+    /// Where a run with this number in the journal would be found.
+    #[inline]
+    pub(crate) fn numbered_place(&self, index: RunIndex) -> Option<&OnceLock<Numbered>> {
+        self.by_index.cell(index.0 as usize)
     }
 
     /// The run with this number in the journal.

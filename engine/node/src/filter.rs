@@ -15,6 +15,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
 use berth_inventory::RequestId;
+use berth_kernel::prefetch_all;
 
 /// Bits of a generation: 128 bytes to 16 KiB, in few steps, for all that a run outgrew are asked.
 const SIZES: [usize; 4] = [1 << 10, 1 << 12, 1 << 14, 1 << 17];
@@ -179,6 +180,17 @@ impl IdFilter {
             }
             Some(Arc::new(all))
         });
+    }
+
+    /// Has what leads to the bits of an id fetched, a step further with each call.
+    #[inline]
+    pub(crate) fn foresee(&self, step: usize) {
+        let known = self.generations.load();
+        let Some(known) = known.as_ref() else { return };
+        match step {
+            0 => prefetch_all(&**known),
+            _ => prefetch_all(&*known.current),
+        }
     }
 
     /// Whether the id may be on its way or have taken effect; `true` while nothing is known.

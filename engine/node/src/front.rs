@@ -3,6 +3,8 @@
 //! Functions over shared tables of atomics; any number of threads call them. Nothing here changes
 //! a run, and what is refused here is right for some state between arrival and answer.
 
+mod trail;
+
 use core::sync::atomic::Ordering::{Relaxed, SeqCst};
 use std::sync::Arc;
 
@@ -17,6 +19,8 @@ use crate::directory::{Directory, RunEntry, Train};
 use crate::names::Names;
 use crate::settings::{RETRY_OVERLOADED_MS, RUN_PERMITS, RUN_PERMITS_FINISH};
 use crate::vitals::Vitals;
+
+pub use trail::Trail;
 
 /// The right to have one command of a run under way; given back when the command is executed, so
 /// that a caller who does not take its answers keeps nobody else out.

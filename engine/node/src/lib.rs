@@ -26,7 +26,7 @@ pub use ask::{Fault, Lane, Outcome, Parcel, State, Way, When, Work};
 pub use batch::Batch;
 pub use calendar::{Calendar, UnknownZone};
 pub use directory::{Directory, Light, RunEntry, Title, Train, TrainSource};
-pub use front::{Front, Permit};
+pub use front::{Front, Permit, Trail};
 pub use names::{HoldOrigin, Names};
 pub use published::{BerthState, Head, Published};
 pub use settings::*;

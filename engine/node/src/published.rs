@@ -124,6 +124,12 @@ impl Published {
         published
     }
 
+    /// Where the words stand that a request is looked at with.
+    #[inline]
+    pub(crate) fn front_words(&self) -> *const u8 {
+        core::ptr::from_ref(&self.plenty).cast()
+    }
+
     /// Has the row of a berth fetched, which is to be published soon.
     #[inline]
     pub(crate) fn foresee(&self, berth: BerthIndex) {

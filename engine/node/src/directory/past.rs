@@ -9,6 +9,7 @@ use std::sync::{Arc, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwapOption;
 use berth_inventory::{Date, Plan, RunIndex, Version};
+use berth_kernel::prefetch_all;
 
 use super::{Directory, RunEntry, Train};
 use crate::calendar::Calendar;
@@ -24,6 +25,17 @@ pub(super) struct PastRun {
 
 /// Those of one train, by start date.
 pub(super) type PastRuns = BTreeMap<Date, PastRun>;
+
+/// Where the run of a date stands: a train that runs every day has it at the date's distance from
+/// the first.
+#[inline]
+fn place(runs: &[(Date, Arc<RunEntry>)], date: Date) -> Option<usize> {
+    let guess = (date.days() - runs.first()?.0.days()) as usize;
+    match runs.get(guess) {
+        Some(run) if run.0 == date => Some(guess),
+        _ => runs.binary_search_by_key(&date, |run| run.0).ok(),
+    }
+}
 
 impl Train {
     /// First and last start date of the runs that were ever met.
@@ -46,8 +58,33 @@ impl Train {
     /// The run's entry, if it has one.
     pub(super) fn present(&self, start_date: Date) -> Option<Arc<RunEntry>> {
         let runs = self.runs.load();
-        let at = runs.binary_search_by_key(&start_date, |run| run.0).ok()?;
-        Some(Arc::clone(&runs[at].1))
+        Some(Arc::clone(&runs[place(&runs, start_date)?].1))
+    }
+
+    /// Has the list of runs fetched.
+    #[inline]
+    pub(crate) fn foresee_list(&self) {
+        prefetch_all(&**self.runs.load());
+    }
+
+    /// Has the place in the list fetched where a run most likely stands.
+    #[inline]
+    pub(crate) fn foresee_place(&self, date: Date) {
+        let runs = self.runs.load();
+        // The first date says where; it is asked for when the place is.
+        if let Some(first) = runs.first() {
+            let guess = (date.days() - first.0.days()).max(0) as usize;
+            prefetch_all(&runs[guess.min(runs.len() - 1)]);
+        }
+    }
+
+    /// Has the entry of a run fetched, if it has one.
+    #[inline]
+    pub(crate) fn foresee_run(&self, date: Date) {
+        let runs = self.runs.load();
+        if let Some(at) = place(&runs, date) {
+            prefetch_all(&*runs[at].1);
+        }
     }
 
     /// Adds an entry to the list.
