@@ -39,7 +39,7 @@ fn a_list_of_trains_becomes_a_catalogue_and_names_what_it_leaves_out() {
     let catalogue = Catalogue::load(&output).unwrap();
     assert_eq!((catalogue.len(), catalogue.zone()), (2, ZONE_DEFAULT));
     let mail = catalogue.get("10001".parse().unwrap()).unwrap().plan();
-    let coaches: Vec<&str> = mail.coaches().iter().map(|coach| &*coach.id).collect();
+    let coaches: Vec<&str> = mail.coaches().iter().map(|coach| coach.id.as_str()).collect();
     assert_eq!(coaches, ["A1", "HA1", "S1", "S2"]);
     assert_eq!(catalogue.get("10008".parse().unwrap()).unwrap().last_departure(), 3010);
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "nothing half written is left");
@@ -104,7 +104,7 @@ fn a_feed_and_its_rakes_become_a_catalogue() {
     let expected =
         ["ONE 0 1320 1320", "TWO 111 1410 1415", "THREE 181 1510 1515", "FOUR 292 1800 1800"];
     assert_eq!(stops, expected);
-    let coaches: Vec<&str> = plan.coaches().iter().map(|coach| &*coach.id).collect();
+    let coaches: Vec<&str> = plan.coaches().iter().map(|coach| coach.id.as_str()).collect();
     assert_eq!(coaches, ["H1", "B1", "B2", "B3", "S1"]);
     assert_eq!(plan.coaches()[4].legs.to_string(), "1..3");
 

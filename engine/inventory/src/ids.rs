@@ -22,9 +22,15 @@ pub struct NameError {
 impl<const N: usize> ShortName<N> {
     /// The name as text.
     pub fn as_str(&self) -> &str {
-        let len = self.0.iter().position(|b| *b == 0).unwrap_or(N);
         // Only ASCII is ever stored.
-        core::str::from_utf8(&self.0[..len]).unwrap_or_default()
+        core::str::from_utf8(self.as_bytes()).unwrap_or_default()
+    }
+
+    /// The name as ASCII bytes.
+    #[inline]
+    pub fn as_bytes(&self) -> &[u8] {
+        let len = self.0.iter().position(|b| *b == 0).unwrap_or(N);
+        &self.0[..len]
     }
 
     /// The name that these bytes spell, if they do.
@@ -69,6 +75,9 @@ impl<const N: usize> fmt::Debug for ShortName<N> {
 pub type TrainNumber = ShortName<8>;
 /// A station's code, such as `NDLS`.
 pub type StationCode = ShortName<8>;
+
+/// A coach's id, such as `B3`.
+pub type CoachId = ShortName<8>;
 
 /// One dated train: the partition. The date is the start at the origin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

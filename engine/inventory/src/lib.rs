@@ -53,8 +53,8 @@ pub use digest::Digest;
 pub use event::{Event, HeldPassenger, RunCreated};
 pub use gaps::{GapIndex, gap_of};
 pub use ids::{
-    BerthIndex, HoldId, NameError, PlanHash, Pnr, PoolIndex, RequestId, RequestMark, RunId,
-    RunIndex, ShortName, StationCode, TrainNumber, Version,
+    BerthIndex, CoachId, HoldId, NameError, PlanHash, Pnr, PoolIndex, RequestId, RequestMark,
+    RunId, RunIndex, ShortName, StationCode, TrainNumber, Version,
 };
 pub use invariant::Violation;
 pub use layout::{

@@ -16,8 +16,8 @@ pub(crate) mod sample;
 mod tests;
 
 use crate::{
-    BerthIndex, BerthName, BerthType, LegRange, PlanHash, PoolIndex, QuotaCode, RunningDays, Side,
-    StationCode, StopRef, TrainNumber, TravelClass, UnixMillis,
+    BerthIndex, BerthName, BerthType, CoachId, LegRange, PlanHash, PoolIndex, QuotaCode,
+    RunningDays, Side, StationCode, StopRef, TrainNumber, TravelClass, UnixMillis,
 };
 
 pub use check::{PlanError, PlanFault};
@@ -125,7 +125,7 @@ pub struct Stop {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Coach {
     /// Id.
-    pub id: Box<str>,
+    pub id: CoachId,
     /// Layout's name in the layout table, with its build: `3A/LHB`.
     pub layout: Box<str>,
     /// Legs it runs on; outside them its berths are blocked.
@@ -297,7 +297,7 @@ impl Plan {
 
     /// The berth people call so, if there is one.
     pub fn find_berth(&self, name: &BerthName) -> Option<BerthIndex> {
-        let coach = self.coaches.iter().find(|c| *c.id == *name.coach)?;
+        let coach = self.coaches.iter().find(|c| c.id.as_str() == &*name.coach)?;
         // Numbers of a layout are 1, 2, 3 ... without a hole.
         let place = name.number.checked_sub(1).filter(|place| *place < coach.count)?;
         Some(BerthIndex(coach.first.0 + place))
@@ -306,7 +306,7 @@ impl Plan {
     /// What people call a berth. Panics when the plan has no such berth.
     pub fn berth_name(&self, berth: BerthIndex) -> BerthName {
         let row = self.berth(berth);
-        let coach = self.coaches[usize::from(row.coach)].id.clone();
+        let coach = self.coaches[usize::from(row.coach)].id.as_str().into();
         BerthName { coach, number: row.number }
     }
 

@@ -107,6 +107,13 @@ impl Pen {
         }
     }
 
+    /// A name, which is never empty and always ASCII.
+    #[inline]
+    pub(super) fn name(&mut self, field: u8, name: &[u8]) {
+        self.slice(name);
+        self.length(field, name.len());
+    }
+
     /// A message that another has encoded.
     pub(super) fn message(&mut self, field: u8, message: &impl prost::Message) {
         let mark = self.mark();

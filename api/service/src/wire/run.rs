@@ -92,7 +92,7 @@ fn stops(plan: &Plan, midnight: UnixMillis) -> Vec<v1::RunStop> {
 
 fn run_coach(plan: &Plan, coach: &berth_inventory::Coach) -> v1::RunCoach {
     v1::RunCoach {
-        coach: coach.id.as_ref().into(),
+        coach: coach.id.as_str().into(),
         layout: coach.layout.as_ref().into(),
         berths: coach.count.into(),
         from_stop: Some(stop(plan, coach.legs.from)),

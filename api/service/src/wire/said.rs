@@ -145,7 +145,7 @@ pub(crate) fn berth_map(
             .filter(|berth| only.is_none_or(|class| plan.berth(*berth).class == class))
             .map(|berth| cell(plan, berth, states[usize::from(berth.0)]));
         v1::CoachMap {
-            coach: coach.id.as_ref().into(),
+            coach: coach.id.as_str().into(),
             layout: coach.layout.as_ref().into(),
             from_stop: Some(stop(plan, coach.legs.from)),
             to_stop: Some(stop(plan, coach.legs.to)),

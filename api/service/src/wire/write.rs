@@ -247,12 +247,12 @@ fn journey(pen: &mut Pen, of: Of<'_>, pool: PoolIndex, legs: LegRange, first: u8
 /// Train and start date, from field `first` on.
 fn run(pen: &mut Pen, run: RunId, first: u8) {
     pen.date(first + 1, run.start_date);
-    pen.text(first, run.train.as_str());
+    pen.name(first, run.train.as_bytes());
 }
 
 fn stop(pen: &mut Pen, field: u8, plan: &Plan, at: u8) {
     let mark = pen.mark();
-    pen.text(2, plan.stops()[usize::from(at)].code.as_str());
+    pen.name(2, plan.stops()[usize::from(at)].code.as_bytes());
     pen.number(1, u64::from(at) + 1);
     pen.close(field, mark);
 }
@@ -265,7 +265,7 @@ fn allocation(pen: &mut Pen, plan: &Plan, place: usize, seat: &SeatView) {
         let berth = plan.berth(berth);
         pen.number(5, berth.berth_type as u64);
         pen.number(4, berth.number.into());
-        pen.text(3, &plan.coaches()[usize::from(berth.coach)].id);
+        pen.name(3, plan.coaches()[usize::from(berth.coach)].id.as_bytes());
     }
     pen.number(2, seat.state as u64);
     pen.number(1, place as u64 + 1);

@@ -4,8 +4,8 @@
 use super::{Berth, Coach, CoachEntry, Entry, Plan, Stop, StopEntry, default_pools, pools};
 use crate::layout::{Layout, layout, layouts};
 use crate::{
-    BERTHS_MAX, BerthIndex, COACHES_MAX, LegRange, NameError, PARTY_MAX, PlanHash, PoolIndex,
-    QuotaCode, RunningDays, STOPS_MAX, STOPS_MIN, StationCode, TravelClass,
+    BERTHS_MAX, BerthIndex, COACHES_MAX, CoachId, LegRange, NameError, PARTY_MAX, PlanHash,
+    PoolIndex, QuotaCode, RunningDays, STOPS_MAX, STOPS_MIN, StationCode, TravelClass,
 };
 
 /// Last minute a timetable may name: the longest tour of the network takes 8 days, 30 are allowed.
@@ -13,7 +13,7 @@ const MINUTE_MAX: u32 = 30 * 1_440;
 /// Longest name of a train, bytes.
 const TRAIN_NAME_BYTES_MAX: usize = 128;
 /// Longest id of a coach, bytes.
-const COACH_ID_BYTES_MAX: usize = 8;
+const COACH_ID_BYTES_MAX: usize = size_of::<CoachId>();
 
 /// A catalogue entry that is no train.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -383,8 +383,8 @@ fn coaches(entries: &[CoachEntry], stops: usize) -> Checked<(Vec<Coach>, Vec<Ber
     let mut coaches: Vec<Coach> = Vec::with_capacity(count);
     let mut berths: Vec<Berth> = Vec::new();
     for (index, entry) in entries.iter().enumerate() {
-        let (layout, legs) = coach(entry, stops)?;
-        if let Some(first) = coaches.iter().position(|c| *c.id == *entry.id) {
+        let (id, layout, legs) = coach(entry, stops)?;
+        if let Some(first) = coaches.iter().position(|c| c.id == id) {
             let (id, first, second) = (entry.id.as_str().into(), first + 1, index + 1);
             return Err(PlanFault::CoachTwice { id, first, second });
         }
@@ -393,7 +393,7 @@ fn coaches(entries: &[CoachEntry], stops: usize) -> Checked<(Vec<Coach>, Vec<Ber
             return Err(PlanFault::Count { what: "berths", count, min: 1, max: BERTHS_MAX });
         }
         coaches.push(Coach {
-            id: entry.id.as_str().into(),
+            id,
             layout: layout.name().into(),
             legs,
             first: BerthIndex(berths.len() as u16),
@@ -414,14 +414,11 @@ fn coaches(entries: &[CoachEntry], stops: usize) -> Checked<(Vec<Coach>, Vec<Ber
     Ok((coaches, berths))
 }
 
-fn coach(entry: &CoachEntry, stops: usize) -> Checked<(&'static Layout, LegRange)> {
+fn coach(entry: &CoachEntry, stops: usize) -> Checked<(CoachId, &'static Layout, LegRange)> {
     let id = entry.id.as_str();
-    let fine = !id.is_empty()
-        && id.len() <= COACH_ID_BYTES_MAX
-        && id.bytes().all(|b| b.is_ascii_alphanumeric());
-    if !fine {
-        return Err(PlanFault::CoachId { id: start_of(id) });
-    }
+    let coach = CoachId::from_bytes(id.as_bytes())
+        .filter(|coach| coach.as_bytes().iter().all(u8::is_ascii_alphanumeric))
+        .ok_or_else(|| PlanFault::CoachId { id: start_of(id) })?;
     let layout = layout(&entry.layout).ok_or_else(|| PlanFault::UnknownLayout {
         coach: id.into(),
         layout: start_of(&entry.layout),
@@ -429,7 +426,7 @@ fn coach(entry: &CoachEntry, stops: usize) -> Checked<(&'static Layout, LegRange
     let (first, last) = entry.stops.unwrap_or((1, stops as u16));
     let inside = 1 <= first && usize::from(last) <= stops;
     match LegRange::new(first.saturating_sub(1) as u8, last.saturating_sub(1) as u8) {
-        Some(legs) if inside && first < last => Ok((layout, legs)),
+        Some(legs) if inside && first < last => Ok((coach, layout, legs)),
         _ => Err(PlanFault::CoachStops { coach: id.into(), first, last, stops }),
     }
 }

@@ -64,7 +64,7 @@ pub(crate) fn of_bays(legs: usize, coaches: &[Vec<Vec<BerthType>>]) -> Plan {
             }
         }
         let count = plan.berths.len() as u16 - first.0;
-        let (id, layout) = (format!("B{index}").into(), "twin".into());
+        let (id, layout) = (format!("B{index}").parse().expect("an id"), "twin".into());
         plan.coaches.push(Coach { id, layout, legs: route, first, count });
     }
     plan.pools.push(Pool {
