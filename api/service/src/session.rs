@@ -162,8 +162,8 @@ impl Shell {
             .collect();
         for step in 0..2 {
             for (_, command, run) in &led {
-                if let (Command::Reserve(_), Ok(run)) = (command, run) {
-                    run.foresee(step);
+                if let (Command::Reserve(reserve), Ok(run)) = (command, run) {
+                    run.foresee(step, reserve.request.id);
                 }
             }
         }

@@ -22,16 +22,25 @@ const SIZES: [usize; 4] = [1 << 10, 1 << 12, 1 << 14, 1 << 17];
 /// Bits for each id expected: two hashes at 8 bits find 5 % in vain.
 const BITS_PER_ID: usize = 8;
 
-struct Generation {
-    bits: Box<[AtomicU64]>,
+/// The bits stand behind the count, so that whoever has the generation has them too.
+struct Generation<B: ?Sized = [AtomicU64]> {
     fed: AtomicU32,
+    bits: B,
 }
 
 impl Generation {
-    fn for_ids(count: usize) -> Self {
-        let enough = SIZES.iter().find(|bits| **bits >= count * BITS_PER_ID);
-        let bits = *enough.unwrap_or(&SIZES[SIZES.len() - 1]);
-        Self { bits: (0..bits / 64).map(|_| AtomicU64::new(0)).collect(), fed: AtomicU32::new(0) }
+    fn for_ids(count: usize) -> Arc<Self> {
+        fn sized<const WORDS: usize>() -> Arc<Generation> {
+            let bits = [const { AtomicU64::new(0) }; WORDS];
+            Arc::new(Generation { fed: AtomicU32::new(0), bits })
+        }
+        let enough = SIZES.iter().position(|bits| *bits >= count * BITS_PER_ID);
+        match enough {
+            Some(0) => sized::<{ SIZES[0] / 64 }>(),
+            Some(1) => sized::<{ SIZES[1] / 64 }>(),
+            Some(2) => sized::<{ SIZES[2] / 64 }>(),
+            _ => sized::<{ SIZES[3] / 64 }>(),
+        }
     }
 
     /// Two bits of one word: one cache line for each id.
@@ -73,8 +82,8 @@ struct Generations {
 }
 
 impl Generations {
-    fn of(live: bool, current: Generation) -> Self {
-        Self { live, current: Arc::new(current), outgrown: Vec::new(), previous: Vec::new() }
+    fn of(live: bool, current: Arc<Generation>) -> Self {
+        Self { live, current, outgrown: Vec::new(), previous: Vec::new() }
     }
 
     fn all(&self) -> impl Iterator<Item = &Arc<Generation>> {
@@ -99,7 +108,7 @@ impl IdFilter {
                 Some(old) => {
                     let mut next = Generations { live: true, ..Generations::clone(old) };
                     if fresh.bits.len() > next.current.bits.len() {
-                        let outgrown = core::mem::replace(&mut next.current, Arc::new(fresh));
+                        let outgrown = core::mem::replace(&mut next.current, fresh);
                         next.outgrown.push(outgrown);
                     }
                     next
@@ -157,7 +166,7 @@ impl IdFilter {
             if !Arc::ptr_eq(&old.current, full) {
                 return Some(Arc::clone(old));
             }
-            let current = Arc::new(Generation::for_ids(full.room() + 1));
+            let current = Generation::for_ids(full.room() + 1);
             let mut next = Generations { current, ..Generations::clone(old) };
             next.outgrown.push(Arc::clone(full));
             Some(Arc::new(next))
@@ -184,13 +193,14 @@ impl IdFilter {
 
     /// Has what leads to the bits of an id fetched, a step further with each call.
     #[inline]
-    pub(crate) fn foresee(&self, step: usize) {
+    pub(crate) fn foresee(&self, step: usize, id: RequestId) {
         let known = self.generations.load();
         let Some(known) = known.as_ref() else { return };
-        match step {
-            0 => prefetch_all(&**known),
-            _ => prefetch_all(&*known.current),
+        if step == 0 {
+            return prefetch_all(&**known);
         }
+        prefetch_all(&known.current.fed);
+        prefetch_all(known.current.place(id).0);
     }
 
     /// Whether the id may be on its way or have taken effect; `true` while nothing is known.

@@ -4,7 +4,7 @@
 use core::sync::atomic::Ordering::Relaxed;
 use std::sync::Arc;
 
-use berth_inventory::{Date, HoldId, Refusal, TrainNumber};
+use berth_inventory::{Date, HoldId, Refusal, RequestId, TrainNumber};
 use berth_kernel::{prefetch, prefetch_all};
 
 use super::Front;
@@ -72,12 +72,12 @@ impl Trail<'_> {
 impl RunEntry {
     /// Has fetched what a command is looked at with before it is queued: filter and published words.
     #[inline]
-    pub fn foresee(&self, step: usize) {
+    pub fn foresee(&self, step: usize, id: RequestId) {
         if step == 0
             && let Some(published) = self.published.load().as_ref()
         {
             prefetch(published.front_words());
         }
-        self.filter.foresee(step);
+        self.filter.foresee(step, id);
     }
 }
