@@ -18,6 +18,7 @@ const SLACK: usize = 64;
 type Entry = (UnixMillis, u32);
 
 #[derive(Debug, Default)]
+#[repr(C)]
 pub(crate) struct Deadlines {
     /// The earliest that counts.
     first: Option<Entry>,

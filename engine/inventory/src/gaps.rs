@@ -31,8 +31,6 @@ use core::sync::atomic::{AtomicU16, Ordering::Relaxed};
 use crate::foresee::address;
 use crate::word::Word;
 use crate::{BerthIndex, BerthType, INDEX_MIN_BERTHS, LegMask, LegRange, Plan, PoolIndex, Rows};
-use open::Open;
-
 pub(crate) use open::Blocks;
 pub(crate) use reach::{Shortest, Within};
 pub(crate) use together::{ByType, TYPES, Together};
@@ -67,30 +65,75 @@ impl Cell {
     }
 }
 
-/// Counts in the width of the route.
+/// Which pool, in eight bytes.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    pool: PoolIndex,
+    /// Legs of the route.
+    legs: u8,
+    /// Whether its berths are one run of numbers; else others' stand between them.
+    is_run: bool,
+    /// Berths of one of its blocks, as a power of two.
+    block: u8,
+    /// Its first berth, and one after its last.
+    first: u16,
+    end: u16,
+}
+
+impl Place {
+    fn of(plan: &Plan, pool: PoolIndex) -> Self {
+        let berths = plan.pool(pool).berths.as_slice();
+        let (first, end) = match berths {
+            [first, .., last] => (first.0, last.0 + 1),
+            [only] => (only.0, only.0 + 1),
+            [] => (0, 0),
+        };
+        let is_run = usize::from(end - first) == berths.len();
+        let legs = plan.legs_count() as u8;
+        Self { pool, legs, is_run, block: open::block(end - first), first, end }
+    }
+}
+
+/// Counts in the width of the route. What every command of the pool looks at comes to one cache line
+/// with the width.
 #[derive(Debug)]
 struct Gaps<W> {
-    legs: u32,
     /// Per start, bit `e - 1` = some berth has the gap `[s, e)`.
     ends: Box<[W]>,
     /// Row by row of starts, ends ascending: cell `(s, e)` for `s < e`.
     cells: Box<[Cell]>,
-    open: Open<W>,
+    /// Blocks in which a berth changed since they were looked at.
+    stale: u64,
+    for_parties: Box<ForParties<W>>,
+    place: Place,
+}
+
+/// What only a party is searched by.
+#[derive(Debug)]
+struct ForParties<W> {
+    together: Together,
+    open: Box<[W]>,
 }
 
 impl<W: Word> Gaps<W> {
-    fn new(legs: u8, run: Option<(u16, u16)>) -> Self {
-        let legs = usize::from(legs);
+    fn new(place: Place, together: Together) -> Self {
+        let legs = usize::from(place.legs);
         Self {
-            open: Open::new(run),
-            legs: legs as u32,
+            place,
+            stale: u64::MAX,
+            for_parties: Box::new(ForParties { together, open: open::unknown(place) }),
             ends: vec![W::default(); legs].into(),
             cells: (0..legs * (legs + 1) / 2).map(|_| Cell::default()).collect(),
         }
     }
 
+    #[inline]
+    fn legs(&self) -> u32 {
+        self.place.legs.into()
+    }
+
     fn count(&mut self, berth: BerthIndex, taken: LegMask) {
-        W::narrow(taken).each_gap(W::first(self.legs), |start, end| self.add(berth, start, end));
+        W::narrow(taken).each_gap(W::first(self.legs()), |start, end| self.add(berth, start, end));
     }
 
     fn update(&mut self, berth: BerthIndex, old: LegMask, new: LegMask) {
@@ -99,11 +142,11 @@ impl<W: Word> Gaps<W> {
         if changed.is_empty() {
             return;
         }
-        self.open.touch(berth);
+        self.touch(berth);
         // Only gaps that touch a changed leg differ: from after the last leg taken (in both) below
         // the change up to the first leg taken above it.
         let (lowest, highest) = (changed.trailing_zeros(), W::BITS - changed.leading_zeros());
-        let (start, end) = old.gap_around(lowest, highest, self.legs);
+        let (start, end) = old.gap_around(lowest, highest, self.legs());
         let region = W::range(start, end);
         old.each_gap(region, |start, end| self.remove(berth, start, end));
         new.each_gap(region, |start, end| self.add(berth, start, end));
@@ -151,8 +194,8 @@ impl<W: Word> Gaps<W> {
     /// A berth is taken on `from..to`, where it was free with `before` taken.
     #[inline]
     fn take(&mut self, berth: BerthIndex, (from, to): (u32, u32), before: W) {
-        self.open.touch(berth);
-        let (start, end) = before.gap_around(from, to, self.legs);
+        self.touch(berth);
+        let (start, end) = before.gap_around(from, to, self.legs());
         self.remove(berth, start, end);
         if start < from {
             self.add(berth, start, from);
@@ -165,8 +208,8 @@ impl<W: Word> Gaps<W> {
     /// A berth is free on `from..to`, all of which was taken; `after` is taken now.
     #[inline]
     fn give(&mut self, berth: BerthIndex, (from, to): (u32, u32), after: W) {
-        self.open.touch(berth);
-        let (start, end) = after.gap_around(from, to, self.legs);
+        self.touch(berth);
+        let (start, end) = after.gap_around(from, to, self.legs());
         if start < from {
             self.remove(berth, start, from);
         }
@@ -202,7 +245,7 @@ impl<W: Word> Gaps<W> {
     #[inline]
     fn cell(&self, start: u32, end: u32) -> usize {
         // Rows of legs, legs - 1, ... cells; `2 * legs + 1 >= start` keeps the product positive.
-        (start * (2 * self.legs + 1 - start) / 2 + end - start - 1) as usize
+        (start * (2 * self.legs() + 1 - start) / 2 + end - start - 1) as usize
     }
 
     /// The ends of gaps from `start` that reach `to`.
@@ -226,14 +269,11 @@ enum Width {
 
 /// The gap-class index of one pool.
 #[derive(Debug)]
+#[repr(align(64))]
 pub struct GapIndex {
-    pool: PoolIndex,
-    legs: u8,
-    /// The pool's berths when they are one run of numbers: first and one after the last.
-    run: Option<(u16, u16)>,
-    together: Together,
     width: Width,
 }
+const _: () = assert!(size_of::<Option<GapIndex>>() == 64);
 
 impl GapIndex {
     /// Whether a pool is large enough for an index.
@@ -243,31 +283,29 @@ impl GapIndex {
 
     /// Counts the gaps of a pool as its rows are now.
     pub fn build(pool: PoolIndex, rows: &Rows, plan: &Plan) -> Self {
-        let legs = rows.legs();
         let berths = &plan.pool(pool).berths;
-        let run = match berths.as_slice() {
-            [first, .., last] if usize::from(last.0 - first.0) + 1 == berths.len() => {
-                Some((first.0, last.0 + 1))
-            }
-            _ => None,
-        };
-        let mut width = match legs {
-            ..=32 => Width::W32(Gaps::new(legs, run)),
-            33..=64 => Width::W64(Gaps::new(legs, run)),
-            _ => Width::W128(Gaps::new(legs, run)),
+        let (place, together) = (Place::of(plan, pool), Together::of(plan, berths));
+        let mut width = match place.legs {
+            ..=32 => Width::W32(Gaps::new(place, together)),
+            33..=64 => Width::W64(Gaps::new(place, together)),
+            _ => Width::W128(Gaps::new(place, together)),
         };
         for berth in berths {
             each!(&mut width, gaps => gaps.count(*berth, rows.taken(*berth)));
         }
-        let together = Together::of(plan, berths);
-        let mut index = Self { pool, legs, run, together, width };
+        let mut index = Self { width };
         index.look_again(rows);
         index
     }
 
+    #[inline]
+    fn place(&self) -> Place {
+        each!(&self.width, gaps => gaps.place)
+    }
+
     /// The pool it is of.
-    pub const fn pool(&self) -> PoolIndex {
-        self.pool
+    pub fn pool(&self) -> PoolIndex {
+        self.place().pool
     }
 
     /// A berth of the pool changed from `old` to `new` taken legs.
@@ -296,8 +334,8 @@ impl GapIndex {
     }
 
     /// The most berths of each type that its pool has together.
-    pub(crate) const fn together(&self) -> &Together {
-        &self.together
+    pub(crate) fn together(&self) -> &Together {
+        each!(&self.width, gaps => &gaps.for_parties.together)
     }
 
     /// Where a search for this journey begins.
@@ -307,12 +345,12 @@ impl GapIndex {
         each!(&self.width, gaps => {
             fetch(address(&gaps.ends[0]));
             fetch(address(&gaps.ends[from as usize]));
-            fetch(address(&gaps.cells[gaps.cell(0, gaps.legs)]));
+            fetch(address(&gaps.cells[gaps.cell(0, gaps.legs())]));
         });
     }
 
     fn inside(&self, legs: LegRange) -> Option<(u32, u32)> {
-        let fits = legs.to <= self.legs && !legs.is_empty();
+        let fits = legs.to <= self.place().legs && !legs.is_empty();
         fits.then_some((legs.from.into(), legs.to.into()))
     }
 
@@ -326,24 +364,25 @@ impl GapIndex {
         wanted: Option<BerthType>,
     ) -> Option<BerthIndex> {
         let (from, to) = self.inside(legs)?;
-        each!(&self.width, gaps => self.find_in(gaps, plan, rows, (from, to), wanted))
+        each!(&self.width, gaps => gaps.find(plan, rows, (from, to), wanted))
     }
+}
 
+impl<W: Word> Gaps<W> {
     #[inline]
-    fn find_in<W: Word>(
+    fn find(
         &self,
-        gaps: &Gaps<W>,
         plan: &Plan,
         rows: &Rows,
         trip: (u32, u32),
         wanted: Option<BerthType>,
     ) -> Option<BerthIndex> {
-        let (len, mut starts) = gaps.tightest(trip)?;
+        let (len, mut starts) = self.tightest(trip)?;
         let (mut any, mut match_) = (None, None);
         while !starts.is_empty() {
             let start = starts.trailing_zeros();
             starts = starts.without(W::first(start + 1));
-            let found = self.lowest(gaps, plan, rows, (start, start + len), wanted);
+            let found = self.lowest(plan, rows, (start, start + len), wanted);
             any = lower(any, found.0);
             match_ = lower(match_, found.1);
         }
@@ -352,27 +391,26 @@ impl GapIndex {
 
     /// The lowest berth with one gap, and the lowest of the wanted type.
     #[inline]
-    fn lowest<W: Word>(
+    fn lowest(
         &self,
-        gaps: &Gaps<W>,
         plan: &Plan,
         rows: &Rows,
         (start, end): (u32, u32),
         wanted: Option<BerthType>,
     ) -> (Option<BerthIndex>, Option<BerthIndex>) {
-        let cell = &gaps.cells[gaps.cell(start, end)];
+        let cell = &self.cells[self.cell(start, end)];
         // The gap with the leg before and the leg behind it, if the route has them: those two are
         // taken, the gap is free.
-        let window = W::range(start.saturating_sub(1), gaps.legs.min(end + 1));
+        let window = W::range(start.saturating_sub(1), self.legs().min(end + 1));
         let border = window.without(W::range(start, end));
         let hint = cell.hint();
-        let (first, last) = self.run.unwrap_or((0, rows.berths() as u16));
+        let Place { pool, is_run, first, end: last, .. } = self.place;
         let (mut any, mut match_) = (None, None);
         let mut left = cell.count;
         rows.each_like(usize::from(hint.max(first))..usize::from(last), window, border, |berth| {
             let berth = BerthIndex(berth as u16);
             // Between the runs of a pool stand berths of others.
-            if self.run.is_none() && plan.berth(berth).pool != self.pool {
+            if !is_run && plan.berth(berth).pool != pool {
                 return true;
             }
             any = any.or(Some(berth));
@@ -397,7 +435,7 @@ impl PartialEq for GapIndex {
         fn counts(index: &GapIndex) -> Vec<u16> {
             each!(&index.width, gaps => gaps.cells.iter().map(|cell| cell.count).collect())
         }
-        (self.pool, self.legs) == (other.pool, other.legs) && counts(self) == counts(other)
+        self.pool() == other.pool() && counts(self) == counts(other)
     }
 }
 impl Eq for GapIndex {}

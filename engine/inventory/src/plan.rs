@@ -202,18 +202,21 @@ impl Door {
 }
 
 /// A checked train. Immutable; shared by `Arc`.
+///
+/// In this order: what a reserve looks at stands side by side.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[repr(C)]
 pub struct Plan {
+    stops: Vec<Stop>,
+    /// What a reserve asks of each pool, side by side.
+    doors: Box<[Door]>,
+    berths: Vec<Berth>,
+    pools: Vec<Pool>,
+    coaches: Vec<Coach>,
     hash: PlanHash,
     number: TrainNumber,
     name: Box<str>,
     days: RunningDays,
-    stops: Vec<Stop>,
-    coaches: Vec<Coach>,
-    berths: Vec<Berth>,
-    pools: Vec<Pool>,
-    /// What a reserve asks of each pool, side by side.
-    doors: Box<[Door]>,
     classes: Vec<TravelClass>,
     /// Every coach runs the whole route, so a pool's capacity is its size on every journey.
     all_coaches_whole: bool,

@@ -63,32 +63,39 @@ impl Deref for Found<'_> {
     }
 }
 
+/// Laid out on cache lines as a run is: the cards, the names, what is due; then what only ends and
+/// bookings touch.
 #[derive(Debug)]
+#[repr(C, align(64))]
 pub(crate) struct Register {
     pub(crate) cards: Vec<Card>,
-    /// First of the chain of free cards.
-    pub(crate) free: u32,
-    /// Records that are live.
-    pub(crate) live: usize,
-    /// Records that left the past because it was full.
-    pub(crate) forgotten: u64,
     /// When the oldest of the past is too old.
     too_old_at: UnixMillis,
-    pub(crate) past: Past,
-    pub(crate) names: Names,
+    /// Records that are live.
+    pub(crate) live: usize,
     /// The hold found last: the low half of a half of its id, whether it is past, and where it
     /// stands (a card may have been vacated since, a past hold is there). One command looks several
     /// times for one hold.
     recent: AtomicU64,
+    /// First of the chain of free cards.
+    pub(crate) free: u32,
+    /// More stand in the past than are remembered.
+    past_is_full: bool,
+    /// Records that left the past because it was full.
+    pub(crate) forgotten: u64,
+    pub(crate) names: Names,
     deadlines: Deadlines,
+    pub(crate) past: Past,
     pub(crate) bookings: Bookings,
 }
+const _: () = assert!(core::mem::offset_of!(Register, names) == 64);
 
 impl Default for Register {
     fn default() -> Self {
         Self {
             cards: Vec::new(),
             free: NONE,
+            past_is_full: false,
             live: 0,
             forgotten: 0,
             too_old_at: UnixMillis::MAX,

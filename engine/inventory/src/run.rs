@@ -9,10 +9,10 @@
 //!
 //! | | 960 berths, 24 legs | 1,040 berths, 50 legs |
 //! |---|---|---|
-//! | nobody has touched it: rows (two words a berth), this struct, its first event | 8,336 | 17,296 |
+//! | nobody has touched it: rows (two words a berth), this struct, its first event | 8,416 | 17,376 |
 //! | its first hold: card, names, deadline | 320 | 320 |
 //! | its first booking | 80 | 80 |
-//! | the gap index of a pool that is asked again | 1,296 | 5,500 |
+//! | the gap index of a pool that is asked again | 1,576 | 5,804 |
 //! | its first ended hold: a chunk for 16 of them | 1,184 | 1,184 |
 //! | 8,192 ended holds, the most that are remembered: 64 each, and their ids | 794,464 | 794,464 |
 
@@ -63,28 +63,33 @@ pub struct Masks {
     pub blocked: LegMask,
 }
 
-/// The state of one dated train.
+/// The state of one dated train. On cache lines, and in this order: what every command looks at
+/// stands in the first of them, since most commands of a network find their run cold.
 #[derive(Debug)]
+#[repr(C, align(64))]
 pub struct Run {
-    pub(crate) plan: Arc<Plan>,
     pub(crate) version: Version,
     pub(crate) last_at: UnixMillis,
     /// When the last of its pools opens.
     pub(crate) all_open_at: UnixMillis,
     /// When it leaves its first stop: until then no boarding stop is behind it.
     pub(crate) leaves_at: UnixMillis,
-    pub(crate) rows: Rows,
-    /// One for each pool that is large enough and was asked more than once; the rest are scanned.
-    pub(crate) indexes: Box<[Option<GapIndex>]>,
-    /// Bit `i` = pool `i` was asked for a berth; like the indexes, no part of the state.
-    asked: u64,
-    pub(crate) register: Register,
     /// Bit `i` = sale of pool `i` was closed by an operator.
     pub(crate) closed: u64,
+    pub(crate) plan: Arc<Plan>,
+    /// One for each pool that is large enough and was asked more than once; the rest are scanned.
+    pub(crate) indexes: Box<[Option<GapIndex>]>,
+    pub(crate) rows: Rows,
+    /// As its first event says: every answer names it.
+    id: RunId,
     pub(crate) retired: bool,
+    pub(crate) register: Register,
+    /// Bit `i` = pool `i` was asked for a berth; like the indexes, no part of the state.
+    asked: u64,
     /// Its first event; boxed because commands do not look at it.
     pub(crate) created: Box<RunCreated>,
 }
+const _: () = assert!(core::mem::offset_of!(Run, register) == 128 && size_of::<Run>() == 512);
 
 impl Run {
     /// The run as its first event makes it: version 1.
@@ -92,6 +97,7 @@ impl Run {
         assert_eq!(created.plan, plan.hash(), "run {} is made of another plan", created.run);
         assert_eq!(created.opens.len(), plan.pools().len(), "one opening instant for each pool");
         Self {
+            id: created.run,
             indexes: plan.pools().iter().map(|_| None).collect(),
             rows: Rows::of(&plan),
             all_open_at: created.opens.iter().copied().max().unwrap_or_default(),
@@ -115,7 +121,7 @@ impl Run {
 
     /// Which dated train.
     pub fn id(&self) -> RunId {
-        self.created.run
+        self.id
     }
 
     /// What it is made of.

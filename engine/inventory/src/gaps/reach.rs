@@ -39,7 +39,7 @@ impl<W: Word> Gaps<W> {
         while !lengths.is_empty() {
             let len = lengths.trailing_zeros() + 1;
             lengths = lengths.without(bit(len));
-            for start in to.saturating_sub(len)..=from.min(self.legs - len) {
+            for start in to.saturating_sub(len)..=from.min(self.legs() - len) {
                 if self.ends[start as usize].intersects(bit(start + len)) {
                     let count = u32::from(self.cells[self.cell(start, start + len)].count);
                     sum += len * count.min(heads - free);
@@ -57,7 +57,7 @@ impl<W: Word> Gaps<W> {
     fn within(&self, (from, to): (u32, u32), longest: u32) -> Within {
         let mut within = Within { berths: 0, lowest: BerthIndex(u16::MAX) };
         for start in to.saturating_sub(longest)..=from {
-            let mut ends = self.ends_from(start, to) & W::first(self.legs.min(start + longest));
+            let mut ends = self.ends_from(start, to) & W::first(self.legs().min(start + longest));
             while !ends.is_empty() {
                 let end = ends.trailing_zeros() + 1;
                 ends = ends.without(bit(end));

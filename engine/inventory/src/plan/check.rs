@@ -314,15 +314,15 @@ fn checked(entry: &Entry, hash: PlanHash) -> Checked<Plan> {
     let days = entry.days;
     let doors = pools.iter().map(super::Door::of).collect();
     Ok(Plan {
+        stops,
+        doors,
+        berths,
+        pools,
+        coaches,
         hash,
         number,
         name,
         days,
-        stops,
-        coaches,
-        berths,
-        pools,
-        doors,
         classes,
         all_coaches_whole,
     })

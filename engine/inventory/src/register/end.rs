@@ -30,6 +30,7 @@ impl Register {
         let hold = record.hold;
         let (request, extend) = (record.request(), record.extend());
         let place = self.past.push(record);
+        self.past_is_full = self.past.len() > REMEMBER_ENDED_MAX;
         if self.past.len() == 1 {
             self.oldest_changed();
         }
@@ -63,10 +64,11 @@ impl Register {
     /// After every event: forgets what is due at `at`.
     #[inline]
     pub(crate) fn settle(&mut self, at: UnixMillis) {
-        while self.past.len() > REMEMBER_ENDED_MAX || self.too_old_at <= at {
+        while self.past_is_full || self.too_old_at <= at {
             let Some((ids, place)) = self.past.pop() else { break };
             self.forgotten += u64::from(self.too_old_at > at);
             self.forget(ids, place);
+            self.past_is_full = self.past.len() > REMEMBER_ENDED_MAX;
             self.oldest_changed();
         }
     }

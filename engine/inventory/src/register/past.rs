@@ -48,7 +48,12 @@ const TO: u32 = 25;
 const FIRST: u32 = 32;
 const _: () = assert!(PARTY_MAX < 8 && POOLS_MAX <= 64 && LEGS_MAX <= 127);
 
-type Chunk = Box<[u64; CHUNK]>;
+/// On cache lines, so that what a single passenger leaves is one of them.
+#[derive(Debug)]
+#[repr(align(64))]
+struct Words([u64; CHUNK]);
+
+type Chunk = Box<Words>;
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -109,7 +114,7 @@ impl Past {
         self.next = (place + words as u32) % PLACES_MAX;
         self.len += 1;
         let last = self.chunks.back_mut().expect("there is one by now");
-        (place, &mut last[at..at + words])
+        (place, &mut last.0[at..at + words])
     }
 
     /// Another chunk at the end; the last one is left as it is.
@@ -118,14 +123,14 @@ impl Past {
         let at = self.next as usize % CHUNK;
         if at != 0 {
             let last = self.chunks.back_mut().expect("the next goes into it");
-            last[at] = 0;
+            last.0[at] = 0;
             self.next = (self.next - at as u32 + CHUNK as u32) % PLACES_MAX;
             if self.len == 0 {
                 // Nothing is in front of the mark.
                 self.leave(CHUNK - at);
             }
         }
-        let chunk = self.spare.take().unwrap_or_else(|| Box::new([0; CHUNK]));
+        let chunk = self.spare.take().unwrap_or_else(|| Box::new(Words([0; CHUNK])));
         self.chunks.push_back(chunk);
     }
 
@@ -133,7 +138,7 @@ impl Past {
     #[inline]
     fn find_first(&mut self) {
         let at = self.first as usize % CHUNK;
-        if at != 0 && self.chunks[0][at] == 0 {
+        if at != 0 && self.chunks[0].0[at] == 0 {
             self.leave(CHUNK - at);
         }
     }
@@ -182,7 +187,7 @@ impl Past {
     /// Where the next one goes, if its chunk is begun.
     #[inline]
     pub(crate) fn end(&self) -> Option<*const u8> {
-        self.chunks.back().map(|chunk| address(&chunk[self.next as usize % CHUNK]))
+        self.chunks.back().map(|chunk| address(&chunk.0[self.next as usize % CHUNK]))
     }
 
     #[inline]
@@ -190,7 +195,7 @@ impl Past {
         let first = self.first as usize / CHUNK;
         let chunks = PLACES_MAX as usize / CHUNK;
         let chunk = (place as usize / CHUNK).wrapping_sub(first) % chunks;
-        &self.chunks[chunk][place as usize % CHUNK..]
+        &self.chunks[chunk].0[place as usize % CHUNK..]
     }
 
     /// The hold at its place.
