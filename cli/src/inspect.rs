@@ -180,10 +180,10 @@ fn snapshot_log_view(snapshots: &FileSnapshots) -> SnapshotLogView {
 
 fn store_view(from: &ReadDir) -> Result<StoreView, DiskFault> {
     let events = from.dir.events();
-    let found = files(&events)?;
+    let (found, chunks) = (files(&events)?, files(&from.dir.chunks())?);
     Ok(StoreView {
         state: if found.is_empty() { "ABSENT" } else { "PRESENT" },
-        bytes: found.iter().map(|(_, bytes)| bytes).sum(),
+        bytes: found.iter().chain(&chunks).map(|(_, bytes)| bytes).sum(),
         // The node moves a store that does not open to a name beside it.
         set_aside: from.dir.root().join("events-damaged").exists(),
     })

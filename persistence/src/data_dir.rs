@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use crate::file::{self, File, FileError};
 use crate::frame::FORMAT;
 
+/// The directory of the files of chunks, in the event store's.
+pub(crate) const CHUNKS_DIR: &str = "chunks";
 /// Name and number on the one line of `FORMAT`.
 const FORMAT_WORD: &str = "berth-data";
 
@@ -139,6 +141,11 @@ impl DataDir {
     /// The event store (derived; may be deleted while no node runs).
     pub fn events(&self) -> PathBuf {
         self.root.join("events")
+    }
+
+    /// The files of chunks, in the event store.
+    pub fn chunks(&self) -> PathBuf {
+        self.events().join(CHUNKS_DIR)
     }
 }
 

@@ -2,9 +2,11 @@
 //!
 //! The store is *derived*: it is filled from sealed segments and can be rebuilt from them at any
 //! time, so nothing that is told to a caller waits for it. Events lie in chunks of at most
-//! [`CHUNK_BYTES_MAX`], keyed by run and first version, each with a CRC of its own.
+//! [`CHUNK_BYTES_MAX`], each of one run, with the bytes that they have in the log and a CRC.
 
 mod chunk;
+mod chunk_file;
+mod manifest;
 mod memory;
 mod sled_store;
 
@@ -13,7 +15,8 @@ use std::sync::Arc;
 
 use berth_inventory::{Event, PlanHash, RunIndex, UnixMillis, Version};
 
-pub use chunk::{CHUNK_BYTES_MAX, Chunk, ChunkBuilder};
+pub use chunk::{CHUNK_BYTES_MAX, Chunk};
+pub(crate) use chunk::{ChunkBuilder, RawSpan};
 pub use memory::MemoryEvents;
 pub use sled_store::{Aside, Opened, SledEvents};
 
@@ -41,8 +44,8 @@ pub struct IndexedSegment {
     pub first: Lsn,
     /// Last frame.
     pub last: Lsn,
-    /// Chunks by run, then first version.
-    pub chunks: Vec<Chunk>,
+    /// Chunks.
+    pub chunks: u64,
     /// Catalogue texts.
     pub texts: Vec<(PlanHash, Arc<str>)>,
     /// Lost frames, in words.
@@ -96,6 +99,9 @@ pub enum EventStoreError {
         /// Last frame of the segment.
         last: Lsn,
     },
+    /// A chunk of no segment.
+    #[error("event store: a chunk was put before its segment was begun")]
+    NotBegun,
     /// Segments must be put in order.
     #[error("segment of frames {first} to {last} does not follow frame {indexed}")]
     OutOfOrder {
@@ -110,8 +116,14 @@ pub enum EventStoreError {
 
 /// Where the history of runs is kept. One writer.
 pub trait EventStore: Send {
-    /// Takes a sealed segment in; on return it survives a power cut.
-    fn put(&mut self, segment: &IndexedSegment) -> Result<(), EventStoreError>;
+    /// Begins to take a sealed segment in. One that was begun before and not ended is forgotten.
+    fn begin(&mut self, first: Lsn, last: Lsn) -> Result<(), EventStoreError>;
+
+    /// Takes a chunk of the segment in, run by run, those of a run in their order.
+    fn put(&mut self, chunk: &Chunk<'_>) -> Result<(), EventStoreError>;
+
+    /// Ends the segment; on return it survives a power cut.
+    fn end(&mut self, texts: &[(PlanHash, Arc<str>)]) -> Result<(), EventStoreError>;
 
     /// Last frame taken in; 0 = none.
     fn indexed(&self) -> Lsn;
@@ -128,20 +140,28 @@ pub trait EventStore: Send {
     /// A catalogue text.
     fn plan_text(&self, hash: PlanHash) -> Result<Option<Arc<str>>, EventStoreError>;
 
-    /// Whether everything of `segment` is here, as it was put.
+    /// Whether the chunk is here, as it was put.
+    fn holds_chunk(&self, chunk: &Chunk<'_>) -> Result<bool, EventStoreError>;
+
+    /// Whether everything else of `segment` is here.
     fn holds(&self, segment: &IndexedSegment) -> Result<bool, EventStoreError>;
 
     /// Reads everything and compares it with what was put.
     fn check(&self) -> Result<(), EventStoreError>;
 }
 
-/// Visits the events of chunks that follow each other, from version `from` on.
+/// Visits the events of a chunk from version `from` on.
 pub(crate) fn visit_chunk(
-    chunk: &Chunk,
+    chunk: &Chunk<'_>,
     from: Version,
     visit: &mut dyn FnMut(StoredEvent) -> bool,
 ) -> Result<bool, EventStoreError> {
     let (run, first) = (chunk.run, chunk.first);
-    let events = chunk.events().map_err(|fault| EventStoreError::Damaged { run, first, fault })?;
-    Ok(events.into_iter().filter(|event| event.version >= from).all(visit))
+    for event in chunk.events() {
+        let event = event.map_err(|fault| EventStoreError::Damaged { run, first, fault })?;
+        if event.version >= from && !visit(event) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }

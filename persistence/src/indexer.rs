@@ -1,90 +1,207 @@
 //! From sealed segments to the event store, a segment at a time, sorted by run.
 //!
 //! Runs in the background on a thread of the caller's. Nothing waits for it but the deletion of
-//! segments.
+//! segments. Events go from frame to chunk with the bytes that they have, walked over and not
+//! decoded. Memory: a wave and a chunk, whatever the length of a segment, kept from one to the next.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use berth_inventory::RunIndex;
+use berth_inventory::PlanHash;
 
-use crate::event_store::{Chunk, ChunkBuilder, EventStore, EventStoreError, IndexedSegment};
+use crate::codec::CodecFault;
+use crate::event_store::{
+    Chunk, ChunkBuilder, EventStore, EventStoreError, IndexedSegment, RawSpan,
+};
+use crate::group::{SpanHead, Visit, for_each_part};
 use crate::log::{ReadError, segment};
-use crate::{Frame, LogReader, Lsn, NodeRecord, Pace};
+use crate::stored::v1;
+use crate::wave::{Sorted, Wave};
+use crate::{Found, LogPosition, Lsn, NodeRecord, Pace, ScanError, walk_log};
 
-/// Sorts the frames of one segment into chunks.
-#[derive(Default)]
+/// Bytes of spans that are sorted at once: a run has a chunk for each time. Half as much or twice as
+/// much costs the same time.
+const WAVE_BYTES: usize = 32 << 20;
+
+/// What takes finished chunks.
+pub(crate) type Put<'a> = &'a mut dyn FnMut(&Chunk<'_>) -> Result<(), EventStoreError>;
+
+/// Sorts the frames of one segment after another into chunks.
+#[derive(Debug)]
 pub struct SegmentIndexer {
-    runs: BTreeMap<RunIndex, ChunkBuilder>,
-    segment: IndexedSegment,
+    wave: Wave,
+    sorted: Sorted,
+    builder: ChunkBuilder,
+    texts: Vec<(PlanHash, Arc<str>)>,
+    chunks: u64,
+}
+
+impl Default for SegmentIndexer {
+    fn default() -> Self {
+        let (sorted, builder) = (Sorted::default(), ChunkBuilder::default());
+        Self { wave: Wave::of(WAVE_BYTES), sorted, builder, texts: Vec::new(), chunks: 0 }
+    }
+}
+
+/// Takes a frame in.
+struct Gathering<'a> {
+    wave: &'a mut Wave,
+    texts: &'a mut Vec<(PlanHash, Arc<str>)>,
+}
+
+impl Visit<CodecFault> for Gathering<'_> {
+    fn record(&mut self, record: NodeRecord) -> Result<(), CodecFault> {
+        if let NodeRecord::PlanText { hash, text } = record
+            && self.texts.iter().all(|(known, _)| *known != hash)
+        {
+            self.texts.push((hash, text));
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn span(&mut self, head: SpanHead, events: &mut &[u8]) -> Result<(), CodecFault> {
+        let begin = *events;
+        for _ in 0..head.count {
+            v1::walk_event(events)?;
+        }
+        self.wave.take(&head, &begin[..begin.len() - events.len()]);
+        Ok(())
+    }
 }
 
 impl SegmentIndexer {
-    /// Takes the next frame in.
-    pub fn take(&mut self, frame: &Frame) {
-        if self.segment.first.0 == 0 {
-            self.segment.first = frame.lsn;
-        }
-        self.segment.last = frame.lsn;
-        for record in &frame.records {
-            if let NodeRecord::PlanText { hash, text } = record
-                && self.segment.texts.iter().all(|(known, _)| known != hash)
-            {
-                self.segment.texts.push((*hash, Arc::clone(text)));
+    /// Takes the payload of the frame at `at` in.
+    pub(crate) fn take(&mut self, at: LogPosition, payload: &[u8]) -> Result<(), CodecFault> {
+        self.wave.begin(at);
+        for_each_part(payload, &mut Gathering { wave: &mut self.wave, texts: &mut self.texts })
+    }
+
+    /// Hands what was taken in to `put`, run by run.
+    fn drain(&mut self, put: Put<'_>) -> Result<(), EventStoreError> {
+        let Self { wave, sorted, builder, chunks, .. } = self;
+        let mut finish = |builder: &mut ChunkBuilder| match builder.finish() {
+            Some(chunk) => {
+                *chunks += 1;
+                put(&chunk)
+            }
+            None => Ok(()),
+        };
+        for part in wave.parts() {
+            sorted.sort(part);
+            for (run, spans) in sorted.runs(part) {
+                builder.begin(run);
+                for (head, events) in spans {
+                    let (lsn, at) = (wave.frame(head.frame).lsn, head.at);
+                    let span = RawSpan { lsn, at, first: head.first, count: head.count, events };
+                    if !builder.fits(&span) {
+                        finish(builder)?;
+                        builder.begin(run);
+                    }
+                    builder.push(&span);
+                }
+                finish(builder)?;
             }
         }
-        for (_, run, at, version, event) in frame.events() {
-            let builder = self.runs.entry(run).or_insert_with(|| ChunkBuilder::new(run, version));
-            self.segment.chunks.extend(builder.push(frame.lsn, at, version, event));
-        }
+        wave.clear();
+        Ok(())
     }
 
-    /// The segment, its chunks sorted by run and version.
-    pub fn finish(mut self) -> IndexedSegment {
-        let rest = self.runs.into_values().filter_map(ChunkBuilder::finish);
-        self.segment.chunks.extend(rest);
-        self.segment.chunks.sort_by_key(|chunk: &Chunk| (chunk.run, chunk.first));
-        self.segment
+    /// Hands the chunks of what was taken in to `put`, run by run; what it came to. Then the next
+    /// segment may be taken in.
+    pub(crate) fn finish(
+        &mut self,
+        first: Lsn,
+        last: Lsn,
+        put: Put<'_>,
+    ) -> Result<IndexedSegment, EventStoreError> {
+        self.drain(put)?;
+        let (texts, chunks) = (core::mem::take(&mut self.texts), self.chunks);
+        self.chunks = 0;
+        Ok(IndexedSegment { first, last, chunks, texts, damage: Vec::new() })
     }
-}
 
-/// Reads the sealed segment `id` of the log in `dir`, which ends before frame `end`.
-///
-/// # Errors
-/// What cannot be read; damage is told in the result and leaves a gap in the history.
-pub fn index_segment(dir: &Path, id: u64, end: u64) -> Result<IndexedSegment, EventStoreError> {
-    index_at_pace(dir, id, end, None)
-}
+    fn forget(&mut self) {
+        self.wave.clear();
+        self.texts.clear();
+        self.chunks = 0;
+    }
 
-fn index_at_pace(
-    dir: &Path,
-    id: u64,
-    end: u64,
-    pace: Option<&Pace>,
-) -> Result<IndexedSegment, EventStoreError> {
-    let mut indexer = SegmentIndexer::default();
-    let mut damage = Vec::new();
-    let reader = LogReader::open_at(dir, Lsn(id)).map_err(Arc::new)?;
-    for frame in reader.until(Lsn(end - 1)) {
-        match frame {
-            Ok(frame) if frame.lsn.0 < end => {
-                indexer.take(&frame);
-                pace.into_iter().for_each(Pace::step);
+    /// Hands the chunks of the sealed segment `id` of the log in `dir`, which ends before frame
+    /// `end`, to `put`. Damage is told in the result and leaves a gap in the history.
+    pub(crate) fn sort(
+        &mut self,
+        dir: &Path,
+        id: u64,
+        end: u64,
+        pace: Option<&Pace>,
+        put: Put<'_>,
+    ) -> Result<IndexedSegment, EventStoreError> {
+        self.forget();
+        let (mut damage, mut failed) = (Vec::new(), Ok(()));
+        let walked = walk_log(dir, Lsn(id), Lsn(end - 1), &mut |found, _| {
+            match found {
+                Found::Frame(frame) if frame.at.lsn.0 < end => {
+                    failed = self
+                        .take_raw(dir, frame.at, frame.payload())
+                        .and_then(|()| if self.wave.is_full() { self.drain(put) } else { Ok(()) });
+                    pace.into_iter().for_each(Pace::step);
+                    return failed.is_ok();
+                }
+                Found::Frame(_) => return false,
+                Found::Footer(..) => {}
+                Found::Damage(lost) => damage.push(lost.to_string()),
+                Found::Torn(cut) => damage.push(ReadError::Torn(cut).to_string()),
             }
-            Ok(_) => break,
-            Err(ReadError::Damaged(lost)) => damage.push(lost.to_string()),
-            Err(ReadError::Torn(cut)) => damage.push(cut.to_string()),
-            Err(ReadError::Failed(fault)) => return Err(Arc::new(fault).into()),
-        }
+            true
+        });
+        walked.map_err(Arc::new)?;
+        failed?;
+        // The names of segments say which frames were here, whatever became of them.
+        let segment = self.finish(Lsn(id), Lsn(end - 1), put)?;
+        Ok(IndexedSegment { damage, ..segment })
     }
-    let segment = indexer.finish();
-    // The names of segments say which frames were here, whatever became of them.
-    Ok(IndexedSegment { first: Lsn(id), last: Lsn(end - 1), damage, ..segment })
+
+    fn take_raw(
+        &mut self,
+        dir: &Path,
+        at: LogPosition,
+        payload: &[u8],
+    ) -> Result<(), EventStoreError> {
+        self.take(at, payload).map_err(|fault| {
+            let (file, offset, lsn) = (segment::path(dir, at.segment), at.offset, at.lsn);
+            Arc::new(ScanError::Content { file, offset, lsn, fault }).into()
+        })
+    }
+
+    /// Indexes the next sealed segment of the log in `dir` that `store` does not have; what it came
+    /// to, or `None` when there is nothing to do. Works at `pace`, if there is one.
+    ///
+    /// # Errors
+    /// [`EventStoreError`]; the store can be rebuilt.
+    pub fn next(
+        &mut self,
+        dir: &Path,
+        store: &mut dyn EventStore,
+        pace: Option<&Pace>,
+    ) -> Result<Option<IndexedSegment>, EventStoreError> {
+        let ids = segment::list(dir)?;
+        let next = store.indexed().next().0;
+        // A segment is sealed when another one follows it.
+        let sealed = ids.windows(2).find(|pair| pair[1] > next);
+        let Some(&[id, end]) = sealed else { return Ok(None) };
+        store.begin(Lsn(id), Lsn(end - 1))?;
+        let segment = self.sort(dir, id, end, pace, &mut |chunk| {
+            store.put(chunk)?;
+            pace.into_iter().for_each(Pace::step);
+            Ok(())
+        })?;
+        store.end(&segment.texts)?;
+        Ok(Some(segment))
+    }
 }
 
-/// Indexes the next sealed segment of the log in `dir` that `store` does not have; the last frame
-/// it has then, or `None` when there is nothing to do. Reads at `pace`, if there is one.
+/// As [`SegmentIndexer::next`], for one segment.
 ///
 /// # Errors
 /// [`EventStoreError`]; the store can be rebuilt.
@@ -93,12 +210,5 @@ pub fn index_next(
     store: &mut dyn EventStore,
     pace: Option<&Pace>,
 ) -> Result<Option<IndexedSegment>, EventStoreError> {
-    let ids = segment::list(dir)?;
-    let next = store.indexed().next().0;
-    // A segment is sealed when another one follows it.
-    let sealed = ids.windows(2).find(|pair| pair[1] > next);
-    let Some(&[id, end]) = sealed else { return Ok(None) };
-    let segment = index_at_pace(dir, id, end, pace)?;
-    store.put(&segment)?;
-    Ok(Some(segment))
+    SegmentIndexer::default().next(dir, store, pace)
 }

@@ -22,7 +22,12 @@ pub struct RawFrame<'a> {
     payload: &'a [u8],
 }
 
-impl RawFrame<'_> {
+impl<'a> RawFrame<'a> {
+    /// Its bytes between names and CRC.
+    pub(crate) const fn payload(&self) -> &'a [u8] {
+        self.payload
+    }
+
     /// What it carries.
     ///
     /// # Errors

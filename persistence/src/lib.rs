@@ -30,6 +30,7 @@ mod snap;
 mod snapshot;
 mod stored;
 mod varint;
+mod wave;
 
 pub use catalogue::{
     CATALOGUE_FORMAT, Catalogue, CatalogueError, CatalogueFault, CatalogueTrain, HeadStop,
@@ -46,7 +47,7 @@ pub use event_store::{
 pub use file::FileError;
 pub use frame::{FORMAT, Lsn, Named};
 pub use group::{Frame, FrameSection, Item, LogPosition, Span};
-pub use indexer::{SegmentIndexer, index_next, index_segment};
+pub use indexer::{SegmentIndexer, index_next};
 pub use inspect::{Found, RawFrame, end_now, walk_log};
 pub use keys::{KEY_BYTES, KeyError, Keys};
 pub use lock::{DirLock, LockError};

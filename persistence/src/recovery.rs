@@ -7,7 +7,7 @@
 //! not make exactly the next version.
 //!
 //! Frames are read in the order of the log, and their events are applied run by run, a stretch of
-//! the log at a time (`replayer/wave.rs`): runs are independent, and one that is in the cache is
+//! the log at a time (`wave`): runs are independent, and one that is in the cache is
 //! rebuilt several times as fast as one that is fetched for each event.
 
 mod load;
@@ -29,13 +29,18 @@ use crate::frame::{Chain, Magic};
 use crate::log::scan::{Scanner, Step};
 use crate::log::{DamageKind, ScanError, Tally, segment};
 use crate::snapshot::SnapshotStore;
+use crate::wave::Wave;
 use crate::{DataDir, FileError, LogEnd, LogPosition, Lsn};
 use load::Plans;
-use replayer::{Replayer, Slot, Wave};
+use replayer::{Replayer, Slot};
 
 /// PNR blocks skipped after damage: more than the lost frames can have leased, few of the 35
 /// million there are.
 const PNR_BLOCKS_SKIPPED: u32 = 4_096;
+
+/// Bytes of spans after which a wave is applied. Enough that a run's state is fetched seldom, and
+/// little beside the runs themselves.
+const WAVE_BYTES: usize = 64 << 20;
 
 /// Parses a catalogue text.
 pub type PlanParser<'a> = &'a dyn Fn(&str) -> Result<Arc<Plan>, String>;
@@ -191,7 +196,7 @@ pub fn recover(
     parse: PlanParser<'_>,
     find_text: TextFinder<'_>,
 ) -> Result<Recovered, RecoverError> {
-    recover_by(dir, snapshots, parse, find_text, Wave::default())
+    recover_by(dir, snapshots, parse, find_text, Wave::of(WAVE_BYTES))
 }
 
 /// The same, `wave` by `wave`.

@@ -11,7 +11,7 @@ use std::path::Path;
 use crate::event_store::{EventStore, EventStoreError};
 use crate::file::{File, FileError};
 use crate::log::segment;
-use crate::{Lsn, index_segment};
+use crate::{Lsn, SegmentIndexer};
 
 /// Why a segment beyond the bound is kept all the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,12 +74,13 @@ pub fn retire_segments(
         let bytes = File::read_only(&segment::path(dir, pair[0]))?.len()?;
         sealed.push((pair[0], pair[1], bytes));
     }
+    let mut indexer = None;
     let mut left: u64 = sealed.iter().map(|(.., bytes)| bytes).sum();
     for (id, end, bytes) in sealed {
         if left <= keep_bytes {
             break;
         }
-        if let Some(why) = held(dir, id, end, covered, store)? {
+        if let Some(why) = held(dir, id, end, covered, store, &mut indexer)? {
             retired.held = Some((Lsn(id), why));
             break;
         }
@@ -99,6 +100,7 @@ fn held(
     end: u64,
     covered: Lsn,
     store: &dyn EventStore,
+    indexer: &mut Option<SegmentIndexer>,
 ) -> Result<Option<Held>, EventStoreError> {
     if covered.next().0 < end {
         return Ok(Some(Held::Uncovered));
@@ -106,11 +108,16 @@ fn held(
     if store.indexed().next().0 < end {
         return Ok(Some(Held::Unindexed));
     }
-    let segment = index_segment(dir, id, end)?;
+    let mut same = true;
+    let indexer = indexer.get_or_insert_default();
+    let segment = indexer.sort(dir, id, end, None, &mut |chunk| {
+        same &= store.holds_chunk(chunk)?;
+        Ok(())
+    })?;
     if let Some(why) = segment.damage.first() {
         return Ok(Some(Held::Damaged(why.clone())));
     }
-    if store.holds(&segment)? {
+    if same && store.holds(&segment)? {
         return Ok(None);
     }
     Err(EventStoreError::Differs { first: Lsn(id), last: Lsn(end - 1) })

@@ -15,8 +15,8 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use berth_persistence::{
-    Aside, EventStore as _, EventStoreError, Held, IndexedSegment, Lsn, Opened, Pace, SledEvents,
-    first_kept, index_next, retire_segments,
+    Aside, EventStore as _, EventStoreError, Held, IndexedSegment, Lsn, Opened, Pace,
+    SegmentIndexer, SledEvents, first_kept, retire_segments,
 };
 
 use crate::engine::Figures;
@@ -26,6 +26,8 @@ use crate::stores::Stores;
 const LOOK: Duration = Duration::from_millis(500);
 /// Between two looks whether the last reader of a failed store has gone.
 const HANDOVER: Duration = Duration::from_millis(5);
+/// Looks in vain after which the memory for sorting goes: a busy node needs it all the time.
+const IDLE_LOOKS: u32 = 120;
 /// Failures of one process after which the store is left alone until the next start.
 const REPAIRS_MAX: u32 = 3;
 
@@ -87,7 +89,8 @@ impl Indexer {
         let log = self.stores.dir().log();
         // The neighbours of a segment that is indexed shall not notice it.
         let pace = Pace::until(Arc::clone(&self.stop));
-        let mut paced = store.at_pace(&pace);
+        let mut writer = store.clone();
+        let (mut indexer, mut idle) = (SegmentIndexer::default(), 0_u32);
         while !self.stop.load(SeqCst) {
             // A reader may have come upon what is wrong.
             if let Some(why) = self.stores.shelf.fault() {
@@ -97,12 +100,16 @@ impl Indexer {
                     why,
                 });
             }
-            let indexed = index_next(&log, &mut paced, Some(&pace))?;
+            let indexed = indexer.next(&log, &mut writer, Some(&pace))?;
             let goes_on = indexed.is_some();
             if let Some(segment) = indexed {
                 self.note(&segment);
             }
             self.bound(&store)?;
+            idle = if goes_on { 0 } else { idle.saturating_add(1) };
+            if idle == IDLE_LOOKS {
+                indexer = SegmentIndexer::default();
+            }
             if !goes_on {
                 std::thread::park_timeout(LOOK);
             }
@@ -153,7 +160,7 @@ impl Indexer {
             tracing::error!(lost, "the history has a gap");
         }
         let (first, last) = (segment.first.0, segment.last.0);
-        tracing::info!(first, last, chunks = segment.chunks.len(), "indexed a segment");
+        tracing::info!(first, last, chunks = segment.chunks, "indexed a segment");
     }
 
     /// Lets go of what is beyond the bound and needed by nobody.

@@ -16,16 +16,15 @@ pub fn event_store<S: EventStore>(mut make: impl FnMut() -> S, mut reopen: impl 
     let mut store = make();
     assert_eq!(store.indexed(), Lsn(0));
     assert_eq!(history(&store, 0, 1), []);
+    assert!(matches!(store.end(&[]), Err(EventStoreError::NotBegun)));
     store.check().expect("an empty store is whole");
     let mut world = World::new(7);
     let mut expected: BTreeMap<u32, Vec<StoredEvent>> = BTreeMap::new();
     let mut log = MemoryLog::new();
     for round in 0..4 {
-        let segment = segment(&mut world, &mut log, &mut expected);
-        assert!(segment.chunks.iter().all(|c| c.bytes.len() <= crate::CHUNK_BYTES_MAX));
-        store.put(&segment).expect("puts");
+        let segment = segment(&mut store, &mut world, &mut log, &mut expected);
         assert_eq!(store.indexed(), segment.last);
-        let again = store.put(&segment).expect_err("not twice");
+        let again = store.begin(segment.first, segment.last).expect_err("not twice");
         assert!(matches!(again, EventStoreError::OutOfOrder { .. }), "{again}");
         if round % 2 == 1 {
             store = reopen(store);
@@ -40,6 +39,7 @@ pub fn event_store<S: EventStore>(mut make: impl FnMut() -> S, mut reopen: impl 
 
 /// Twenty groups of two runs more, and one run with enough events for several chunks.
 fn segment(
+    store: &mut dyn EventStore,
     world: &mut World,
     log: &mut MemoryLog,
     expected: &mut BTreeMap<u32, Vec<StoredEvent>>,
@@ -58,11 +58,29 @@ fn segment(
             let event = StoredEvent { version, lsn: frame.lsn, at, event: event.clone() };
             expected.entry(run.0).or_default().push(event);
         }
-        indexer.take(&frame);
         true
     })
     .expect("reads");
-    indexer.finish()
+    let end = log.end().lsn;
+    store.begin(from, end).expect("it is the next one");
+    log.payloads(from, &mut |at, payload| indexer.take(at, payload).expect("events"));
+    let segment = indexer.finish(from, end, &mut |chunk| {
+        assert!(chunk.bytes().len() <= crate::CHUNK_BYTES_MAX);
+        store.put(chunk)
+    });
+    let segment = segment.expect("puts");
+    assert!(!store.holds(&segment).expect("reads"), "it is not ended");
+    assert_eq!(store.indexed().next(), from);
+    store.end(&segment.texts).expect("ends");
+    let mut same = true;
+    log.payloads(from, &mut |at, payload| indexer.take(at, payload).expect("events"));
+    let again = indexer.finish(from, end, &mut |chunk| {
+        same &= store.holds_chunk(chunk)?;
+        Ok(())
+    });
+    assert_eq!(again.expect("reads"), segment);
+    assert!(same && store.holds(&segment).expect("reads"), "it has all of it");
+    segment
 }
 
 fn history(store: &dyn EventStore, run: u32, from: u64) -> Vec<StoredEvent> {

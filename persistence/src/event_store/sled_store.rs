@@ -5,27 +5,32 @@
 //! flusher is off (it would log a failed fsync and go on), our own fdatasync on its files comes
 //! after its `flush` (which is `sync_file_range`), a panic inside it is caught, and a manifest
 //! per segment tells when keys have vanished. Pinned to 0.34.7: the 1.0 alpha is far slower here.
+//!
+//! It holds where each chunk is, the catalogue texts and the manifests. The chunks themselves lie in
+//! files beside it (`chunk_file`): in sled every chunk was written about four times, for its leaves
+//! are written whole.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use berth_inventory::{PlanHash, RunIndex, Version};
 
+use super::chunk_file::{self, ChunkWriter, Place};
+use super::manifest::Manifest;
 use super::{Chunk, EventStore, EventStoreError, IndexedSegment, StoredEvent, visit_chunk};
+use crate::Lsn;
+use crate::codec::CodecFault;
+use crate::data_dir::CHUNKS_DIR;
 use crate::file::{self, File};
-use crate::{Lsn, Pace, varint};
 
 /// A sled page above a quarter of this would go to `blobs/`, which is never synced.
 const SLED_SEGMENT_BYTES: usize = 8 << 20;
 /// The store is written and seldom read; sled takes ten times what it is given.
 const SLED_CACHE_BYTES: u64 = 16 << 20;
-
-/// Chunks are written to the disk when they are so many bytes: a segment at once would stand before
-/// the log's next sync for a tenth of a second.
-const SYNC_BYTES: usize = 2 << 20;
 /// In what sled says when another handle has the directory.
 const SLED_LOCKED: &str = "acquire lock";
 /// sled's own threads may have the directory for a moment after the last handle is dropped.
@@ -39,14 +44,23 @@ pub struct SledEvents {
     dir: PathBuf,
     /// Kept for its flush; dropped last.
     db: sled::Db,
-    chunks: sled::Tree,
+    /// Where each chunk is, by its key.
+    places: sled::Tree,
     texts: sled::Tree,
     manifests: sled::Tree,
     /// What is put and synced; chunks of later frames are on their way.
     indexed: Arc<AtomicU64>,
     failed: Arc<AtomicBool>,
-    /// How fast it puts; `None` = as fast as it can.
-    pace: Option<Pace>,
+    writing: Arc<Mutex<Writing>>,
+}
+
+/// The segment that is being put.
+#[derive(Default)]
+struct Writing {
+    writer: ChunkWriter,
+    manifest: Manifest,
+    /// Keys of the chunks and where these are.
+    places: Vec<([u8; 12], Place)>,
 }
 
 /// What a store that is damaged is worth.
@@ -67,60 +81,7 @@ pub struct Opened {
     pub rebuilt: Option<String>,
 }
 
-/// What one segment has put: counts, and sums of what [`Chunk::sum`] says.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Manifest {
-    first: u64,
-    last: u64,
-    chunks: u64,
-    chunk_sum: u64,
-    texts: u64,
-    text_sum: u64,
-}
-
-impl Manifest {
-    fn bytes(&self) -> Vec<u8> {
-        let mut out = vec![0; 4];
-        for number in
-            [self.first, self.last, self.chunks, self.chunk_sum, self.texts, self.text_sum]
-        {
-            varint::put(&mut out, number);
-        }
-        let crc = crc32c::crc32c(&out[4..]);
-        out[..4].copy_from_slice(&crc.to_le_bytes());
-        out
-    }
-
-    fn read(bytes: &[u8]) -> Option<Self> {
-        let (crc, mut rest) = bytes.split_first_chunk::<4>()?;
-        if crc32c::crc32c(rest) != u32::from_le_bytes(*crc) {
-            return None;
-        }
-        let mut next = || varint::take(&mut rest);
-        let (first, last, chunks) = (next()?, next()?, next()?);
-        let (chunk_sum, texts, text_sum) = (next()?, next()?, next()?);
-        rest.is_empty().then_some(Self { first, last, chunks, chunk_sum, texts, text_sum })
-    }
-
-    fn add_chunk(&mut self, chunk: &Chunk) {
-        self.chunks += 1;
-        self.chunk_sum = self.chunk_sum.wrapping_add(chunk.sum());
-    }
-
-    fn add_text(&mut self, hash: &[u8], text: &[u8]) {
-        self.texts += 1;
-        let crc = crc32c::crc32c_append(crc32c::crc32c(hash), text);
-        self.text_sum = self.text_sum.wrapping_add(u64::from(crc));
-    }
-}
-
 impl SledEvents {
-    /// The same store, whose writer keeps a pace.
-    #[must_use]
-    pub fn at_pace(&self, pace: &Pace) -> Self {
-        Self { pace: Some(pace.clone()), ..self.clone() }
-    }
-
     /// Opens the store in `dir` and checks all of it. What does not open, panics or fails its
     /// check is moved aside to `<dir>-damaged` and an empty store begins: the indexer fills it.
     ///
@@ -191,10 +152,11 @@ impl SledEvents {
                 .cache_capacity(SLED_CACHE_BYTES)
                 .flush_every_ms(None);
             let db = config.open()?;
-            let (chunks, texts) = (db.open_tree("chunks")?, db.open_tree("texts")?);
+            let (places, texts) = (db.open_tree("places")?, db.open_tree("texts")?);
             let manifests = db.open_tree("manifests")?;
             let (dir, indexed, failed) = (dir.to_owned(), Arc::default(), Arc::default());
-            Ok(Self { dir, db, chunks, texts, manifests, indexed, failed, pace: None })
+            let writing = Arc::default();
+            Ok(Self { dir, db, places, texts, manifests, indexed, failed, writing })
         };
         let mut tries = 1;
         let store = loop {
@@ -208,7 +170,57 @@ impl SledEvents {
         };
         let last = store.read_manifests()?.last().map_or(0, |manifest| manifest.last);
         store.indexed.store(last, Ordering::Release);
+        file::create_dir(&store.chunks_dir())?;
         Ok(store)
+    }
+
+    fn chunks_dir(&self) -> PathBuf {
+        self.dir.join(CHUNKS_DIR)
+    }
+
+    fn writing(&self) -> MutexGuard<'_, Writing> {
+        self.writing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The chunk with this key, read into `buffer` and checked.
+    fn chunk<'a>(
+        &self,
+        key: &[u8],
+        place: Place,
+        buffer: &'a mut Vec<u8>,
+    ) -> Result<Chunk<'a>, EventStoreError> {
+        let (run, first) = Chunk::of_key(key)
+            .ok_or_else(|| self.fault("reading of a chunk", "a key is damaged".to_owned()))?;
+        chunk_file::read(&self.chunks_dir(), place, buffer)?;
+        let damaged = |fault| EventStoreError::Damaged { run, first, fault };
+        let chunk = Chunk::read(buffer).map_err(damaged)?;
+        if (chunk.run, chunk.first) != (run, first) {
+            return Err(damaged(CodecFault::new("chunk", "it is another one")));
+        }
+        Ok(chunk)
+    }
+
+    fn place(&self, bytes: &[u8]) -> Result<Place, EventStoreError> {
+        Place::decode(bytes)
+            .ok_or_else(|| self.fault("reading of a chunk", "its place is damaged".to_owned()))
+    }
+
+    /// Whether the file of a segment is what its manifest says.
+    fn check_file(&self, manifest: &Manifest) -> Result<(), EventStoreError> {
+        let mut found = Manifest::default();
+        let segment = Lsn(manifest.first);
+        let walked =
+            chunk_file::walk(&self.chunks_dir(), segment, &mut |chunk| found.add_chunk(&chunk))?;
+        walked
+            .map_err(|fault| self.fault("check", format!("frames from {segment} on: {fault}")))?;
+        if (found.chunks, found.chunk_sum) == (manifest.chunks, manifest.chunk_sum) {
+            return Ok(());
+        }
+        let why = format!(
+            "of frames {segment} to {}: {} chunks were put, {} are there, or they are others",
+            manifest.last, manifest.chunks, found.chunks
+        );
+        Err(self.fault("check", why))
     }
 
     /// sled may cut its own damaged tail in silence: a file of ours beside it knows better.
@@ -320,39 +332,52 @@ fn guarded<T>(
 }
 
 impl EventStore for SledEvents {
-    fn put(&mut self, segment: &IndexedSegment) -> Result<(), EventStoreError> {
-        let (first, last, indexed) = (segment.first, segment.last, self.indexed());
+    fn begin(&mut self, first: Lsn, last: Lsn) -> Result<(), EventStoreError> {
+        let indexed = self.indexed();
         if indexed.0 > 0 && first != indexed.next() {
             return Err(EventStoreError::OutOfOrder { first, last, indexed });
         }
-        let mut manifest = Manifest { first: first.0, last: last.0, ..Manifest::default() };
-        self.guarded("writing of chunks", || {
-            let mut unsynced = 0;
-            for chunk in &segment.chunks {
-                let key = Chunk::key(chunk.run, chunk.first);
-                self.chunks.insert(key, chunk.bytes.as_slice())?;
-                manifest.add_chunk(chunk);
-                unsynced += chunk.bytes.len();
-                if unsynced >= SYNC_BYTES {
-                    unsynced = 0;
-                    self.db.flush()?;
-                }
-                self.pace.iter().for_each(Pace::step);
+        let mut writing = self.writing();
+        writing.manifest = Manifest { first: first.0, last: last.0, ..Manifest::default() };
+        writing.places.clear();
+        Ok(writing.writer.begin(&self.chunks_dir(), first)?)
+    }
+
+    fn put(&mut self, chunk: &Chunk<'_>) -> Result<(), EventStoreError> {
+        let Writing { writer, manifest, places } = &mut *self.writing();
+        let place = writer.put(chunk)?.ok_or(EventStoreError::NotBegun)?;
+        let key = Chunk::key(chunk.run, chunk.first);
+        manifest.add_chunk(chunk);
+        manifest.add_place(&key, &place.encoded());
+        places.push((key, place));
+        Ok(())
+    }
+
+    fn end(&mut self, texts: &[(PlanHash, Arc<str>)]) -> Result<(), EventStoreError> {
+        let Writing { writer, manifest, places } = &mut *self.writing();
+        if !writer.end(&self.chunks_dir())? {
+            return Err(EventStoreError::NotBegun);
+        }
+        // By key: sled finds a leaf once for all keys that go there.
+        places.sort_unstable_by_key(|(key, _)| *key);
+        self.guarded("writing of places", || {
+            for (key, place) in &*places {
+                self.places.insert(key, &place.encoded())?;
             }
-            for (hash, text) in &segment.texts {
+            for (hash, text) in texts {
                 // Put again by a segment whose manifest was not written: it counts all the same.
                 manifest.add_text(&hash.0, text.as_bytes());
-                let key = [&hash.0[..], &first.0.to_be_bytes()].concat();
+                let key = [&hash.0[..], &manifest.first.to_be_bytes()].concat();
                 self.texts.insert(key, text.as_bytes())?;
             }
             Ok(())
         })?;
         // The manifest vouches for the chunks: they must be there first.
         self.make_durable()?;
-        let (key, value) = (first.0.to_be_bytes(), manifest.bytes());
+        let (key, value) = (manifest.first.to_be_bytes(), manifest.bytes());
         self.guarded("writing of a manifest", || self.manifests.insert(key, value))?;
         self.make_durable()?;
-        self.indexed.store(last.0, Ordering::Release);
+        self.indexed.store(manifest.last, Ordering::Release);
         self.tell()
     }
 
@@ -368,17 +393,19 @@ impl EventStore for SledEvents {
     ) -> Result<(), EventStoreError> {
         let begin = Chunk::key(run, Version(0));
         let start = self.guarded("look-up", || {
-            let before = self.chunks.range(begin..=Chunk::key(run, from)).next_back();
+            let before = self.places.range(begin..=Chunk::key(run, from)).next_back();
             Ok(before.transpose()?.map(|(key, _)| key))
         })?;
         let start = start.map_or(begin.to_vec(), |key| key.to_vec());
-        let mut range = self.chunks.range(start..=Chunk::key(run, Version(u64::MAX)).to_vec());
-        while let Some((key, bytes)) =
-            self.guarded("reading of a chunk", || range.next().transpose())?
-        {
-            let chunk = Chunk::of_stored(&key, &bytes)
-                .ok_or_else(|| self.fault("reading of a chunk", "a key is damaged".to_owned()))?;
-            if !visit_chunk(&chunk, from, visit)? {
+        let mut range = self.places.range(start..=Chunk::key(run, Version(u64::MAX)).to_vec());
+        let mut buffer = Vec::new();
+        while let Some((key, place)) = self.guarded("look-up", || range.next().transpose())? {
+            let place = self.place(&place)?;
+            // On its way: its file may be written anew.
+            if place.segment > self.indexed() {
+                break;
+            }
+            if !visit_chunk(&self.chunk(&key, place, &mut buffer)?, from, visit)? {
                 break;
             }
         }
@@ -396,15 +423,19 @@ impl EventStore for SledEvents {
             .ok_or_else(|| self.fault("look-up of a text", format!("text {hash} is damaged")))
     }
 
+    fn holds_chunk(&self, chunk: &Chunk<'_>) -> Result<bool, EventStoreError> {
+        let key = Chunk::key(chunk.run, chunk.first);
+        let Some(place) = self.guarded("comparing of a chunk", || self.places.get(key))? else {
+            return Ok(false);
+        };
+        let mut buffer = Vec::new();
+        chunk_file::read(&self.chunks_dir(), self.place(&place)?, &mut buffer)?;
+        Ok(buffer == chunk.bytes())
+    }
+
     fn holds(&self, segment: &IndexedSegment) -> Result<bool, EventStoreError> {
         let first = segment.first.0.to_be_bytes();
         let same = self.guarded("comparing of a segment", || {
-            for chunk in &segment.chunks {
-                let key = Chunk::key(chunk.run, chunk.first);
-                if self.chunks.get(key)?.is_none_or(|bytes| *bytes != *chunk.bytes) {
-                    return Ok(false);
-                }
-            }
             for (hash, text) in &segment.texts {
                 let key = [&hash.0[..], &first[..]].concat();
                 if self.texts.get(key)?.is_none_or(|bytes| *bytes != *text.as_bytes()) {
@@ -417,26 +448,22 @@ impl EventStore for SledEvents {
     }
 
     fn check(&self) -> Result<(), EventStoreError> {
-        let mut expected = Manifest::default();
+        let (mut expected, mut found) = (Manifest::default(), Manifest::default());
         for manifest in self.read_manifests()? {
+            self.check_file(&manifest)?;
             expected.chunks += manifest.chunks;
-            expected.chunk_sum = expected.chunk_sum.wrapping_add(manifest.chunk_sum);
+            expected.place_sum = expected.place_sum.wrapping_add(manifest.place_sum);
             expected.texts += manifest.texts;
             expected.text_sum = expected.text_sum.wrapping_add(manifest.text_sum);
         }
-        let mut found = Manifest::default();
-        let mut chunks = self.chunks.iter();
-        while let Some((key, bytes)) =
-            self.guarded("reading of a chunk", || chunks.next().transpose())?
+        let mut places = self.places.iter();
+        while let Some((key, place)) =
+            self.guarded("reading of a place", || places.next().transpose())?
         {
-            let chunk = Chunk::of_stored(&key, &bytes)
-                .ok_or_else(|| self.fault("check", "a key is damaged".to_owned()))?;
-            let (run, first) = (chunk.run, chunk.first);
-            let damaged = |fault| EventStoreError::Damaged { run, first, fault };
-            let events = chunk.events().map_err(damaged)?;
-            // Chunks of a segment whose manifest was never written are put again; ignore them.
-            if events.first().is_some_and(|event| event.lsn <= self.indexed()) {
-                found.add_chunk(&chunk);
+            // Those of a segment whose manifest was never written are put again; ignore them.
+            if self.place(&place)?.segment <= self.indexed() {
+                found.chunks += 1;
+                found.add_place(&key, &place);
             }
         }
         let mut texts = self.texts.iter();

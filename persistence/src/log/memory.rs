@@ -44,6 +44,17 @@ impl MemoryLog {
         &self.bytes
     }
 
+    /// Hands the payload of every frame from `from` on to `visit`.
+    pub(crate) fn payloads(&self, from: Lsn, visit: &mut dyn FnMut(LogPosition, &[u8])) {
+        let skip = from.0.saturating_sub(1) as usize;
+        for start in self.starts.iter().skip(skip) {
+            if let Some(whole) = Whole::check(&self.bytes[*start..]) {
+                let (lsn, offset) = (whole.header.lsn, *start as u64);
+                visit(LogPosition { lsn, segment: 1, offset }, whole.payload);
+            }
+        }
+    }
+
     fn healthy(&self) -> Result<(), LogError> {
         self.failed.clone().map_or(Ok(()), Err)
     }

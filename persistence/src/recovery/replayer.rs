@@ -20,9 +20,8 @@ use crate::log::{DamageKind, Tally};
 use crate::section::{NodeRecord, Touch};
 use crate::snapshot::{Covered, SnapshotStore};
 use crate::stored::v1;
+use crate::wave::Wave;
 use crate::{Damage, LogPosition, Lsn};
-
-pub use wave::Wave;
 
 /// What is known of one run.
 pub enum Slot {

@@ -280,10 +280,13 @@ fn a_hundred_and_fifty_flipped_bits_of_the_event_store() {
         let dir = story.temp.path().join(format!("events-{round}"));
         copy_dir(&pristine, &dir);
         fs::copy(beside(&pristine, "-indexed"), beside(&dir, "-indexed")).unwrap();
-        let (file, bit) = written_bit(&mut dice, &files(&dir));
+        // Half of them in sled's files, half in those of the chunks.
+        let which = if round % 2 == 0 { dir.clone() } else { dir.join("chunks") };
+        let (file, bit) = written_bit(&mut dice, &files(&which));
         flip(&file, bit);
         let place = format!("{} bit {bit}", file.display());
         let opened = SledEvents::open(&dir).unwrap_or_else(|error| panic!("{place}: {error}"));
+        assert!(opened.rebuilt.is_some() || round % 2 == 0, "{place}: a chunk is damaged");
         if let Some(why) = &opened.rebuilt {
             rebuilt += 1;
             assert!(why.contains("moved to") || why.contains("indexed again"), "{why}");
@@ -297,6 +300,80 @@ fn a_hundred_and_fifty_flipped_bits_of_the_event_store() {
         fs::remove_dir_all(beside(&dir, "-damaged")).ok();
     }
     assert!(rebuilt > 50, "{rebuilt}: the test reaches damage");
+}
+
+#[test]
+fn a_damaged_chunk_is_told_when_it_is_read() {
+    let mut story = Story::new(32, 8 << 10);
+    story.create(4);
+    story.go_on(80, 8);
+    let mut store = SledEvents::open(&story.dir.events()).unwrap().store;
+    index_all(&story, &mut store);
+    let file = files(&story.dir.events().join("chunks")).remove(1);
+    flip(&file, 8 * 40);
+    let told = |store: &SledEvents| {
+        let faults = (0..4).map(|run| store.history(RunIndex(run), Version(1), &mut |_| true));
+        let told: Vec<String> = faults.filter_map(|read| Some(read.err()?.to_string())).collect();
+        assert!(told.len() == 1 && told[0].contains("damaged"), "{told:?}");
+        assert!(store.check().unwrap_err().to_string().contains("CRC"));
+    };
+    told(&store);
+    // It goes on being asked, and is mended by the next one who opens it.
+    told(&store);
+    drop(store);
+    let mut opened = SledEvents::open(&story.dir.events()).unwrap();
+    assert!(opened.rebuilt.is_some_and(|why| why.contains("moved to")));
+    index_all(&story, &mut opened.store);
+    opened.store.check().unwrap();
+}
+
+#[test]
+fn a_file_of_chunks_that_is_gone_cut_short_or_another_is_seen() {
+    let mut story = Story::new(33, 4 << 10);
+    story.create(4);
+    story.go_on(60, 8);
+    let pristine = story.temp.path().join("pristine");
+    let mut store = SledEvents::open(&pristine).unwrap().store;
+    index_all(&story, &mut store);
+    drop(store);
+    for round in 0..4 {
+        let dir = story.temp.path().join(format!("events-{round}"));
+        copy_dir(&pristine, &dir);
+        let chunks = files(&dir.join("chunks"));
+        let bytes = fs::read(&chunks[1]).unwrap();
+        match round {
+            0 => fs::remove_file(&chunks[1]).unwrap(),
+            1 => fs::write(&chunks[1], &bytes[..bytes.len() - 1]).unwrap(),
+            2 => drop(fs::copy(&chunks[0], &chunks[1]).unwrap()),
+            _ => fs::write(&chunks[1], []).unwrap(),
+        }
+        let why = SledEvents::open(&dir).unwrap().rebuilt.unwrap();
+        assert!(why.contains("moved to"), "round {round}: {why}");
+    }
+}
+
+#[test]
+fn what_an_indexer_did_not_finish_is_begun_anew() {
+    let mut story = Story::new(34, 8 << 10);
+    story.create(4);
+    story.go_on(60, 8);
+    let mut memory = MemoryEvents::new();
+    index_all(&story, &mut memory);
+    let dir = story.dir.events();
+    let mut store = SledEvents::open(&dir).unwrap().store;
+    let first = index_next(&story.dir.log(), &mut store, None).unwrap().unwrap();
+    // As a crash in the middle of a segment leaves it.
+    store.begin(first.last.next(), first.last.next()).unwrap();
+    drop(store);
+    let left = files(&dir.join("chunks"));
+    assert_eq!(left.len(), 2, "{left:?}");
+    fs::write(&left[1], b"half of a chunk").unwrap();
+    let opened = SledEvents::open(&dir).unwrap();
+    assert_eq!((opened.rebuilt, opened.store.indexed()), (None, first.last));
+    let mut store = opened.store;
+    index_all(&story, &mut store);
+    assert!(histories(&store, 4) == histories(&memory, 4));
+    store.check().unwrap();
 }
 
 fn beside(dir: &Path, suffix: &str) -> PathBuf {
