@@ -198,7 +198,9 @@ Every section is written by one command, `cargo run --release -p berth-benches -
 `cargo build --release`; it says where, when and on which commit. Repeat it on your machine: rates
 of two machines, or of two minutes of one machine, do not compare. What compares is a ratio to a
 reference that was measured in turns with it, and CPU per command. `-- goals` measures every goal
-and exits with 1 if one that must be reached is not.
+and exits with 1 if one that must be reached is not. What eats a row that is short of its aim stands
+in [profiles](profiles), which `-- profile` writes. The rows against PostgreSQL need the driver:
+`cargo run --release -p berth-benches --features peers -- SUITE`.
 ";
 
 fn marks(suite: &str) -> (String, String) {

@@ -1,5 +1,6 @@
 //! Instructions of the pure machine by callgrind, function by function.
 
+use std::collections::BTreeMap;
 use std::process::Command;
 
 use crate::fault::{Bench, BenchError};
@@ -21,40 +22,46 @@ pub fn core() -> Bench<(String, Vec<Table>)> {
     let file = dir.path().join("callgrind.out");
     let a_command = counted(&file)?;
     let done = Command::new("callgrind_annotate")
-        .args(["--threshold=99", "--auto=no"])
+        .args(["--threshold=100", "--auto=no"])
         .arg(&file)
         .output()
         .map_err(BenchError::io("start callgrind_annotate"))?;
     let said = String::from_utf8_lossy(&done.stdout);
     let mut table = Table::new("", &["instructions a command", "share", "function"]);
-    for (count, name) in rows(&said).take(FUNCTIONS) {
+    for (count, name) in functions(&said).into_iter().take(FUNCTIONS) {
         let count = count as f64 / COMMANDS as f64;
         let share = format!("{:.1} %", 100.0 * count / a_command);
+        let name: String = name.chars().take(NAME_MAX).collect();
         table.row(vec![number(count.round()), share, format!("`{name}`")]);
     }
     let how = format!(
         "`berth-benches profile core`: callgrind, {} instructions a command, reserve and release of \
          one adult in turns on one run of 1,200 berths and 24 legs that is half sold, with the \
-         event's bytes and the answer; {COMMANDS} commands. A function alone.",
+         event's bytes and the answer; {COMMANDS} commands. A function alone, with what is inlined into it.",
         number(a_command.round())
     );
     Ok((how, vec![table]))
 }
 
-/// Count and name of each line of a function.
-fn rows(said: &str) -> impl Iterator<Item = (u64, String)> {
-    said.lines().filter_map(|line| {
-        let (count, rest) = line.trim().split_once(' ')?;
-        let count = count.replace(',', "").parse().ok()?;
-        // "( 5.0%)  file:function [object]" or without the share.
-        let rest = rest.trim();
-        let rest = rest.split_once("%)").map_or(rest, |(_, rest)| rest.trim());
-        let name = rest.rsplit_once(" [").map_or(rest, |(name, _)| name);
-        let (file, function) = name.split_once(':')?;
-        let file = file.rsplit('/').next().unwrap_or(file);
-        let name: String = format!("{file}: {function}").chars().take(NAME_MAX).collect();
-        (function != "PROGRAM TOTALS").then_some((count, name))
-    })
+/// Every function with its count, the largest first. An annotation has a line for each file that code
+/// of a function comes from.
+fn functions(said: &str) -> Vec<(u64, String)> {
+    let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
+    for (count, name) in said.lines().filter_map(line) {
+        *counts.entry(name).or_default() += count;
+    }
+    let mut functions: Vec<_> =
+        counts.into_iter().map(|(n, count)| (count, n.to_owned())).collect();
+    functions.sort_by(|a, b| b.cmp(a));
+    functions
+}
+
+/// `5 ( 5.0%)  file:function [object]`, without the object where callgrind knows none.
+fn line(line: &str) -> Option<(u64, &str)> {
+    let (count, rest) = line.trim().split_once(' ')?;
+    let count = count.replace(',', "").parse().ok()?;
+    let (_, name) = rest.split_once("%)")?.1.split_once(':')?;
+    Some((count, name.rsplit_once(" [").map_or(name, |(name, _)| name)))
 }
 
 #[cfg(test)]
@@ -65,11 +72,9 @@ mod tests {
     fn an_annotation_is_read() {
         let said = "Ir\n37,000,000 (100.0%)  PROGRAM TOTALS\n\nIr  file:function\n\
                     7,400,000 (20.0%)  /src/run/apply.rs:berth::apply [/bin/berth-benches]\n\
-                    10 ( 0.0%)  ???:memcpy\n";
-        let found: Vec<_> = rows(said).collect();
-        assert_eq!(
-            found,
-            [(7_400_000, "apply.rs: berth::apply".to_owned()), (10, "???: memcpy".to_owned())]
-        );
+                    20 ( 0.0%)  /rustc/mem.rs:berth::apply\n\
+                    10 ( 0.0%)  ???:memcpy [/lib/libc.so.6]\n";
+        let expected = [(7_400_020, "berth::apply"), (10, "memcpy")];
+        assert_eq!(functions(said), expected.map(|(count, name)| (count, name.to_owned())));
     }
 }

@@ -1,5 +1,6 @@
-//! Samples of the server process by perf, as tables: which threads, which objects, which functions.
+//! Samples of the server process by perf, as tables: which threads, which crates, which functions.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -15,7 +16,9 @@ const FREQUENCY: &str = "1499";
 const WARM: Duration = Duration::from_millis(700);
 /// Sampled, seconds; shorter than the load.
 const SECONDS: &str = "4";
-/// Functions told.
+/// Threads, crates and functions told.
+const THREADS: usize = 8;
+const CRATES: usize = 16;
 const FUNCTIONS: usize = 45;
 /// Of a name, characters.
 const NAME_MAX: usize = 110;
@@ -37,10 +40,20 @@ pub fn during<T: Send>(
         let found = load.join().map_err(|_| BenchError::Other("the load panicked".into()))?;
         recorded.and(found)
     })?;
-    let tables =
-        [("Threads", "comm", 12), ("Objects", "dso", 6), ("Functions", "symbol", FUNCTIONS)];
-    let tables = tables.into_iter().map(|(title, key, most)| table(&file, title, key, most));
-    Ok((found, tables.collect::<Bench<_>>()?))
+    let (threads, functions) = (report(&file, "comm")?, report(&file, "symbol")?);
+    let mut crates: BTreeMap<&str, f64> = BTreeMap::new();
+    for (share, name) in &functions {
+        *crates.entry(crate_of(name)).or_default() += share;
+    }
+    let mut crates: Vec<_> =
+        crates.into_iter().map(|(name, share)| (share, name.to_owned())).collect();
+    crates.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let tables = vec![
+        table("thread", &threads, THREADS),
+        table("crate", &crates, CRATES),
+        table("function", &functions, FUNCTIONS),
+    ];
+    Ok((found, tables))
 }
 
 fn record(file: &Path, pid: u32) -> Bench<()> {
@@ -59,7 +72,17 @@ fn failed(said: &[u8]) -> BenchError {
     BenchError::Child { who: "perf".into(), deed: "start", why }
 }
 
-fn table(file: &Path, title: &str, key: &str, most: usize) -> Bench<Table> {
+fn table(what: &str, rows: &[(f64, String)], most: usize) -> Table {
+    let mut table = Table::new("", &["share", what]);
+    for (share, name) in rows.iter().take(most) {
+        let name: String = name.chars().take(NAME_MAX).collect();
+        table.row(vec![format!("{share:.1} %"), format!("`{name}`")]);
+    }
+    table
+}
+
+/// Per cent of the samples, by `key`.
+fn report(file: &Path, key: &str) -> Bench<Vec<(f64, String)>> {
     let done = Command::new("perf")
         .args(["report", "--no-children", "--stdio", "-q", "-g", "none", "-t", "\t", "--sort", key])
         .arg("-i")
@@ -69,22 +92,25 @@ fn table(file: &Path, title: &str, key: &str, most: usize) -> Bench<Table> {
     if !done.status.success() {
         return Err(failed(&done.stderr));
     }
-    let mut table = Table::new("", &["share", &title.to_lowercase()]);
-    for (share, name) in rows(&String::from_utf8_lossy(&done.stdout)).take(most) {
-        table.row(vec![share, name]);
-    }
-    Ok(table)
+    Ok(rows(&String::from_utf8_lossy(&done.stdout)).collect())
 }
 
 /// Share and name of each line of a report.
-fn rows(said: &str) -> impl Iterator<Item = (String, String)> {
+fn rows(said: &str) -> impl Iterator<Item = (f64, String)> {
     let lines = said.lines().filter(|line| !line.starts_with('#'));
     lines.filter_map(|line| {
-        let (share, name) = line.trim().split_once('\t')?;
-        let name = name.trim().trim_start_matches("[.] ").replace("[k] ", "kernel: ");
-        let name: String = name.chars().take(NAME_MAX).collect();
-        Some((format!("{} %", share.trim().trim_end_matches('%')), format!("`{name}`")))
+        let mut cells = line.split('\t').map(str::trim);
+        let (share, name) = (cells.next()?, cells.next()?);
+        let name = name.trim_start_matches("[.] ").replace("[k] ", "kernel::");
+        Some((share.trim_end_matches('%').parse().ok()?, name))
     })
+}
+
+/// The crate of a function, as far as its name tells.
+fn crate_of(name: &str) -> &str {
+    let path = name.trim_start_matches(['<', '&', '(']).trim_start_matches("dyn ");
+    let known = path.split_once("::").map(|(first, _)| first);
+    known.filter(|first| first.chars().all(|c| c.is_alphanumeric() || c == '_')).unwrap_or("C")
 }
 
 #[cfg(test)]
@@ -93,9 +119,12 @@ mod tests {
 
     #[test]
     fn a_report_is_read() {
-        let said = "# head\n\n  12.50%\t[.] malloc\n     3.00%\t[k] __schedule  \n";
+        let said = "# head\n\n 12.50%\t[.] malloc\n 3.00%\t[k] __schedule  \t-      -\n \
+                    1.00%\t[.] <a_b::C as d::E>::f\n";
         let found: Vec<_> = rows(said).collect();
-        let expected = [("12.50 %", "`malloc`"), ("3.00 %", "`kernel: __schedule`")];
-        assert_eq!(found, expected.map(|(a, b)| (a.to_owned(), b.to_owned())));
+        let names = ["malloc", "kernel::__schedule", "<a_b::C as d::E>::f"];
+        let expected = [12.5, 3.0, 1.0].into_iter().zip(names.map(str::to_owned));
+        assert_eq!(found, expected.collect::<Vec<_>>());
+        assert_eq!(names.map(crate_of), ["C", "kernel", "a_b"]);
     }
 }
