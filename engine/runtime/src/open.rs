@@ -7,7 +7,7 @@ use berth_inventory::{Millis, Plan, PlanHash, RunId, UnixMillis};
 use berth_node::{Calendar, Directory, Front, Grace, LogPoint, Names, Vitals};
 use berth_persistence::{
     CommitLog, DataDir, DirLock, FileLog, FileSnapshots, Keys, LogSettings, NodeRecord,
-    Recovered as FromDisk, SNAPSHOT_SEGMENT_BYTES, SnapshotStore, recover,
+    Recovered as FromDisk, SNAPSHOT_SEGMENT_BYTES, Snapshots as _, recover,
 };
 use hashbrown::HashMap;
 use tokio::sync::watch;
