@@ -13,7 +13,9 @@ mod tests;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use berth_persistence::{FORMAT, FileSnapshots, KeyError, Keys, Lsn, SnapshotStore as _, end_now};
+use berth_persistence::{
+    FORMAT, FileSnapshots, KeyError, Keys, Lsn, SnapshotStore as _, Snapshots as _, end_now,
+};
 use clap::Args;
 use serde::Serialize;
 

@@ -19,7 +19,7 @@ use berth_inventory::{Run, RunId, TrainNumber};
 use berth_node::Names;
 use berth_persistence::{
     FileSnapshots, Keys, LogProgress, Lsn, MemorySnapshots, NodeRecord, Replay, ReplayFrom,
-    Replayed, Seen, SnapshotStore, Until, Visitor,
+    Replayed, Seen, SnapshotStore, Snapshots, Until, Visitor,
 };
 use clap::Args;
 use indicatif::ProgressBar;
@@ -405,7 +405,7 @@ impl Walk<'_> {
         if let Some(torn) = &found.torn {
             notes.push(format!("{torn} by the next start; nothing was changed now"));
         }
-        let covered = snapshots.and_then(SnapshotStore::covered).map_or(Lsn(0), |mark| mark.lsn);
+        let covered = snapshots.and_then(Snapshots::covered).map_or(Lsn(0), |mark| mark.lsn);
         match args.until {
             Some(Until::Frame(lsn)) if what.from == ReplayFrom::Snapshots && lsn < covered => {
                 notes.push(format!(

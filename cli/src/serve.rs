@@ -21,8 +21,8 @@ use tokio::signal::unix::{SignalKind, signal};
 pub use settings::ServeArgs;
 use settings::{ServeError, ServeSettings};
 
-/// The engine's part of a stop in order, which takes at most 10 s in all.
-const STOP_LIMIT: Duration = Duration::from_secs(8);
+/// Of the time for a stop in order, what is not the engine's part.
+const STOP_MARGIN: Duration = Duration::from_secs(2);
 /// How long clients get to take their last answers after everything is written.
 const GOODBYE: Duration = Duration::from_secs(1);
 /// sysexits(3): an internal fault.
@@ -52,7 +52,7 @@ pub fn run(args: &ServeArgs) -> ExitCode {
 }
 
 async fn serve(settings: ServeSettings) -> Result<ExitCode, ServeError> {
-    let durability = settings.durability;
+    let (durability, stop_limit) = (settings.durability, settings.stop);
     let mut terminate = signal(SignalKind::terminate()).map_err(ServeError::Runtime)?;
     let catalogue = Arc::new(crate::catalogue::load(settings.catalogue.as_deref())?);
     let zone = catalogue.zone().to_owned();
@@ -100,7 +100,7 @@ async fn serve(settings: ServeSettings) -> Result<ExitCode, ServeError> {
     }
     tracing::info!("stopping: draining, committing, snapshotting");
     stop.send_replace(true);
-    let left = engine.stop(STOP_LIMIT).await;
+    let left = engine.stop(stop_limit.saturating_sub(STOP_MARGIN)).await;
     let _ = tokio::time::timeout(GOODBYE, server).await;
     Ok(say_goodbye(left))
 }
@@ -118,10 +118,10 @@ fn say_goodbye(left: Result<Vec<RunId>, String>) -> ExitCode {
         Ok(left) => {
             let names: Vec<_> = left.iter().take(20).map(ToString::to_string).collect();
             let (more, names) = (if left.len() > 20 { " ..." } else { "" }, names.join(" "));
-            let count = left.len();
+            let (count, were) = (left.len(), if left.len() == 1 { "run was" } else { "runs were" });
             eprintln!(
-                "berth: stopped before {count} runs were snapshotted ({names}{more}); nothing is \
-                 lost, the next start replays them"
+                "berth: stopped before {count} {were} snapshotted ({names}{more}); nothing is \
+                 lost, the next start replays what they have"
             );
             ExitCode::from(EXIT_TEMPFAIL)
         }

@@ -54,7 +54,7 @@ pub enum ClientError {
         violations: Vec<Violation>,
     },
     /// No answer in time.
-    #[error("{call}: no answer after {waited_ms} ms and {attempts} attempts; {}", Fate(.attempts))]
+    #[error("{call}: no answer after {waited_ms} ms and {attempts} attempts; {}", Fate(.call, .attempts))]
     Deadline {
         /// Which call.
         call: &'static str,
@@ -273,12 +273,16 @@ impl fmt::Display for Violations<'_> {
     }
 }
 
-/// What may have become of a command that was not answered in time.
-struct Fate<'a>(&'a u32);
+/// How the names of calls begin that change nothing.
+const READS: [&str; 6] = ["Get", "List", "Query", "BatchQuery", "Watch", "Read"];
+
+/// What may have become of a call that was not answered in time.
+struct Fate<'a>(&'a str, &'a u32);
 impl fmt::Display for Fate<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.0 {
+        f.write_str(match self.1 {
             0 => "it was never sent, so ask again when the server is back or less is waiting",
+            _ if READS.iter().any(|read| self.0.starts_with(read)) => "ask again",
             _ => "it may have taken effect, so ask again with the same request id",
         })
     }
@@ -309,6 +313,12 @@ mod tests {
              again with the same request id"
         );
         assert!(error.is_retryable());
+        let error = ClientError::from_status("Query", &status, SPENT);
+        assert_eq!(
+            error.to_string(),
+            "Query: no answer after 1500 ms and 3 attempts; ask again",
+            "it has no request id"
+        );
     }
 
     #[test]

@@ -13,6 +13,7 @@
 mod error;
 mod text;
 
+use std::io::Read as _;
 use std::num::NonZero;
 use std::panic::resume_unwind;
 use std::path::Path;
@@ -33,6 +34,9 @@ pub use text::{
 
 /// Zone of a catalogue that names none.
 pub const ZONE_DEFAULT: &str = "Asia/Kolkata";
+
+/// A hundred times the longest list of trains there is: what is longer is another file.
+const CATALOGUE_BYTES_MAX: u64 = 256 << 20;
 
 /// Fewer lines are not worth a thread.
 const LINES_PER_THREAD_MIN: usize = 128;
@@ -174,6 +178,17 @@ impl CatalogueTrain {
     }
 }
 
+/// The file at `path`, or why it is none of ours. What never ends is not read to its end.
+fn read_at_most(path: &Path, bytes_max: u64) -> Result<Vec<u8>, String> {
+    let file = std::fs::File::open(path).map_err(|error| error.to_string())?;
+    let mut bytes = Vec::new();
+    let read = file.take(bytes_max + 1).read_to_end(&mut bytes);
+    if read.map_err(|error| error.to_string())? as u64 > bytes_max {
+        return Err(format!("it is longer than {bytes_max} bytes, as no catalogue is"));
+    }
+    Ok(bytes)
+}
+
 /// All trains that can be sold.
 #[derive(Debug)]
 pub struct Catalogue {
@@ -185,10 +200,8 @@ pub struct Catalogue {
 impl Catalogue {
     /// Reads and checks a catalogue file.
     pub fn load(path: &Path) -> Result<Self, CatalogueError> {
-        let bytes = std::fs::read(path).map_err(|error| CatalogueError::Unreadable {
-            path: path.into(),
-            error: error.to_string(),
-        })?;
+        let bytes = read_at_most(path, CATALOGUE_BYTES_MAX)
+            .map_err(|error| CatalogueError::Unreadable { path: path.into(), error })?;
         let text = str::from_utf8(&bytes).map_err(|error| {
             let before = &bytes[..error.valid_up_to()];
             CatalogueError::NotUtf8 { line: before.split(|byte| *byte == b'\n').count() }

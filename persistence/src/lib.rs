@@ -62,5 +62,9 @@ pub use recovery::{
 };
 pub use retention::{Held, Retired, first_kept, retire_segments};
 pub use section::{Mark, NodeRecord, Section, Touch};
-pub use snap::{FileSnapshots, MemorySnapshots, SNAPSHOT_SEGMENT_BYTES, SnapshotPlace};
-pub use snapshot::{Covered, EncodedSnapshot, SnapshotError, SnapshotInfo, SnapshotStore};
+pub use snap::{
+    FileSnapshots, MemorySnapshots, SNAPSHOT_SEGMENT_BYTES, SnapshotPlace, SnapshotReader,
+};
+pub use snapshot::{
+    Covered, EncodedSnapshot, SnapshotError, SnapshotInfo, SnapshotStore, Snapshots,
+};

@@ -3,6 +3,8 @@
 mod file;
 mod index;
 mod memory;
+mod reader;
 
 pub use file::{FileSnapshots, SNAPSHOT_SEGMENT_BYTES, SnapshotPlace};
 pub use memory::MemorySnapshots;
+pub use reader::SnapshotReader;

@@ -141,25 +141,13 @@ pub enum SnapshotError {
     ReadOnly,
 }
 
-/// Where snapshots are kept. One writer.
-pub trait SnapshotStore: Send {
-    /// Appends a snapshot whose version became durable with frame `lsn`.
-    fn put(&mut self, snapshot: &EncodedSnapshot, lsn: Lsn) -> Result<(), SnapshotError>;
-
-    /// Appends a catalogue text, before the first snapshot that refers to it; once is enough.
-    fn put_plan_text(&mut self, hash: PlanHash, text: &str) -> Result<(), SnapshotError>;
-
-    /// Appends a cover mark. It must be true of the snapshots put before it.
-    fn set_covered(&mut self, covered: Covered) -> Result<(), SnapshotError>;
-
-    /// Makes everything put survive a power cut.
-    fn sync(&mut self) -> Result<(), SnapshotError>;
-
+/// Where snapshots are read.
+pub trait Snapshots: Send {
     /// Runs that have a snapshot, ascending.
     fn runs(&self) -> Vec<RunIndex>;
 
     /// The latest snapshot of a run.
-    fn latest(&self, run: RunIndex) -> Option<&SnapshotInfo>;
+    fn latest(&self, run: RunIndex) -> Option<Arc<SnapshotInfo>>;
 
     /// Decodes the latest snapshot of a run that is whole, with what is known of it.
     fn load(&self, run: RunIndex) -> Result<(SnapshotInfo, RunState), SnapshotError>;
@@ -175,6 +163,21 @@ pub trait SnapshotStore: Send {
 
     /// Whether a catalogue text was put here.
     fn has_plan_text(&self, hash: PlanHash) -> bool;
+}
+
+/// Where snapshots are kept. One writer.
+pub trait SnapshotStore: Snapshots {
+    /// Appends a snapshot whose version became durable with frame `lsn`.
+    fn put(&mut self, snapshot: &EncodedSnapshot, lsn: Lsn) -> Result<(), SnapshotError>;
+
+    /// Appends a catalogue text, before the first snapshot that refers to it; once is enough.
+    fn put_plan_text(&mut self, hash: PlanHash, text: &str) -> Result<(), SnapshotError>;
+
+    /// Appends a cover mark. It must be true of the snapshots put before it.
+    fn set_covered(&mut self, covered: Covered) -> Result<(), SnapshotError>;
+
+    /// Makes everything put survive a power cut.
+    fn sync(&mut self) -> Result<(), SnapshotError>;
 
     /// Bytes kept, and those of them that still matter.
     fn bytes(&self) -> (u64, u64);

@@ -1,6 +1,6 @@
 //! The kept snapshots: at most two of each run.
 
-use berth_persistence::{FileSnapshots, SnapshotStore as _, file_name};
+use berth_persistence::{FileSnapshots, Snapshots as _, file_name};
 use serde::Serialize;
 
 use super::Wrong;

@@ -13,7 +13,7 @@ use berth_inventory::{
 };
 use berth_node::Names;
 use berth_persistence::{
-    FileSnapshots, NodeRecord, Seen, SnapshotStore, plan_from_text, plan_hash,
+    FileSnapshots, NodeRecord, Seen, Snapshots as _, plan_from_text, plan_hash,
 };
 use hashbrown::HashMap;
 use serde::Serialize;

@@ -11,7 +11,7 @@ use std::path::Path;
 use berth_client::{Admin, v1};
 use berth_inventory::{Event, Run, RunId, RunIndex, UnixMillis, Version};
 use berth_persistence::{
-    EventStore as _, FileSnapshots, Lsn, Seen, SledEvents, SnapshotStore, StoredEvent, file_name,
+    EventStore as _, FileSnapshots, Lsn, Seen, SledEvents, Snapshots as _, StoredEvent, file_name,
 };
 use hashbrown::HashMap;
 

@@ -20,6 +20,14 @@ use crate::said::Exit;
 const LOG_SEGMENT_BYTES: (u64, u64) = (64 << 10, 16 << 30);
 /// Longest life of a hold that may be set: after a day nobody is at the counter any more.
 const HOLD_LIFE_SECONDS_MAX: u64 = 86_400;
+/// A run that nobody asks for a month may as well stay for ever.
+const IDLE_SECONDS_MAX: u64 = 30 * 86_400;
+/// Grace is for payments in flight; berths that nobody pays for are not held all day.
+const GRACE_SECONDS_MAX: u64 = 3_600;
+/// What those who stop a process grant it without asking.
+const STOP_SECONDS_DEFAULT: u64 = 10;
+/// Longest time that a stop may be given.
+const STOP_SECONDS_MAX: u64 = 3_600;
 
 /// Start a server: an engine with its journal, ready for booking backends
 #[derive(Debug, Default, Args)]
@@ -88,6 +96,9 @@ pub struct ServeArgs {
     /// Longest life of a hold with all its extensions, in seconds [default: 900]
     #[arg(long, env = "BERTH_HOLD_LIFE_SECONDS", value_name = "S")]
     hold_life_seconds: Option<u64>,
+    /// Seconds that a stop may take; what has no snapshot by then is named [default: 10]
+    #[arg(long, env = "BERTH_STOP_SECONDS", value_name = "S")]
+    stop_seconds: Option<u64>,
     /// Start although the wall clock is behind the journal's last stamp
     #[arg(long)]
     accept_clock: bool,
@@ -125,6 +136,7 @@ struct File {
     hold_min_seconds: Option<u64>,
     hold_max_seconds: Option<u64>,
     hold_life_seconds: Option<u64>,
+    stop_seconds: Option<u64>,
 }
 
 /// What holds.
@@ -139,6 +151,7 @@ pub struct ServeSettings {
     pub node: berth_node::Settings,
     pub accept_clock: bool,
     pub journal_readers: u16,
+    pub stop: Duration,
 }
 
 /// Why a server did not start.
@@ -219,9 +232,15 @@ impl ServeArgs {
             ranged("workers", self.workers.or(file.workers).unwrap_or(cores), 1, 256, "")?;
         let open_days = self.open_days.or(file.open_days).unwrap_or(defaults.open_days);
         let open_days = ranged("open_days", open_days, 0, 366, "")?;
-        let seconds = |flag: Option<u64>, file: Option<u64>, default: Duration| {
-            flag.or(file).map_or(default, Duration::from_secs)
+        let seconds = |name, flag: Option<u64>, file: Option<u64>, default: Duration, max| {
+            let value = flag.or(file).unwrap_or(default.as_secs());
+            ranged(name, value, 0, max, " seconds").map(Duration::from_secs)
         };
+        let (idle, grace) = (defaults.idle, defaults.grace);
+        let idle =
+            seconds("idle_seconds", self.idle_seconds, file.idle_seconds, idle, IDLE_SECONDS_MAX)?;
+        let (flag, file_says) = (self.grace_seconds, file.grace_seconds);
+        let grace = seconds("grace_seconds", flag, file_says, grace, GRACE_SECONDS_MAX)?;
         let log_segment_bytes = self.log_segment_bytes.or(file.log_segment_bytes);
         let log_segment_bytes = log_segment_bytes.unwrap_or(defaults.log_segment_bytes);
         let (min, max) = LOG_SEGMENT_BYTES;
@@ -230,6 +249,8 @@ impl ServeArgs {
         let readers = readers.unwrap_or(JOURNAL_READERS_DEFAULT as u16);
         let journal_readers = ranged("journal_readers", readers, 1, 1_024, "")?;
         let holds = self.holds(&file)?;
+        let stop = self.stop_seconds.or(file.stop_seconds).unwrap_or(STOP_SECONDS_DEFAULT);
+        let stop = ranged("stop_seconds", stop, 1, STOP_SECONDS_MAX, " seconds")?;
         Ok(ServeSettings {
             listen: self.listen.clone().or(file.listen).unwrap_or("127.0.0.1:50051".into()),
             admin_listen: self
@@ -243,10 +264,11 @@ impl ServeArgs {
             workers,
             accept_clock: self.accept_clock,
             journal_readers,
+            stop: Duration::from_secs(stop),
             node: berth_node::Settings {
                 open_days,
-                idle: seconds(self.idle_seconds, file.idle_seconds, defaults.idle),
-                grace: seconds(self.grace_seconds, file.grace_seconds, defaults.grace),
+                idle,
+                grace,
                 checkpoint_bytes: self
                     .checkpoint_bytes
                     .or(file.checkpoint_bytes)
@@ -334,6 +356,20 @@ mod tests {
         assert!(fault.contains("open_day") && fault.contains("berth.toml"), "{fault}");
         std::fs::write(&path, "workers = 0\n").unwrap();
         assert!(args.resolve().unwrap_err().to_string().contains("1 to 256"));
+    }
+
+    #[test]
+    fn times_that_nobody_can_mean_are_refused() {
+        let most = Some(u64::MAX);
+        for (args, expected) in [
+            (ServeArgs { grace_seconds: most, ..ServeArgs::default() }, "0 to 3600 seconds"),
+            (ServeArgs { idle_seconds: most, ..ServeArgs::default() }, "0 to 2592000 seconds"),
+            (ServeArgs { stop_seconds: most, ..ServeArgs::default() }, "1 to 3600 seconds"),
+            (ServeArgs { stop_seconds: Some(0), ..ServeArgs::default() }, "1 to 3600 seconds"),
+        ] {
+            let fault = args.resolve().unwrap_err().to_string();
+            assert!(fault.contains(expected), "{fault}");
+        }
     }
 
     #[test]

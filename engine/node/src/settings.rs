@@ -28,6 +28,8 @@ pub const RETRY_RECOVERING_MS: u64 = 100;
 /// Snapshots that one shard has under way at once: enough for the next sync to have its load while
 /// one is at work.
 pub const SNAPSHOTS_AT_ONCE: usize = 64;
+/// The same while the node stops, when nobody else wants the disk or the memory: few syncs.
+pub const SNAPSHOTS_AT_ONCE_STOPPING: usize = 512;
 /// Runs of one shard that begin to leave memory in one step, and milliseconds between two steps: a
 /// whole network leaves within a minute, and whoever still sells hardly notices.
 pub const LEAVE_AT_ONCE: usize = 32;

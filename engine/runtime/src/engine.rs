@@ -169,7 +169,7 @@ impl Engine {
             for shard in &house.shards {
                 dirty += shard.call(WorkerMessage::SnapshotAll).await.unwrap_or(0);
             }
-            if dirty == 0 {
+            if dirty == 0 || house.stores.keeps_no_snapshots() {
                 break;
             }
             tokio::time::sleep(TICK).await;

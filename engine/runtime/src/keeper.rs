@@ -10,8 +10,8 @@ use tokio::sync::oneshot;
 
 use crate::stores::Stores;
 
-/// Snapshots under one sync, at most: readers of cold runs wait for it.
-const AT_ONCE: usize = 128;
+/// Snapshots under one sync, at most. Nobody waits for it but who put them.
+const AT_ONCE: usize = 1_024;
 
 /// One snapshot, the last frame that has nothing of the run that it has not, and who waits.
 struct Waiting {

@@ -7,7 +7,7 @@ use berth_inventory::{Millis, Plan, PlanHash, RunId, UnixMillis};
 use berth_node::{Calendar, Directory, Front, Grace, LogPoint, Names, Settings, Vitals};
 use berth_persistence::{
     CommitLog, DataDir, DirLock, FileLog, FileSnapshots, Keys, LogSettings, Lsn, NodeRecord,
-    Recovered as FromDisk, SNAPSHOT_SEGMENT_BYTES, SnapshotStore, first_kept, recover,
+    Recovered as FromDisk, SNAPSHOT_SEGMENT_BYTES, Snapshots as _, first_kept, recover,
 };
 use hashbrown::HashMap;
 use tokio::sync::watch;

@@ -97,7 +97,7 @@ impl Actor for RunActor {
                         finished(JobDone::Failed { why, run: Some(state) });
                     }
                     (Err(why), None) => {
-                        tracing::error!(run = %id, %why, "snapshot not kept");
+                        tracing::debug!(run = %id, %why, "snapshot not kept");
                         shared.send(WorkerMessage::SnapshotFailed { run: id, version });
                     }
                 }

@@ -1,13 +1,14 @@
 //! A run's past, as its actor and a cold read find it: snapshots, and the log behind them.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use berth_inventory::{Plan, PlanHash, Run, RunIndex};
 use berth_node::{Directory, RunEntry};
 use berth_persistence::{
     Catalogue, Covered, DataDir, EncodedSnapshot, FileSnapshots, Lsn, RunPast, SnapshotError,
-    SnapshotStore, first_kept, plan_from_text, rebuild_run,
+    SnapshotReader, SnapshotStore as _, Snapshots as _, first_kept, plan_from_text, rebuild_run,
 };
 use hashbrown::HashMap;
 use tokio::sync::watch;
@@ -22,7 +23,12 @@ const REBUILDS_MAX: u32 = 3;
 /// See the module.
 pub(crate) struct Stores {
     dir: DataDir,
-    snapshots: Mutex<FileSnapshots>,
+    /// Held while snapshots are written, synced and compacted.
+    writer: Mutex<FileSnapshots>,
+    /// A snapshot could not be written: none is until the next start.
+    failed: AtomicBool,
+    /// What readers see meanwhile: they wait for none of that.
+    snapshots: Arc<SnapshotReader>,
     plans: PlanBook,
     directory: Arc<Directory>,
     /// History by run.
@@ -129,7 +135,9 @@ impl Stores {
     ) -> Self {
         Self {
             dir,
-            snapshots: Mutex::new(snapshots),
+            snapshots: snapshots.reader(),
+            writer: Mutex::new(snapshots),
+            failed: AtomicBool::new(false),
             plans,
             directory,
             shelf: Shelf::default(),
@@ -151,13 +159,12 @@ impl Stores {
     /// The run at its last version, if it has a snapshot.
     pub fn last_version(&self, entry: &RunEntry) -> Result<Option<Run>, String> {
         let Some(index) = entry.index.get() else { return Ok(None) };
-        let snapshots = self.snapshots();
+        let snapshots = &self.snapshots;
         if snapshots.latest(*index).is_none() {
             return Ok(None);
         }
         let (info, state) = snapshots.load(*index).map_err(|fault| fault.to_string())?;
         let kept = if self.plans.has(info.plan) { None } else { snapshots.plan_text(info.plan) };
-        drop(snapshots);
         let plan = match kept {
             Some(text) => self.plans.parse(&text)?,
             None => self.plans.plan(info.plan)?,
@@ -170,12 +177,12 @@ impl Stores {
         let index = entry.index.get().ok_or("the run has no number in the journal")?;
         let parse = |text: &str| self.plans.parse(text);
         let find =
-            |hash: PlanHash| self.plans.text(hash).or_else(|| self.snapshots().plan_text(hash));
+            |hash: PlanHash| self.plans.text(hash).or_else(|| self.snapshots.plan_text(hash));
         let mut tries = 1;
         loop {
             let kept = first_kept(&self.dir.log());
             let until = Lsn(*self.settled.borrow());
-            let past = RunPast::read(&*self.snapshots(), *index)?;
+            let past = RunPast::read(&*self.snapshots, *index)?;
             let rebuilt = rebuild_run(&self.dir, past, *index, until, &parse, &find);
             // A segment may go while it is read, when snapshots no longer need it: then less is to
             // be read.
@@ -189,7 +196,7 @@ impl Stores {
 
     /// The last frame that snapshots vouch for, whatever happens to the power.
     pub fn covered(&self) -> Result<Lsn, SnapshotError> {
-        let mut snapshots = self.snapshots();
+        let mut snapshots = self.writer();
         snapshots.sync()?;
         Ok(snapshots.covered().map_or(Lsn(0), |covered| covered.lsn))
     }
@@ -204,7 +211,29 @@ impl Stores {
         &self,
         those: impl Iterator<Item = (&'a EncodedSnapshot, u64)>,
     ) -> Result<(), SnapshotError> {
-        let mut snapshots = self.snapshots();
+        let put = self.try_put(those);
+        if let Err(fault) = &put
+            && !self.failed.swap(true, Relaxed)
+        {
+            tracing::error!(
+                %fault,
+                "snapshots cannot be written; the log keeps the events, idle runs stay in memory, \
+                 and a restart has more to replay"
+            );
+        }
+        put
+    }
+
+    /// Whether snapshots cannot be written any more.
+    pub fn keeps_no_snapshots(&self) -> bool {
+        self.failed.load(Relaxed)
+    }
+
+    fn try_put<'a>(
+        &self,
+        those: impl Iterator<Item = (&'a EncodedSnapshot, u64)>,
+    ) -> Result<(), SnapshotError> {
+        let mut snapshots = self.writer();
         for (snapshot, lsn) in those {
             let hash = snapshot.info.plan;
             if !snapshots.has_plan_text(hash)
@@ -223,7 +252,7 @@ impl Stores {
         floor: u64,
         last_at: berth_inventory::UnixMillis,
     ) -> Result<(), SnapshotError> {
-        let mut snapshots = self.snapshots();
+        let mut snapshots = self.writer();
         let lsn = Lsn(floor.saturating_sub(1).min(*self.settled.borrow()));
         if snapshots.covered().is_none_or(|covered| covered.lsn < lsn) {
             snapshots.set_covered(Covered {
@@ -241,12 +270,12 @@ impl Stores {
     /// Version and end of a run as its latest snapshot has them.
     pub fn last_kept(&self, entry: &RunEntry) -> Option<(berth_inventory::Version, bool)> {
         let index = *entry.index.get()?;
-        self.snapshots().latest(index).map(|info| (info.version, info.retired))
+        self.snapshots.latest(index).map(|info| (info.version, info.retired))
     }
 
     /// The version of a run's latest snapshot.
     pub fn snapshot_version(&self, entry: &RunEntry) -> Option<berth_inventory::Version> {
-        self.snapshots().latest(*entry.index.get()?).map(|info| info.version)
+        self.snapshots.latest(*entry.index.get()?).map(|info| info.version)
     }
 
     /// The last frame that survives a power cut.
@@ -254,8 +283,9 @@ impl Stores {
         self.settled.clone()
     }
 
-    fn snapshots(&self) -> MutexGuard<'_, FileSnapshots> {
+    /// Held while snapshots are written and synced.
+    pub(crate) fn writer(&self) -> MutexGuard<'_, FileSnapshots> {
         // The store poisons itself when a write fails; a panic elsewhere leaves it whole.
-        self.snapshots.lock().unwrap_or_else(PoisonError::into_inner)
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

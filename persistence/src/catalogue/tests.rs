@@ -154,3 +154,16 @@ fn a_file_that_is_no_catalogue_is_named_so() {
     std::fs::write(&path, file(&[RAJDHANI])).unwrap();
     assert_eq!(Catalogue::load(&path).unwrap().len(), 1);
 }
+
+#[test]
+fn a_file_without_an_end_is_not_read_to_its_end() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("trains.jsonl");
+    std::fs::write(&path, "0123456789").unwrap();
+    assert_eq!(read_at_most(&path, 10).unwrap(), b"0123456789");
+    assert_eq!(
+        read_at_most(&path, 9).unwrap_err(),
+        "it is longer than 9 bytes, as no catalogue is"
+    );
+    assert!(read_at_most(Path::new("/dev/zero"), 1 << 20).is_err());
+}

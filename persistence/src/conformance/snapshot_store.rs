@@ -3,7 +3,7 @@
 use berth_inventory::{Run, RunIndex, UnixMillis};
 
 use super::World;
-use crate::{Covered, EncodedSnapshot, Lsn, Section, SnapshotError, SnapshotInfo, SnapshotStore};
+use crate::{Covered, EncodedSnapshot, Lsn, Section, SnapshotError, SnapshotStore};
 
 /// Holds stores made by `make` (each empty) to the trait. `reopen` closes a store and opens it
 /// again, where there is something to open.
@@ -19,13 +19,13 @@ pub fn snapshot_store<S: SnapshotStore>(
     assert!(!store.has_plan_text(world.plan().hash()));
     store.put_plan_text(world.plan().hash(), super::TEXT).expect("puts");
     store.put_plan_text(world.plan().hash(), super::TEXT).expect("twice is once");
-    let mut before: Vec<Option<SnapshotInfo>> = vec![None; 5];
+    let mut before = vec![None; 5];
     for round in 1..=30_u64 {
         world.group(20);
         for (index, run) in world.runs.iter().enumerate() {
             let index = RunIndex(index as u32);
             if u64::from(index.0) <= round % 5 {
-                before[index.0 as usize] = store.latest(index).cloned();
+                before[index.0 as usize] = store.latest(index);
                 store.put(&EncodedSnapshot::of(run, index), Lsn(round)).expect("puts");
                 shows(&store, index, run, Lsn(round));
             }
@@ -68,16 +68,16 @@ fn shows(store: &dyn SnapshotStore, index: RunIndex, run: &Run, lsn: Lsn) {
     assert_eq!((info.digest, info.live_holds as usize), (run.digest(), run.live_holds()));
     assert_eq!((info.next_deadline, info.last_at), (run.next_deadline(), run.last_at()));
     let (loaded, state) = store.load(index).expect("it was put");
-    assert_eq!(&loaded, info);
+    assert_eq!(loaded, *info);
     assert_eq!(state, run.state());
 }
 
 fn an_old_snapshot_changes_nothing(store: &mut dyn SnapshotStore, world: &World) {
     let mut young = World::new(6);
     young.create(&mut Section::default());
-    let latest = store.latest(RunIndex(0)).cloned();
+    let latest = store.latest(RunIndex(0));
     store.put(&EncodedSnapshot::of(&young.runs[0], RunIndex(0)), Lsn(1)).expect("puts");
-    assert_eq!(store.latest(RunIndex(0)).cloned(), latest);
+    assert_eq!(store.latest(RunIndex(0)), latest);
     let mark = Covered { lsn: Lsn(1), last_at: UnixMillis(1), ..Covered::default() };
     store.set_covered(mark).expect("marks");
     assert_eq!(store.covered().map(|c| c.last_at), Some(world.now));

@@ -7,13 +7,13 @@ use berth_inventory::{Plan, PlanHash, Run, RunIndex};
 
 use super::{PlanParser, TextFinder};
 use crate::Lsn;
-use crate::snapshot::{SnapshotError, SnapshotStore};
+use crate::snapshot::{SnapshotError, Snapshots};
 
 /// Entries by hash, from journaled texts, the snapshot store, or the node's catalogue.
 pub struct Plans<'a> {
     parse: PlanParser<'a>,
     find_text: TextFinder<'a>,
-    snapshots: &'a dyn SnapshotStore,
+    snapshots: &'a dyn Snapshots,
     texts: BTreeMap<PlanHash, Arc<str>>,
     parsed: BTreeMap<PlanHash, Result<Arc<Plan>, String>>,
 }
@@ -26,7 +26,7 @@ impl<'a> Plans<'a> {
     pub fn new(
         parse: PlanParser<'a>,
         find_text: TextFinder<'a>,
-        snapshots: &'a dyn SnapshotStore,
+        snapshots: &'a dyn Snapshots,
     ) -> Self {
         let (texts, parsed) = (BTreeMap::new(), BTreeMap::new());
         Self { parse, find_text, snapshots, texts, parsed }

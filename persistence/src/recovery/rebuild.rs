@@ -7,7 +7,7 @@ use super::replayer::guarded;
 use super::{PlanParser, TextFinder};
 use crate::group::{SpanHead, Visit, for_each_part};
 use crate::log::scan::{Scanner, Step};
-use crate::snapshot::SnapshotStore;
+use crate::snapshot::Snapshots;
 use crate::stored::v1;
 use crate::{DataDir, Lsn, MemorySnapshots, NodeRecord, SnapshotInfo};
 
@@ -28,7 +28,7 @@ impl RunPast {
     ///
     /// # Errors
     /// There are snapshots, and none of them is whole.
-    pub fn read(snapshots: &dyn SnapshotStore, index: RunIndex) -> Result<Self, String> {
+    pub fn read(snapshots: &dyn Snapshots, index: RunIndex) -> Result<Self, String> {
         let covered = snapshots.covered().map_or(Lsn(0), |covered| covered.lsn);
         let Some(latest) = snapshots.latest(index) else {
             // Without a snapshot it is dirty from its first event on, and nothing dirty is covered.

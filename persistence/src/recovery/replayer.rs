@@ -18,7 +18,7 @@ use crate::group::{SpanHead, Visit, for_each_part};
 use crate::log::segment::Tallied;
 use crate::log::{DamageKind, Tally};
 use crate::section::{NodeRecord, Touch};
-use crate::snapshot::{Covered, SnapshotStore};
+use crate::snapshot::{Covered, Snapshots};
 use crate::stored::v1;
 use crate::wave::Wave;
 use crate::{Damage, LogPosition, Lsn};
@@ -37,7 +37,7 @@ pub enum Slot {
 
 /// Runs on their way through the log.
 pub struct Replayer<'a> {
-    snapshots: &'a dyn SnapshotStore,
+    snapshots: &'a dyn Snapshots,
     /// Catalogue entries.
     pub plans: Plans<'a>,
     /// By run number.
@@ -69,7 +69,7 @@ pub struct Replayer<'a> {
 
 impl<'a> Replayer<'a> {
     /// Every run with a snapshot is cold.
-    pub fn new(snapshots: &'a dyn SnapshotStore, plans: Plans<'a>) -> Self {
+    pub fn new(snapshots: &'a dyn Snapshots, plans: Plans<'a>) -> Self {
         let mut replayer = Self {
             snapshots,
             plans,

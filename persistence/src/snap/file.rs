@@ -5,20 +5,21 @@
 //! rewrites in place: what still matters of the oldest segment is appended again, synced, and
 //! the segment removed, so that the log stays one chain.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use berth_inventory::{PlanHash, RunIndex, RunState, Version};
 
-use super::index::{Index, Place};
-use crate::file::{File, FileError};
+use super::index::Place;
+use super::reader::SnapshotReader;
+use crate::file::FileError;
 use crate::frame::{Chain, Magic, Named, Whole};
 use crate::log::appender::Appender;
 use crate::log::scan::{Scanner, Step};
 use crate::log::{ScanError, Tally, segment};
 use crate::section::Touch;
 use crate::snapshot::{
-    Covered, EncodedSnapshot, SnapshotError, SnapshotInfo, SnapshotStore, checked_state,
+    Covered, EncodedSnapshot, SnapshotError, SnapshotInfo, SnapshotStore, Snapshots,
 };
 use crate::stored::v1::{self, SnapRecord};
 use crate::{Cut, Damage, LogEnd, LogPosition, Lsn};
@@ -27,9 +28,10 @@ use crate::{Cut, Damage, LogEnd, LogPosition, Lsn};
 pub const SNAPSHOT_SEGMENT_BYTES: u64 = 64 << 20;
 
 /// Snapshots in a directory of segment files.
+///
+/// One thread writes; any may read meanwhile, through [`FileSnapshots::reader`].
 pub struct FileSnapshots {
-    dir: PathBuf,
-    index: Index,
+    reader: Arc<SnapshotReader>,
     appender: Option<Appender>,
     damage: Vec<Damage>,
     torn: Option<Cut>,
@@ -78,7 +80,8 @@ impl FileSnapshots {
 
     /// Where the kept snapshots of a run are, the latest first: at most two.
     pub fn places(&self, run: RunIndex) -> Vec<SnapshotPlace> {
-        let Some(kept) = self.index.kept(run) else { return Vec::new() };
+        let index = self.reader.index();
+        let Some(kept) = index.kept(run) else { return Vec::new() };
         let latest = Some((kept.latest.version, kept.place));
         let place = |(version, Place { segment, offset, bytes })| SnapshotPlace {
             version,
@@ -89,10 +92,14 @@ impl FileSnapshots {
         latest.into_iter().chain(kept.older).map(place).collect()
     }
 
+    /// For whoever reads while snapshots are put: he waits for no write and no sync.
+    pub fn reader(&self) -> Arc<SnapshotReader> {
+        Arc::clone(&self.reader)
+    }
+
     fn scan(dir: &Path) -> Result<(Self, LogEnd), SnapshotError> {
         let mut store = Self {
-            dir: dir.to_owned(),
-            index: Index::default(),
+            reader: Arc::new(SnapshotReader::new(dir)),
             appender: None,
             damage: Vec::new(),
             torn: None,
@@ -105,7 +112,7 @@ impl FileSnapshots {
     }
 
     fn read_all(&mut self) -> Result<LogEnd, ScanError> {
-        let mut scanner = Scanner::open(&self.dir, Magic::Snapshot, Lsn(0))?;
+        let mut scanner = Scanner::open(self.reader.dir(), Magic::Snapshot, Lsn(0))?;
         let (mut names, mut tally) = (Vec::new(), Tally::default());
         loop {
             match scanner.step()? {
@@ -132,7 +139,7 @@ impl FileSnapshots {
         let bytes = whole.header.frame_bytes() as u64;
         let place = Place { segment: at.segment, offset: at.offset, bytes };
         let record = v1::decode_snap_record(whole.payload).map_err(|fault| {
-            let file = segment::path(&self.dir, at.segment);
+            let file = segment::path(self.reader.dir(), at.segment);
             ScanError::Content { file, offset: at.offset, lsn: at.lsn, fault }
         })?;
         match record {
@@ -140,10 +147,10 @@ impl FileSnapshots {
                 let (name, touch) = touch_of(&info);
                 names.push(name);
                 tally.take(touch);
-                self.index.take(info, place);
+                self.reader.index_mut().take(info, place);
             }
-            SnapRecord::PlanText(hash, _) => self.index.take_text(hash, place),
-            SnapRecord::Covered(covered) => self.index.take_covered(covered, place),
+            SnapRecord::PlanText(hash, _) => self.reader.index_mut().take_text(hash, place),
+            SnapRecord::Covered(covered) => self.reader.index_mut().take_covered(covered, place),
         }
         Ok(())
     }
@@ -180,46 +187,9 @@ impl FileSnapshots {
         })
     }
 
-    fn whole_at<T>(
-        &self,
-        place: Place,
-        take: impl FnOnce(SnapRecord<'_>) -> Result<T, String>,
-    ) -> Result<Result<T, String>, FileError> {
-        let file = File::read_only(&segment::path(&self.dir, place.segment))?;
-        let mut bytes = vec![0; place.bytes as usize];
-        let read = file.read_at(&mut bytes, place.offset)?;
-        let Some(whole) = Whole::check(&bytes[..read]) else {
-            return Ok(Err("its CRC is wrong".to_owned()));
-        };
-        let record = v1::decode_snap_record(whole.payload).map_err(|fault| fault.to_string());
-        Ok(record.and_then(take))
-    }
-
-    fn load_at(
-        &self,
-        of: &SnapshotInfo,
-        place: Place,
-    ) -> Result<(SnapshotInfo, RunState), SnapshotError> {
-        let loaded = self.whole_at(place, |record| match record {
-            SnapRecord::Snapshot(info, state) if info.index == of.index => {
-                match checked_state(&info, state) {
-                    Ok(state) => Ok((info, state)),
-                    Err(fault) => Err(fault.to_string()),
-                }
-            }
-            _ => Err("another record is in its place".to_owned()),
-        });
-        loaded?.map_err(|why| SnapshotError::Damaged {
-            run: of.run,
-            file: segment::path(&self.dir, place.segment),
-            offset: place.offset,
-            why,
-        })
-    }
-
     /// Appends the record at `place` again.
     fn carry(&mut self, place: Place) -> Result<(), SnapshotError> {
-        let read = self.whole_at(place, |record| {
+        let read = self.reader.whole_at(place, |record| {
             let mut payload = Vec::new();
             Ok(match record {
                 SnapRecord::Snapshot(info, state) => {
@@ -240,7 +210,7 @@ impl FileSnapshots {
             // Damaged: it stays where it is, for somebody to look at; nothing is lost by that.
             return Err(SnapshotError::File(FileError::new(
                 "compaction of",
-                &segment::path(&self.dir, place.segment),
+                &segment::path(self.reader.dir(), place.segment),
                 std::io::Error::new(std::io::ErrorKind::InvalidData, "a record is damaged"),
             )));
         };
@@ -250,9 +220,9 @@ impl FileSnapshots {
         };
         let place = self.append(touch, &payload)?;
         match what {
-            Carried::Snapshot(info) => self.index.take(info, place),
-            Carried::Text(hash) => self.index.take_text(hash, place),
-            Carried::Covered(covered) => self.index.take_covered(covered, place),
+            Carried::Snapshot(info) => self.reader.index_mut().take(info, place),
+            Carried::Text(hash) => self.reader.index_mut().take_text(hash, place),
+            Carried::Covered(covered) => self.reader.index_mut().take_covered(covered, place),
         }
         Ok(())
     }
@@ -265,13 +235,43 @@ enum Carried {
     Covered(Covered),
 }
 
+impl Snapshots for FileSnapshots {
+    fn runs(&self) -> Vec<RunIndex> {
+        self.reader.runs()
+    }
+
+    fn latest(&self, run: RunIndex) -> Option<Arc<SnapshotInfo>> {
+        self.reader.latest(run)
+    }
+
+    fn load(&self, run: RunIndex) -> Result<(SnapshotInfo, RunState), SnapshotError> {
+        self.reader.load(run)
+    }
+
+    fn load_older(&self, run: RunIndex) -> Result<(SnapshotInfo, RunState), SnapshotError> {
+        self.reader.load_older(run)
+    }
+
+    fn covered(&self) -> Option<Covered> {
+        self.reader.covered()
+    }
+
+    fn plan_text(&self, hash: PlanHash) -> Option<Arc<str>> {
+        self.reader.plan_text(hash)
+    }
+
+    fn has_plan_text(&self, hash: PlanHash) -> bool {
+        self.reader.has_plan_text(hash)
+    }
+}
+
 impl SnapshotStore for FileSnapshots {
     fn put(&mut self, snapshot: &EncodedSnapshot, lsn: Lsn) -> Result<(), SnapshotError> {
         let info = SnapshotInfo { lsn, ..snapshot.info.clone() };
         let mut payload = Vec::with_capacity(snapshot.state.len() + 128);
         v1::encode_snapshot(&info, &snapshot.state, &mut payload);
         let place = self.append(Some(touch_of(&info)), &payload)?;
-        self.index.take(info, place);
+        self.reader.index_mut().take(info, place);
         Ok(())
     }
 
@@ -282,7 +282,7 @@ impl SnapshotStore for FileSnapshots {
         let mut payload = Vec::with_capacity(text.len() + 64);
         v1::encode_plan_text(hash, text, &mut payload);
         let place = self.append(None, &payload)?;
-        self.index.take_text(hash, place);
+        self.reader.index_mut().take_text(hash, place);
         Ok(())
     }
 
@@ -290,7 +290,7 @@ impl SnapshotStore for FileSnapshots {
         let mut payload = Vec::new();
         v1::encode_covered(&covered, &mut payload);
         let place = self.append(None, &payload)?;
-        self.index.take_covered(covered, place);
+        self.reader.index_mut().take_covered(covered, place);
         Ok(())
     }
 
@@ -305,49 +305,16 @@ impl SnapshotStore for FileSnapshots {
         })
     }
 
-    fn runs(&self) -> Vec<RunIndex> {
-        self.index.runs().map(|kept| kept.latest.index).collect()
-    }
-
-    fn latest(&self, run: RunIndex) -> Option<&SnapshotInfo> {
-        self.index.kept(run).map(|kept| &kept.latest)
-    }
-
-    fn load(&self, run: RunIndex) -> Result<(SnapshotInfo, RunState), SnapshotError> {
-        let kept = self.index.kept(run).ok_or(SnapshotError::Missing(run))?;
-        self.load_at(&kept.latest, kept.place)
-    }
-
-    fn load_older(&self, run: RunIndex) -> Result<(SnapshotInfo, RunState), SnapshotError> {
-        let kept = self.index.kept(run).ok_or(SnapshotError::Missing(run))?;
-        let (_, place) = kept.older.ok_or(SnapshotError::Missing(run))?;
-        self.load_at(&kept.latest, place)
-    }
-
-    fn covered(&self) -> Option<Covered> {
-        self.index.covered()
-    }
-
-    fn plan_text(&self, hash: PlanHash) -> Option<Arc<str>> {
-        let place = self.index.text(hash)?;
-        let text = self.whole_at(place, |record| match record {
-            SnapRecord::PlanText(found, text) if found == hash => Ok(text),
-            _ => Err(String::new()),
-        });
-        text.ok()?.ok()
-    }
-
-    fn has_plan_text(&self, hash: PlanHash) -> bool {
-        self.index.text(hash).is_some()
-    }
-
     fn bytes(&self) -> (u64, u64) {
-        (self.appender.as_ref().map_or(self.bytes, Appender::bytes), self.index.live_bytes())
+        (
+            self.appender.as_ref().map_or(self.bytes, Appender::bytes),
+            self.reader.index().live_bytes(),
+        )
     }
 
     fn compact(&mut self) -> Result<bool, SnapshotError> {
         let (all, live) = self.bytes();
-        let ids = segment::list(&self.dir)?;
+        let ids = segment::list(self.reader.dir())?;
         let open = self.appender.as_ref().ok_or(SnapshotError::ReadOnly)?.open_segment();
         let (Some(oldest), Some(next)) = (ids.first().copied(), ids.get(1).copied()) else {
             return Ok(false);
@@ -355,7 +322,8 @@ impl SnapshotStore for FileSnapshots {
         if all < live.saturating_mul(2) || oldest >= open {
             return Ok(false);
         }
-        for place in self.index.places_in(oldest) {
+        let places = self.reader.index().places_in(oldest);
+        for place in places {
             self.carry(place)?;
         }
         // The cover mark vouches for what stands before it: it goes last.

@@ -1,5 +1,7 @@
 //! Which snapshots there are and where: the last two of each run, every text, the cover mark.
 
+use std::sync::Arc;
+
 use berth_inventory::{PlanHash, RunIndex, Version};
 use hashbrown::HashMap;
 
@@ -20,7 +22,7 @@ pub struct Place {
 #[derive(Clone, Debug)]
 pub struct Kept {
     /// What is known of the latest.
-    pub latest: SnapshotInfo,
+    pub latest: Arc<SnapshotInfo>,
     /// Where it is.
     pub place: Place,
     /// The one before it.
@@ -30,7 +32,7 @@ pub struct Kept {
 /// The index of a snapshot log.
 #[derive(Debug, Default)]
 pub struct Index {
-    runs: Vec<Option<Box<Kept>>>,
+    runs: Vec<Option<Kept>>,
     texts: HashMap<PlanHash, Place>,
     covered: Option<(Covered, Place)>,
     live_bytes: u64,
@@ -39,13 +41,13 @@ pub struct Index {
 impl Index {
     /// Takes a snapshot in; whichever two are latest by version stay.
     pub fn take(&mut self, info: SnapshotInfo, place: Place) {
-        let at = info.index.0 as usize;
+        let (at, info) = (info.index.0 as usize, Arc::new(info));
         if at >= self.runs.len() {
             self.runs.resize(at + 1, None);
         }
         self.live_bytes += place.bytes;
         let Some(kept) = &mut self.runs[at] else {
-            self.runs[at] = Some(Box::new(Kept { latest: info, place, older: None }));
+            self.runs[at] = Some(Kept { latest: info, place, older: None });
             return;
         };
         let dropped = if info.version > kept.latest.version {
@@ -83,12 +85,12 @@ impl Index {
 
     /// The snapshots of a run.
     pub fn kept(&self, run: RunIndex) -> Option<&Kept> {
-        self.runs.get(run.0 as usize)?.as_deref()
+        self.runs.get(run.0 as usize)?.as_ref()
     }
 
     /// Every run with a snapshot, ascending.
     pub fn runs(&self) -> impl Iterator<Item = &Kept> {
-        self.runs.iter().flatten().map(AsRef::as_ref)
+        self.runs.iter().flatten()
     }
 
     /// Where a catalogue text is.

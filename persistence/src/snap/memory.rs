@@ -6,7 +6,7 @@ use std::sync::Arc;
 use berth_inventory::{PlanHash, RunIndex, RunState};
 
 use crate::snapshot::{
-    Covered, EncodedSnapshot, SnapshotError, SnapshotInfo, SnapshotStore, checked_state,
+    Covered, EncodedSnapshot, SnapshotError, SnapshotInfo, SnapshotStore, Snapshots, checked_state,
 };
 use crate::{Cut, Damage, Lsn};
 
@@ -36,6 +36,36 @@ impl MemorySnapshots {
     }
 }
 
+impl Snapshots for MemorySnapshots {
+    fn runs(&self) -> Vec<RunIndex> {
+        self.runs.keys().copied().collect()
+    }
+
+    fn latest(&self, run: RunIndex) -> Option<Arc<SnapshotInfo>> {
+        self.runs.get(&run)?.first().map(|kept| Arc::new(kept.info.clone()))
+    }
+
+    fn load(&self, run: RunIndex) -> Result<(SnapshotInfo, RunState), SnapshotError> {
+        self.nth(run, 0)
+    }
+
+    fn load_older(&self, run: RunIndex) -> Result<(SnapshotInfo, RunState), SnapshotError> {
+        self.nth(run, 1)
+    }
+
+    fn covered(&self) -> Option<Covered> {
+        self.covered
+    }
+
+    fn plan_text(&self, hash: PlanHash) -> Option<Arc<str>> {
+        self.texts.get(&hash).cloned()
+    }
+
+    fn has_plan_text(&self, hash: PlanHash) -> bool {
+        self.texts.contains_key(&hash)
+    }
+}
+
 impl SnapshotStore for MemorySnapshots {
     fn put(&mut self, snapshot: &EncodedSnapshot, lsn: Lsn) -> Result<(), SnapshotError> {
         let mut snapshot = snapshot.clone();
@@ -62,34 +92,6 @@ impl SnapshotStore for MemorySnapshots {
 
     fn sync(&mut self) -> Result<(), SnapshotError> {
         Ok(())
-    }
-
-    fn runs(&self) -> Vec<RunIndex> {
-        self.runs.keys().copied().collect()
-    }
-
-    fn latest(&self, run: RunIndex) -> Option<&SnapshotInfo> {
-        self.runs.get(&run)?.first().map(|kept| &kept.info)
-    }
-
-    fn load(&self, run: RunIndex) -> Result<(SnapshotInfo, RunState), SnapshotError> {
-        self.nth(run, 0)
-    }
-
-    fn load_older(&self, run: RunIndex) -> Result<(SnapshotInfo, RunState), SnapshotError> {
-        self.nth(run, 1)
-    }
-
-    fn covered(&self) -> Option<Covered> {
-        self.covered
-    }
-
-    fn plan_text(&self, hash: PlanHash) -> Option<Arc<str>> {
-        self.texts.get(&hash).cloned()
-    }
-
-    fn has_plan_text(&self, hash: PlanHash) -> bool {
-        self.texts.contains_key(&hash)
     }
 
     fn bytes(&self) -> (u64, u64) {

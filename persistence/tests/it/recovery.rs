@@ -4,7 +4,7 @@ use berth_inventory::{Run, RunIndex};
 use berth_persistence::conformance::{TEXT, no_text, parse};
 use berth_persistence::{
     CommitLog, DataDir, Durability, FileLog, FileSnapshots, LogReader, Lsn, MemorySnapshots,
-    NodeRecord, RecoverError, Replay, ReplayFrom, Section, SnapshotStore, Until, replay,
+    NodeRecord, RecoverError, Replay, ReplayFrom, Section, Snapshots, Until, replay,
 };
 
 use crate::support::{Story, is_true, rebuild, recover_with, settings};

@@ -6,7 +6,7 @@ use berth_inventory::{Digest, RunIndex};
 use berth_persistence::conformance::{no_text, parse};
 use berth_persistence::{
     CommitLog, EventStore, FileLog, FileSnapshots, Held, Lsn, MemoryEvents, RecoverError, Replay,
-    ReplayFrom, Retired, SnapshotStore, first_kept, index_next, replay, retire_segments,
+    ReplayFrom, Retired, Snapshots, first_kept, index_next, replay, retire_segments,
 };
 
 use crate::support::{Story, files, is_true, rebuild, recover_with, settings};

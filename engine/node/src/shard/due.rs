@@ -10,7 +10,9 @@ use super::{Shard, Surroundings};
 use crate::alarms::{Alarm, Alarms, Why};
 use crate::ask::{Lane, Way};
 use crate::batch::Batch;
-use crate::settings::{LEAVE_AT_ONCE, LEAVE_EVERY_MS, SNAPSHOTS_AT_ONCE};
+use crate::settings::{
+    LEAVE_AT_ONCE, LEAVE_EVERY_MS, SNAPSHOTS_AT_ONCE, SNAPSHOTS_AT_ONCE_STOPPING,
+};
 
 /// Alarms of one step.
 const ALARMS_AT_ONCE: usize = 2_048;
@@ -196,13 +198,14 @@ impl<T: Way> Shard<T> {
 
     /// Whether one more snapshot may be under way.
     fn may_snapshot(&mut self) -> bool {
-        if self.under_way.len() >= SNAPSHOTS_AT_ONCE {
+        let most = if self.draining { SNAPSHOTS_AT_ONCE_STOPPING } else { SNAPSHOTS_AT_ONCE };
+        if self.under_way.len() >= most {
             let slots = &self.slots;
             let goes_on =
                 |run: &Seat| slots.see(*run).is_some_and(|slot| slot.snapshot_under_way.is_some());
             self.under_way.retain(goes_on);
         }
-        self.under_way.len() < SNAPSHOTS_AT_ONCE
+        self.under_way.len() < most
     }
 
     /// Has every dirty run snapshotted, for a clean stop; to be called until none is dirty. Returns

@@ -8,6 +8,7 @@ use berth_inventory::{Command, Millis, Run, RunCreated, RunId, UnixMillis, Versi
 use super::slot::{Errand, Live, LogPoint, Place, Slot};
 use super::slots::Seat;
 use super::{Effect, Job, JobDone, Shard, Surroundings};
+use crate::alarms::Why;
 use crate::ask::{Fault, Way};
 use crate::batch::Batch;
 use crate::directory::RunEntry;
@@ -86,10 +87,13 @@ impl<T: Way> Shard<T> {
                 self.around.give_back(slot, run);
             }
             (Errand::Encode | Errand::Passivate, JobDone::Failed { why, run: Some(run) }) => {
-                tracing::error!(run = %id, why, "snapshot failed; the log keeps the events");
+                // The keeper of snapshots says it once for all runs.
+                tracing::debug!(run = %id, why, "snapshot failed; the log keeps the events");
                 slot.snapshot_under_way = None;
                 if errand == Errand::Passivate {
-                    self.around.mind_rest(slot, self.idle_ms);
+                    // Not at once again: what failed fails for all runs, and mostly for long.
+                    let again = now.saturating_add(Millis(self.idle_ms));
+                    self.around.alarms.set(again, Why::Rest, slot.seat);
                 }
                 self.around.give_back(slot, run);
             }

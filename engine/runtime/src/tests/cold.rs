@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use berth_inventory::{Command, LegRange, Release, Said};
 use berth_node::{BerthState, PoolRow};
+use berth_persistence::FileSnapshots;
 
 use super::{NEVER, booked, held, mark, options, run_of};
 use crate::Engine;
@@ -74,5 +75,62 @@ async fn a_run_that_went_cold_says_what_it_said_and_knows_what_it_knew() {
     for run in &runs {
         assert_eq!(shown(&engine, run).await.0.0, 8, "two events more");
     }
+    assert_eq!(engine.stop(Duration::from_secs(5)).await, Ok(Vec::new()));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_reads_or_wakes_a_cold_run_waits_for_no_sync_of_snapshots() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut options = options(dir.path());
+    options.settings.idle = Duration::from_millis(100);
+    let engine = Engine::start(options).await.unwrap();
+    let run = run_of(&engine, "10001", 1);
+    let hold = held(&engine, &run, 1).await;
+    booked(&engine, 2, hold).await;
+    let before = shown(&engine, &run).await;
+    all_at_rest(&engine).await;
+    // As long as a sync may take, and longer.
+    let stores = std::sync::Arc::clone(&engine.house.stores);
+    let (begin, begun) = std::sync::mpsc::channel();
+    let (end, ended) = std::sync::mpsc::channel::<()>();
+    let writer = std::thread::spawn(move || {
+        let _writer = stores.writer();
+        begin.send(()).unwrap();
+        let _ = ended.recv();
+    });
+    begun.recv().unwrap();
+    assert!(shown(&engine, &run).await == before);
+    assert_eq!(engine.last_told(&run), (before.0, false));
+    held(&engine, &run, 3).await;
+    assert_eq!(engine.stats().await.0.live, 1);
+    drop(end);
+    writer.join().unwrap();
+    engine.stop(Duration::from_secs(5)).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn snapshots_that_cannot_be_written_cost_the_next_start_a_replay_and_nothing_else() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut options = options(dir.path());
+    options.settings.idle = Duration::from_millis(20);
+    let engine = Engine::start(options.clone()).await.unwrap();
+    let snap = engine.house.stores.dir().snap();
+    *engine.house.stores.writer() = FileSnapshots::read_only(&snap).unwrap();
+    let run = run_of(&engine, "10001", 1);
+    let hold = held(&engine, &run, 1).await;
+    let pnr = booked(&engine, 2, hold).await;
+    let before = shown(&engine, &run).await;
+    // It is idle, is to leave, and cannot.
+    while !engine.house.stores.keeps_no_snapshots() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(booked(&engine, 2, hold).await, pnr, "it stays, and serves");
+    assert_eq!(engine.stop(Duration::from_secs(60)).await, Ok(vec![run.id]), "without waiting");
+    drop(engine);
+    let engine = Engine::start(options).await.unwrap();
+    let run = run_of(&engine, "10001", 1);
+    assert!(shown(&engine, &run).await == before);
+    assert_eq!(booked(&engine, 2, hold).await, pnr);
+    all_at_rest(&engine).await;
     assert_eq!(engine.stop(Duration::from_secs(5)).await, Ok(Vec::new()));
 }

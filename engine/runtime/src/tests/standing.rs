@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use berth_inventory::{Command, Run, RunIndex, UnixMillis};
+use berth_inventory::{Command, Millis, Run, RunIndex, UnixMillis};
 use berth_node::{Standing, When, Whereabouts};
 use berth_persistence::{
     Catalogue, DataDir, EncodedSnapshot, FileSnapshots, Lsn, SNAPSHOT_SEGMENT_BYTES,
@@ -11,7 +11,7 @@ use berth_persistence::{
 };
 
 use super::{NEVER, held, mark, options, run_of, train};
-use crate::Engine;
+use crate::{Engine, StartError, StartOptions};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_look_at_runs_wakes_none_of_them() {
@@ -95,5 +95,40 @@ async fn a_cold_run_of_which_nobody_has_the_train_is_named() {
     let named = format!("run {} is out of service: the catalogue text", run.id());
     let report = &engine.info().report;
     assert!(report.iter().any(|line| line.starts_with(&named)), "{report:?}");
+    engine.stop(Duration::from_secs(5)).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_wall_clock_behind_the_journal_is_not_served_by_unless_it_is_accepted() {
+    let dir = tempfile::tempdir().unwrap();
+    let engine = Engine::start(options(dir.path())).await.unwrap();
+    let ahead = engine.now().saturating_add(Millis(3_600_000));
+    let date = engine.front().calendar.today(engine.now()).plus(2);
+    engine.stop(Duration::from_secs(5)).await.unwrap();
+    // Its last event came when the clock was an hour ahead.
+    let trains = options(dir.path()).catalogue;
+    let plan = Arc::clone(trains.trains()[0].plan());
+    let created = engine.front().calendar.run_created(&plan, date, false);
+    drop(engine);
+    let run = Run::new(plan, &created, ahead);
+    let data = DataDir::open(dir.path()).unwrap();
+    let mut snapshots =
+        FileSnapshots::open(&data.snap(), &data.cut(), SNAPSHOT_SEGMENT_BYTES).unwrap();
+    let text = trains.trains()[0].text();
+    snapshots.put_plan_text(run.plan().hash(), text).unwrap();
+    snapshots.put(&EncodedSnapshot::of(&run, RunIndex(0)), Lsn(1)).unwrap();
+    snapshots.sync().unwrap();
+    drop(snapshots);
+
+    let refused = Engine::start(options(dir.path())).await.err().unwrap();
+    let (text, StartError::ClockBehind { wall, journal }) = (refused.to_string(), refused) else {
+        panic!("it started, or another fault kept it from starting");
+    };
+    assert_eq!(journal, ahead);
+    let both = [wall.to_string(), journal.to_string(), "--accept-clock".to_owned()];
+    assert!(both.iter().all(|part| text.contains(part)), "{text}");
+    let accepted = StartOptions { accept_clock: true, ..options(dir.path()) };
+    let engine = Engine::start(accepted).await.unwrap();
+    assert!(engine.now() < ahead, "time is the wall's again");
     engine.stop(Duration::from_secs(5)).await.unwrap();
 }

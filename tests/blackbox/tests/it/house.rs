@@ -12,7 +12,7 @@ mod edges;
 mod licences;
 mod manifests;
 mod source;
-mod tree;
+pub mod tree;
 
 /// Fails with every finding at once: one run shows the whole list.
 #[track_caller]

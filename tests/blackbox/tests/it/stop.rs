@@ -72,6 +72,31 @@ async fn ctrl_c_is_a_stop_in_order_too() {
 }
 
 #[tokio::test]
+async fn a_stop_without_time_for_snapshots_names_the_runs_and_costs_a_replay_only() {
+    let home = Home::new();
+    let mut server = home.serve_with(&["--stop-seconds", "1"]);
+    let client = server.client().await;
+    let hold = client.reserve(reserve("10001", 3)).await.unwrap().done();
+    let booking = client.confirm(confirm(&hold.hold_id)).await.unwrap().done();
+    let hold = client.reserve(reserve("10002", 1)).await.unwrap().done();
+    server.terminate();
+    let (status, _) = server.ended().await;
+    assert_eq!(status.code(), Some(75), "{}", server.said());
+    let (first, second) = (format!("10001/{}", day(AHEAD)), format!("10002/{}", day(AHEAD)));
+    let named = format!("stopped before 2 runs were snapshotted ({first} {second})");
+    assert!(server.said().contains(&named), "{}", server.said());
+    let (events, clean) = left_to_replay(&home);
+    assert!(events > 0 && clean, "{events}");
+    let server = home.serve();
+    let client = server.client().await;
+    let told = client.get_booking(get_booking(&booking.pnr)).await.unwrap().done();
+    assert_eq!(told, booking);
+    client.confirm(confirm(&hold.hold_id)).await.unwrap().done();
+    let home = server.stop().await;
+    assert_eq!(left_to_replay(&home), (0, true));
+}
+
+#[tokio::test]
 async fn after_a_stop_runs_are_cold_and_say_what_they_said() {
     let server = Server::start();
     let client = server.client().await;

@@ -10,6 +10,9 @@ use tonic_reflection::pb::v1::server_reflection_client::ServerReflectionClient;
 use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
 use tonic_reflection::pb::v1::server_reflection_response::MessageResponse;
 
+use crate::asking::reserve;
+use crate::house::tree::read;
+use crate::patience::until;
 use crate::server::Server;
 
 #[tokio::test]
@@ -67,14 +70,36 @@ async fn operators_calls_are_not_on_the_public_listener() {
 async fn metrics_are_text_on_the_admin_listener() {
     let server = Server::start();
     let client = server.client().await;
-    client.reserve(crate::asking::reserve("10001", 1)).await.unwrap();
+    client.reserve(reserve("10001", 1)).await.unwrap();
+    // So that there is a refusal to count.
+    client.reserve(reserve("99999", 1)).await.unwrap();
+    let documented = read("docs/metrics.md");
+    let names: Vec<_> = documented
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `berth_")?.split('`').next())
+        .collect();
+    assert!(names.len() > 15, "{names:?}");
+    // Disk and clock are looked at after a moment.
+    let text = until("every documented metric is told", async || {
+        let text = metrics(&server).await;
+        let told = |name: &&str| text.contains(&format!("# TYPE berth_{name} "));
+        names.iter().all(told).then_some(text)
+    })
+    .await;
+    // No run, berth, PNR, caller or address is a label.
+    assert!(!text.contains("10001") && !text.contains("127.0.0.1"), "{text}");
+    for line in text.lines().filter_map(|line| line.strip_prefix("# TYPE berth_")) {
+        let name = line.split(' ').next().unwrap_or_default();
+        assert!(names.contains(&name), "berth_{name} is not in docs/metrics.md");
+    }
+}
+
+async fn metrics(server: &Server) -> String {
     let mut socket = tokio::net::TcpStream::connect(server.admin_address()).await.unwrap();
     let request = "GET /metrics HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
     socket.write_all(request.as_bytes()).await.unwrap();
     let mut text = String::new();
     socket.read_to_string(&mut text).await.unwrap();
     assert!(text.starts_with("HTTP/1.1 200"), "{text}");
-    assert!(text.contains("berth_"), "{text}");
-    // No run, berth, PNR, caller or address is a label.
-    assert!(!text.contains("10001") && !text.contains("127.0.0.1"), "{text}");
+    text
 }
