@@ -39,7 +39,7 @@ use replayer::{Replayer, Slot};
 const PNR_BLOCKS_SKIPPED: u32 = 4_096;
 
 /// Bytes of spans after which a wave is applied. Enough that a run's state is fetched seldom, and
-/// little beside the runs themselves.
+/// little beside the runs themselves; with 16 MiB recovery takes a fifth longer.
 const WAVE_BYTES: usize = 64 << 20;
 
 /// Parses a catalogue text.
@@ -225,7 +225,7 @@ fn recover_by(
         let step = scanner.step();
         // What is not a frame looks at the state of runs, or ends the walk.
         if wave.is_full() || !matches!(step, Ok(Step::Frame(..))) {
-            replayer.apply(&mut wave).map_err(content)?;
+            replayer.apply(&mut wave, &mut tally).map_err(content)?;
         }
         match step? {
             Step::Frame(at, whole) => {
@@ -236,7 +236,7 @@ fn recover_by(
                 let taken = replayer.frame(at, whole.payload, into, &mut names, &mut tally);
                 if let Err(fault) = taken {
                     // What came before it may be at fault too, and is told first.
-                    replayer.apply(&mut wave).map_err(content)?;
+                    replayer.apply(&mut wave, &mut tally).map_err(content)?;
                     return Err(content((at, fault)).into());
                 }
             }

@@ -180,8 +180,10 @@ impl Sorted {
         self.ends.iter().filter_map(move |end| {
             let starts = &self.starts[begin as usize..*end as usize];
             begin = *end;
-            let (head, _) = Head::take(&part[*starts.first()? as usize..])?;
-            Some((head.run, Spans { part, starts: starts.iter() }))
+            let last = Head::take(&part[*starts.last()? as usize..])?.0;
+            let mut spans = Spans { part, starts: starts.iter(), last, ahead: None };
+            spans.ahead = spans.fetch();
+            Some((last.run, spans))
         })
     }
 }
@@ -201,8 +203,25 @@ fn heads(part: &[u8]) -> impl Iterator<Item = (Head, u32)> {
 #[derive(Clone, Debug)]
 pub struct Spans<'a> {
     part: &'a [u8],
-    /// Where those still to come begin.
+    /// Where those behind `ahead` begin.
     starts: core::slice::Iter<'a, u32>,
+    last: Head,
+    /// The next one: asked for while the one before it is used, for it is not in the nearest cache.
+    ahead: Option<(Head, &'a [u8])>,
+}
+
+impl<'a> Spans<'a> {
+    /// The head of the last of them.
+    pub fn last_head(&self) -> Head {
+        self.last
+    }
+
+    #[inline]
+    fn fetch(&mut self) -> Option<(Head, &'a [u8])> {
+        let start = *self.starts.next()?;
+        let (head, rest) = Head::take(&self.part[start as usize..])?;
+        Some((head, rest.get(..head.bytes as usize)?))
+    }
 }
 
 impl<'a> Iterator for Spans<'a> {
@@ -210,9 +229,9 @@ impl<'a> Iterator for Spans<'a> {
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        let start = *self.starts.next()?;
-        let (head, rest) = Head::take(&self.part[start as usize..])?;
-        Some((head, rest.get(..head.bytes as usize)?))
+        let now = self.ahead;
+        self.ahead = self.fetch();
+        now
     }
 }
 

@@ -33,6 +33,9 @@ use crate::{
     Plan, Pnr, PoolIndex, RequestId, RunId, RunState, UnixMillis, Version, Violation,
 };
 
+/// Most events for whose ids room is made at once, 64 KiB: most ids of a hot run are forgotten.
+const EXPECTED_MAX: usize = 4_096;
+
 /// What a run's events have touched, for publication. Collected over any number of `apply`s.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Changes {
@@ -117,6 +120,11 @@ impl Run {
     pub fn born(&mut self, at: UnixMillis) {
         assert_eq!(self.version, Version(1), "only a run without another event is born");
         self.last_at = at;
+    }
+
+    /// So many events more are known to come: makes room for the ids in them at once.
+    pub fn expect(&mut self, events: usize) {
+        self.register.expect(events.min(EXPECTED_MAX));
     }
 
     /// Which dated train.

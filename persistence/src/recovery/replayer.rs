@@ -353,21 +353,27 @@ impl Visit<CodecFault> for Gathering<'_, '_> {
 
     #[inline]
     fn span(&mut self, head: SpanHead, events: &mut &[u8]) -> Result<(), CodecFault> {
-        let begin = *events;
-        let mut version = head.first;
-        for left in (0..head.count).rev() {
-            // Most events are frequent ones, and of a span only the last one tells something.
+        if head.count == 0 {
+            return Ok(());
+        }
+        let (begin, run) = (*events, head.run);
+        for place in 0..head.count {
+            // Most events are frequent ones.
             if v1::skip_frequent(events) {
-                if left == 0 {
-                    touch(self.names, self.tally, head.run, version, None);
-                }
-            } else {
-                match v1::walk_event(events) {
-                    Ok(created) => touch(self.names, self.tally, head.run, version, created),
-                    Err(fault) => return Err(first_fault(head.count, begin, fault)),
-                }
+                continue;
             }
-            version = version.next();
+            match v1::walk_event(events) {
+                Ok(None) => {}
+                Ok(created) => {
+                    let version = Version(head.first.0 + u64::from(place));
+                    touch(self.names, self.tally, run, version, created);
+                }
+                Err(fault) => return Err(first_fault(head.count, begin, fault)),
+            }
+        }
+        // The tally hears of the run's last version when the wave is applied.
+        if self.names.last().is_none_or(|name| name.run != run) {
+            self.names.push(Named { run, created: None });
         }
         self.wave.take(&head, &begin[..begin.len() - events.len()]);
         self.replayer.stamped(&head);

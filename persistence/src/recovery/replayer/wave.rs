@@ -9,6 +9,8 @@ use berth_inventory::{Event, RunIndex, UnixMillis, Version};
 
 use super::{Replayer, Slot, contradiction};
 use crate::codec::CodecFault;
+use crate::log::Tally;
+use crate::section::Touch;
 use crate::stored::v1;
 use crate::wave::{Head, Sorted, Spans, Wave};
 use crate::{LogPosition, Lsn};
@@ -24,6 +26,8 @@ struct Due {
 struct Walk<'a> {
     /// The spans behind the one at `head`.
     spans: Spans<'a>,
+    /// The version that the last event of all makes.
+    last: Version,
     head: Head,
     /// Events taken of the span at `head`.
     taken: u16,
@@ -33,7 +37,9 @@ struct Walk<'a> {
 
 impl<'a> Walk<'a> {
     fn of(spans: Spans<'a>) -> Self {
-        Self { spans, head: Head::default(), taken: 0, events: &[] }
+        let last = spans.last_head();
+        let last = Version(last.first.0 + u64::from(last.count) - 1);
+        Self { spans, last, head: Head::default(), taken: 0, events: &[] }
     }
 
     /// The frame that the last event was of.
@@ -81,11 +87,16 @@ fn is_plain(event: &Event) -> bool {
 }
 
 impl Replayer<'_> {
-    /// Applies everything in `wave`, run by run, and empties it.
+    /// Applies everything in `wave`, run by run, and empties it; `tally` hears of the last version
+    /// of each run.
     ///
     /// # Errors
     /// The first frame in the order of the log that has an event which cannot be decoded.
-    pub fn apply(&mut self, wave: &mut Wave) -> Result<(), (LogPosition, CodecFault)> {
+    pub fn apply(
+        &mut self,
+        wave: &mut Wave,
+        tally: &mut Tally,
+    ) -> Result<(), (LogPosition, CodecFault)> {
         let told = self.nameless.take();
         let (mut nameless, mut fault) = (First(None), First(None));
         let mut sorted = Sorted::default();
@@ -93,6 +104,7 @@ impl Replayer<'_> {
             sorted.sort(part);
             for (run, spans) in sorted.runs(part) {
                 let mut walk = Walk::of(spans);
+                tally.take(Touch { run, last: walk.last, created: None });
                 if let Err(why) = self.apply_run(run, wave, &mut walk, &mut nameless) {
                     fault.take(walk.frame(), why);
                 }
@@ -150,6 +162,7 @@ impl Replayer<'_> {
         let Some(Slot::Live(live, seen)) = self.slots.get_mut(run.0 as usize) else {
             return Ok(None);
         };
+        live.expect(walk.last.0.saturating_sub(live.version().0) as usize);
         let (changes, events) = (&mut self.changes, &mut self.events);
         let mut last = walk.frame();
         let walked = catch_unwind(AssertUnwindSafe(|| {
