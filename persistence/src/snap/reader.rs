@@ -148,3 +148,57 @@ impl Snapshots for SnapshotReader {
         self.index().text(hash).is_some()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use berth_inventory::{RunIndex, UnixMillis};
+
+    use crate::conformance::{TEXT, World};
+    use crate::{
+        Covered, EncodedSnapshot, FileSnapshots, Lsn, Section, SnapshotStore as _, Snapshots as _,
+    };
+
+    #[test]
+    fn a_reader_finds_what_is_carried_elsewhere_while_it_looks() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut store =
+            FileSnapshots::open(&dir.path().join("snap"), &dir.path().join("cut"), 8 << 10)
+                .unwrap();
+        let mut world = World::new(5);
+        world.create(&mut Section::default());
+        world.create(&mut Section::default());
+        let hash = world.plan().hash();
+        store.put_plan_text(hash, TEXT).unwrap();
+        let (still, busy) = (RunIndex(0), RunIndex(1));
+        for round in 1..3 {
+            world.group(20);
+            store.put(&EncodedSnapshot::of(&world.runs[0], still), Lsn(round)).unwrap();
+        }
+        let (reader, state) = (store.reader(), world.runs[0].state());
+        let (older, _) = reader.load_older(still).unwrap();
+        std::thread::scope(|scope| {
+            let reads = scope.spawn(|| {
+                let mut reads = 0_u64;
+                // Until the writer is through: its last cover mark is this one.
+                while reader.covered().is_none_or(|mark| mark.lsn < Lsn(300)) || reads == 0 {
+                    assert_eq!(reader.load(still).unwrap().1, state);
+                    assert_eq!(reader.load_older(still).unwrap().0.version, older.version);
+                    assert_eq!(reader.plan_text(hash).as_deref(), Some(TEXT));
+                    reads += 1;
+                }
+            });
+            let mut carried = 0;
+            for round in 3..=300 {
+                store.put(&EncodedSnapshot::of(&world.runs[1], busy), Lsn(round)).unwrap();
+                let covered =
+                    Covered { lsn: Lsn(round), last_at: UnixMillis(1), ..Covered::default() };
+                store.set_covered(covered).unwrap();
+                while store.compact().unwrap() {
+                    carried += 1;
+                }
+            }
+            assert!(carried > 10, "{carried} segments went");
+            reads.join().unwrap();
+        });
+    }
+}
