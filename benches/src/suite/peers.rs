@@ -112,12 +112,8 @@ pub fn goals(setup: &Setup) -> Vec<Goal> {
 
 fn goal(measured: &Measured, bout: &str, peer: &str, target: Target) -> Goal {
     if let Some((_, why)) = measured.absent.iter().find(|(name, _)| *name == peer) {
-        return match why {
-            Absent::NotInstalled { .. } | Absent::NotBuilt { .. } | Absent::NoUser { .. } => {
-                target.skipped(why)
-            }
-            Absent::Failed { .. } => target.failed(why),
-        };
+        let failed = matches!(why, Absent::Failed { .. });
+        return if failed { target.failed(why) } else { target.skipped(why) };
     }
     let Some(bout) = measured.bouts.iter().find(|found| found.title == bout) else {
         return target.failed("the bout was not held");

@@ -26,6 +26,7 @@ pub enum Absent {
     #[error("{program} is not installed; Debian's package is {package}")]
     NotInstalled { program: &'static str, package: &'static str },
     /// Its driver is not in this program.
+    #[cfg(not(feature = "peers"))]
     #[error(
         "this program was built without the driver of {program}; run it as `cargo run --release \
          -p berth-benches --features peers -- SUITE`"
