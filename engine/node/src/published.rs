@@ -2,12 +2,13 @@
 //!
 //! One writer (the journal thread, after a group is durable), any number of readers that take no
 //! lock: a version word is odd while the writer is at work and readers look again (seqlock).
-//! Gap counts: cell `(s, e)` of a pool counts its berths whose maximal free gap is exactly legs
-//! `s .. e`; the berths free on a journey are the sum of the cells that hold it.
+//! `gaps` has the counts per pool.
 //! Source: Boehm, "Can seqlocks get along with programming language memory models?" (MSPC 2012).
 
+mod gaps;
+
 use core::sync::atomic::{
-    AtomicU16, AtomicU32, AtomicU64,
+    AtomicU32, AtomicU64,
     Ordering::{Acquire, Relaxed, Release},
     fence,
 };
@@ -18,6 +19,8 @@ use berth_inventory::{
     Version,
 };
 use berth_kernel::prefetch;
+
+use gaps::GapCells;
 
 /// The few words of a run that are not per berth.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,9 +77,7 @@ pub struct Published {
     plenty: AtomicU64,
     /// Per class, by its number: its pools.
     classes: [u64; CLASSES],
-    /// Per pool: `legs * (legs + 1) / 2` cells, rows by gap start. A cell counts a berth at most
-    /// once, and berths are numbered in 16 bits.
-    cells: Box<[AtomicU16]>,
+    gaps: GapCells,
     /// Per berth: held and sold, each `words` words of 32 legs.
     rows: Box<[AtomicU32]>,
     /// Per berth: blocked; made when the first berth is, which happens to few runs.
@@ -104,7 +105,7 @@ impl Published {
             ample: AtomicU64::new(0),
             plenty: AtomicU64::new(0),
             classes: classes(&plan),
-            cells: (0..plan.pools().len() * triangle(legs)).map(|_| AtomicU16::new(0)).collect(),
+            gaps: GapCells::new(plan.pools().len(), legs),
             rows: zeros(plan.berths().len() * 2 * words),
             blocked: OnceLock::new(),
             words,
@@ -117,7 +118,7 @@ impl Published {
             let berth = BerthIndex(index as u16);
             let masks = run.masks(berth);
             published.store_row(berth, masks);
-            published.count_gaps(berth, taken(masks), 1);
+            published.count_gaps(berth, taken(masks), true);
         }
         published.look_for_ample(u64::MAX);
         published.store_head(Head::of(run));
@@ -144,8 +145,9 @@ impl Published {
     fn foresee_cells(&self, change: &RowChange) {
         let (before, after) = (taken(self.load_row(change.berth)), taken(change.masks));
         if before != after {
-            self.each_gap(change.berth, before, |cell| prefetch(core::ptr::from_ref(cell).cast()));
-            self.each_gap(change.berth, after, |cell| prefetch(core::ptr::from_ref(cell).cast()));
+            let fetch = |pool, start, run| prefetch(self.gaps.word(pool, start, run));
+            self.each_gap(change.berth, before, fetch);
+            self.each_gap(change.berth, after, fetch);
         }
     }
 
@@ -161,8 +163,8 @@ impl Published {
             let after = taken(change.masks);
             self.store_row(change.berth, change.masks);
             if before != after {
-                self.count_gaps(change.berth, before, u16::MAX);
-                self.count_gaps(change.berth, after, 1);
+                self.count_gaps(change.berth, before, false);
+                self.count_gaps(change.berth, after, true);
                 pools |= 1 << self.plan.berth(change.berth).pool.0;
             }
         }
@@ -189,7 +191,7 @@ impl Published {
     /// Bytes of memory it takes, about.
     pub fn bytes(&self) -> usize {
         let rows = self.rows.len() + self.blocked.get().map_or(0, |blocked| blocked.len());
-        size_of::<Self>() + 2 * self.cells.len() + 4 * rows
+        size_of::<Self>() + self.gaps.bytes() + 4 * rows
     }
 
     /// The train.
@@ -231,17 +233,7 @@ impl Published {
 
     /// Berths of `pool` free on every leg of `legs`.
     pub fn free(&self, pool: PoolIndex, legs: LegRange) -> u32 {
-        let base = usize::from(pool.0) * triangle(self.legs);
-        let (from, to) = (usize::from(legs.from), usize::from(legs.to));
-        // Between two publications cells may say anything; what is summed then is not used.
-        let mut sum = 0u32;
-        for start in 0..=from {
-            let row = base + row_offset(self.legs, start);
-            for end in to..=self.legs {
-                sum += u32::from(self.cells[row + end - start - 1].load(Relaxed));
-            }
-        }
-        sum
+        self.gaps.free(pool, legs)
     }
 
     /// The state of one berth over a journey.
@@ -305,8 +297,7 @@ impl Published {
         while pools != 0 {
             let pool = pools.trailing_zeros() as usize;
             pools &= pools - 1;
-            let whole = &self.cells[pool * triangle(self.legs) + self.legs - 1];
-            let is_ample = whole.load(Relaxed) >= PARTY_MAX as u16;
+            let is_ample = self.gaps.whole(pool) >= PARTY_MAX as u16;
             ample = ample & !(1 << pool) | u64::from(is_ample) << pool;
         }
         if ample == self.ample.load(Relaxed) {
@@ -317,24 +308,26 @@ impl Published {
         self.plenty.store(plenty.fold(0, |plenty, (_, class)| plenty | 1 << class), Relaxed);
     }
 
-    /// Adds `by` (1, or -1 as `u16::MAX`) to the cell of every maximal free gap of one berth.
+    /// Counts every maximal free gap of one berth, or no longer.
     #[inline]
-    fn count_gaps(&self, berth: BerthIndex, taken: LegMask, by: u16) {
-        self.each_gap(berth, taken, |cell| {
-            cell.store(cell.load(Relaxed).wrapping_add(by), Relaxed);
-        });
+    fn count_gaps(&self, berth: BerthIndex, taken: LegMask, more: bool) {
+        self.each_gap(berth, taken, |pool, start, run| self.gaps.count(pool, start, run, more));
     }
 
-    /// The cell of every maximal free gap of one berth.
+    /// Pool, start and length of every maximal free gap of one berth.
     #[inline]
-    fn each_gap(&self, berth: BerthIndex, taken: LegMask, mut each: impl FnMut(&AtomicU16)) {
+    fn each_gap(
+        &self,
+        berth: BerthIndex,
+        taken: LegMask,
+        mut each: impl FnMut(PoolIndex, usize, usize),
+    ) {
         let pool = self.plan.berth(berth).pool;
-        let base = usize::from(pool.0) * triangle(self.legs);
         let mut free = !taken.0 & LegMask::first(self.legs).0;
         while free != 0 {
             let start = free.trailing_zeros() as usize;
             let run = (free >> start).trailing_ones() as usize;
-            each(&self.cells[base + row_offset(self.legs, start) + run - 1]);
+            each(pool, start, run);
             free &= !(LegMask::first(run).0 << start);
         }
     }
@@ -368,32 +361,6 @@ fn zeros(count: usize) -> Box<[AtomicU32]> {
     (0..count).map(|_| AtomicU32::new(0)).collect()
 }
 
-const fn triangle(legs: usize) -> usize {
-    legs * (legs + 1) / 2
-}
-
-/// Where the row of gaps that start at `start` begins; it has `legs - start` cells.
-const fn row_offset(legs: usize, start: usize) -> usize {
-    start * legs - start * start.saturating_sub(1) / 2
-}
-
 const fn taken(masks: Masks) -> LegMask {
     LegMask(masks.held.0 | masks.sold.0 | masks.blocked.0)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{row_offset, triangle};
-
-    #[test]
-    fn the_triangle_has_a_cell_for_every_gap_and_no_other() {
-        for legs in [1, 2, 7, 31, 32, 64, 127] {
-            let mut next = 0;
-            for start in 0..legs {
-                assert_eq!(row_offset(legs, start), next);
-                next += legs - start;
-            }
-            assert_eq!(triangle(legs), next);
-        }
-    }
 }
