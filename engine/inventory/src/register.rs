@@ -435,11 +435,6 @@ impl Register {
         }
     }
 
-    /// Room for the ids of so many events: a hold and its end name two, a hold that is booked three.
-    pub(crate) fn expect(&mut self, events: usize) {
-        self.names.reserve(events);
-    }
-
     /// Room for so many records on cards, and so many that are past.
     pub(crate) fn reserve(&mut self, cards: usize, past: usize) {
         self.cards.reserve(cards);

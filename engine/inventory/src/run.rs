@@ -122,9 +122,10 @@ impl Run {
         self.last_at = at;
     }
 
-    /// So many events more are known to come: makes room for the ids in them at once.
+    /// So many events more are known to come: makes room for the ids in them at once. A hold and its
+    /// end name two, a hold that is booked three.
     pub fn expect(&mut self, events: usize) {
-        self.register.expect(events.min(EXPECTED_MAX));
+        self.register.names.reserve(events.min(EXPECTED_MAX));
     }
 
     /// Which dated train.
