@@ -3,8 +3,8 @@
 //! Huge pages: a command touches some fifty cold lines of a few hundred megabytes; with pages of
 //! 4 KiB most of them cost a page walk as well. glibc puts its arenas on huge pages only when an
 //! environment variable says so before `main`, and only whole heaps when it need not grow them step
-//! by step. And a thousand calls under way free a thousand pieces of each size, of which a thread
-//! keeps seven at hand unless that variable says more. So `serve` sets it and executes itself anew,
+//! by step. And a thousand calls under way free hundreds of pieces of each size at once, of which a
+//! thread keeps seven at hand unless that variable says more. So `serve` sets it and executes itself anew,
 //! once. Source: ADR 12.
 
 use std::os::unix::process::CommandExt as _;
@@ -15,10 +15,11 @@ const TUNABLES: &str = "GLIBC_TUNABLES";
 /// Says that this program was executed anew already. A program with capabilities of its own (a low
 /// port) is stripped of the tunables by glibc, and would ask for ever.
 const ASKED: &str = "BERTH_HUGE_PAGES";
-/// Arenas on transparent huge pages, made whole at once (64 MiB) rather than in steps; and so many
-/// free pieces of each size at hand as there may be calls under way.
+/// Arenas on transparent huge pages, made whole at once (64 MiB) rather than in steps; and free pieces
+/// of each size at hand for the calls that come and go together. More than that would keep the memory
+/// of runs that left from the kernel.
 const WANTED: &str =
-    "glibc.malloc.hugetlb=1:glibc.malloc.top_pad=67108864:glibc.malloc.tcache_count=4096";
+    "glibc.malloc.hugetlb=1:glibc.malloc.top_pad=67108864:glibc.malloc.tcache_count=256";
 
 /// Executes this program anew with these words to the allocator, if it is glibc's; the process, its
 /// number and its arguments stay.
