@@ -3,7 +3,7 @@
 //! Most runs of a network are in no cache when their next command comes, and a command looks at a
 //! dozen places, many of them found only through others. Whoever has several commands waiting tells
 //! the run in two steps, some commands before it is asked; what stands there is not judged, a wrong
-//! guess costs nothing but a fetch.
+//! guess costs nothing but a fetch. Nothing here may panic: nobody catches it.
 
 use crate::register::Register;
 use crate::{Command, HoldId, LegRange, RequestId, Run};
@@ -33,7 +33,7 @@ impl Run {
             Command::GetHold(hold) => self.register.foresee_of(*hold, &fetch),
             Command::Cancel(cancel) => {
                 if let Some(place) = self.register.bookings.place(cancel.pnr) {
-                    fetch(self.register.bookings.address(place));
+                    self.register.bookings.address(place).into_iter().for_each(&fetch);
                 }
             }
             _ => {}
@@ -102,7 +102,7 @@ impl Register {
     fn foresee_record(&self, hold: HoldId, fetch: &impl Fn(*const u8)) {
         let Some((named, place)) = self.names.likely(self.hold_hash(hold)) else { return };
         if named.is_past() {
-            fetch(self.past.address(place));
+            self.past.address(place).into_iter().for_each(fetch);
         } else {
             self.foresee_card(place, fetch);
         }

@@ -101,10 +101,10 @@ impl Bookings {
         (place < self.rows.len() as u64).then_some(place as u32)
     }
 
-    /// Where a booking stands.
+    /// Where a booking stands, if it does.
     #[inline]
-    pub(crate) fn address(&self, place: u32) -> *const u8 {
-        address(&self.rows[place as usize])
+    pub(crate) fn address(&self, place: u32) -> Option<*const u8> {
+        self.rows.get(place as usize).map(address)
     }
 
     pub(crate) fn at(&self, place: u32) -> Booked<'_> {

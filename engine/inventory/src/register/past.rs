@@ -178,10 +178,11 @@ impl Past {
         (self.len > 0).then(|| self.at(self.first))
     }
 
-    /// Where the hold of that place stands, or stood.
+    /// Where the hold of that place stands, if it does.
     #[inline]
-    pub(crate) fn address(&self, place: u32) -> *const u8 {
-        address(self.words_from(place))
+    pub(crate) fn address(&self, place: u32) -> Option<*const u8> {
+        let chunk = self.chunks.get(self.chunk_of(place))?;
+        Some(address(&chunk.0[place as usize % CHUNK]))
     }
 
     /// Where the next one goes, if its chunk is begun.
@@ -192,10 +193,15 @@ impl Past {
 
     #[inline]
     fn words_from(&self, place: u32) -> &[u64] {
+        &self.chunks[self.chunk_of(place)].0[place as usize % CHUNK..]
+    }
+
+    /// The chunk in which a place is.
+    #[inline]
+    fn chunk_of(&self, place: u32) -> usize {
         let first = self.first as usize / CHUNK;
         let chunks = PLACES_MAX as usize / CHUNK;
-        let chunk = (place as usize / CHUNK).wrapping_sub(first) % chunks;
-        &self.chunks[chunk].0[place as usize % CHUNK..]
+        (place as usize / CHUNK).wrapping_sub(first) % chunks
     }
 
     /// The hold at its place.
