@@ -116,3 +116,49 @@ impl Register {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use core::cell::RefCell;
+
+    use super::*;
+    use crate::register::At;
+    use crate::tests::table::parse;
+    use crate::tests::world::World;
+
+    fn fetched(world: &World, line: &str) -> Vec<*const u8> {
+        let command = parse(&line.split(' ').collect::<Vec<_>>());
+        let places = RefCell::new(Vec::new());
+        world.run.foresee(&command, |place| places.borrow_mut().push(place));
+        world.run.foresee_further(&command, |place| places.borrow_mut().push(place));
+        places.into_inner()
+    }
+
+    fn ask(world: &mut World, line: &str) {
+        world.ask(&parse(&line.split(' ').collect::<Vec<_>>()), 0).took();
+    }
+
+    #[test]
+    fn the_record_of_a_hold_is_fetched_wherever_it_stands() {
+        let mut world = World::new();
+        let Command::Release(release) = parse(&["release", "z", "H1"]) else {
+            panic!("a release is parsed as one");
+        };
+        let nothing = fetched(&world, "release z H1").len();
+        ask(&mut world, "reserve a H1 3A GN S1..S3 M30");
+        let place = |world: &World| match world.run.register.find(release.hold) {
+            Some(At::Card(card)) => address(world.run.register.card(card)),
+            Some(At::Past(place)) => world.run.register.past.address(place).expect("it stands"),
+            None => panic!("the hold is there"),
+        };
+        let card = place(&world);
+        for line in ["release z H1", "confirm z H1", "extend z H1 60"] {
+            assert!(fetched(&world, line).contains(&card), "{line}");
+        }
+        assert!(!fetched(&world, "release z H2").contains(&card), "another hold's");
+        ask(&mut world, "release b H1");
+        assert_ne!(place(&world), card, "it is past");
+        assert!(fetched(&world, "release z H1").contains(&place(&world)));
+        assert!(fetched(&world, "release z H1").len() > nothing);
+    }
+}

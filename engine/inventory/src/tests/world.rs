@@ -113,6 +113,9 @@ impl World {
         if let Command::Confirm(confirm) = &mut command {
             confirm.pnr_block = self.run.needs_pnr_block().then_some(self.next_block);
         }
+        // Whatever is asked of whatever there is, looking ahead comes through.
+        self.run.foresee(&command, |_| {});
+        self.run.foresee_further(&command, |_| {});
         let before = self.run.version();
         let mut events = Events::new();
         match self.run.rule(&command, at, &mut events) {
