@@ -8,11 +8,16 @@ use berth_inventory::{LegRange, Plan, Refusal, StopRef, UnixMillis, Version};
 use berth_proto::v1::availability_server::Availability as Service;
 use berth_proto::{BATCH_QUERIES_MAX, v1};
 use futures_util::Stream;
+use prost::bytes::Bytes;
+use tonic::body::Body;
 use tonic::{Request, Response, Status};
 
 use crate::desk::Desk;
+use crate::unary;
 use crate::watch;
-use crate::wire::{self, Invalid, Journey, Look, PoolWish, RunName, Trouble, timestamp};
+use crate::wire::{
+    self, Invalid, Journey, Look, Pen, PoolWish, RunName, Table, Teller, Trouble, timestamp,
+};
 
 /// See the module.
 pub(crate) struct Availability {
@@ -60,25 +65,59 @@ impl Desk {
     }
 
     /// What is free on one journey.
-    async fn look(&self, look: &Look) -> Result<v1::QueryResponse, Trouble> {
-        use v1::query_response::Outcome;
+    async fn look(&self, look: &Look) -> Result<Found, Trouble> {
         let seen = match self.view(look.run, look.journey).await? {
             Ok(view) => view.rows(look.pools, self.engine.now()).map(|rows| (view, rows)),
             Err(why) => Err(why),
         };
-        let (version, as_of, outcome) = match seen {
+        Ok(match seen {
             Ok((view, (version, rows))) => {
-                let table = wire::table(&view.table, view.legs, rows);
-                (version.0, view.as_of, Outcome::Table(table))
+                let table = Table::new(view.table, view.legs, rows);
+                Found { version, as_of: view.as_of, table: Ok(table) }
             }
-            Err(why) => (0, self.engine.now(), Outcome::Refusal(self.teller().refusal(&why))),
-        };
-        Ok(v1::QueryResponse {
-            run_version: version,
-            as_of: Some(timestamp(as_of)),
-            outcome: Some(outcome),
+            Err(why) => Found { version: Version(0), as_of: self.engine.now(), table: Err(why) },
         })
     }
+}
+
+/// The answer to one query.
+pub(crate) struct Found {
+    /// Of the run; 0 with a refusal.
+    pub version: Version,
+    pub as_of: UnixMillis,
+    pub table: Seen<Table>,
+}
+
+impl Found {
+    fn message(&self, teller: &Teller) -> v1::QueryResponse {
+        use v1::query_response::Outcome;
+        let outcome = match &self.table {
+            Ok(table) => Outcome::Table(table.message()),
+            Err(why) => Outcome::Refusal(teller.refusal(why)),
+        };
+        v1::QueryResponse {
+            run_version: self.version.0,
+            as_of: Some(timestamp(self.as_of)),
+            outcome: Some(outcome),
+        }
+    }
+}
+
+/// The path of the call that is asked most.
+pub(crate) const QUERY: &str = "/berth.v1.Availability/Query";
+
+/// Answers a call of [`QUERY`], without the messages between.
+pub(crate) fn answer_query(desk: &Arc<Desk>, request: http::Request<Body>) -> unary::Answer {
+    let desk = Arc::clone(desk);
+    Box::pin(unary::serve(request, move |message| query(Arc::clone(&desk), message)))
+}
+
+async fn query(desk: Arc<Desk>, message: Bytes) -> Result<Pen, Status> {
+    let look = wire::look(&message)?;
+    let Found { version, as_of, table } = desk.look(&look).await?;
+    let mut pen = Pen::default();
+    wire::query_response(&mut pen, version, as_of, &table, &desk.teller().names);
+    Ok(pen)
 }
 
 impl View {
@@ -126,7 +165,7 @@ impl Service for Availability {
         request: Request<v1::QueryRequest>,
     ) -> Result<Response<v1::QueryResponse>, Status> {
         let look = wire::query(request.get_ref()).map_err(Trouble::from)?;
-        Ok(Response::new(self.desk.look(&look).await?))
+        Ok(Response::new(self.desk.look(&look).await?.message(&self.desk.teller())))
     }
 
     async fn batch_query(
@@ -136,7 +175,7 @@ impl Service for Availability {
         let looks = batch(request.get_ref()).map_err(Trouble::from)?;
         let mut answers = Vec::with_capacity(looks.len());
         for look in &looks {
-            answers.push(self.desk.look(look).await?);
+            answers.push(self.desk.look(look).await?.message(&self.desk.teller()));
         }
         Ok(Response::new(v1::BatchQueryResponse { answers }))
     }

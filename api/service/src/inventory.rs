@@ -4,34 +4,25 @@
 //! is out of the ordinary becomes a generated message. A test holds its list of calls against the
 //! descriptor.
 
-use core::convert::Infallible;
-use core::pin::Pin;
-use core::task::{Context, Poll};
 use std::sync::Arc;
 
 use berth_inventory::{Said, UnixMillis};
-use berth_proto::{REQUEST_BYTES_MAX, RESPONSE_BYTES_MAX};
 use http::header::CONTENT_TYPE;
 use prost::bytes::Bytes;
 use tonic::body::Body;
 use tonic::metadata::GRPC_CONTENT_TYPE;
-use tonic::server::Grpc;
 use tonic::{Code, Request, Response, Status, Streaming};
-use tower::{Service, service_fn};
+use tower::service_fn;
 
-use crate::codec::Raw;
 use crate::deadline;
 use crate::desk::{Desk, keeps_rest};
 use crate::session;
 use crate::tally::Kind;
-use crate::unary::{self, Read};
+use crate::unary;
 use crate::wire::{self, Of, Pen};
 
 /// See the module.
-#[derive(Clone)]
-pub(crate) struct Inventory {
-    pub desk: Arc<Desk>,
-}
+pub(crate) struct Inventory;
 
 /// What a path asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,64 +58,26 @@ impl Inventory {
             .and_then(|path| path.strip_prefix(Self::NAME))
             .is_some_and(|path| path.starts_with('/'))
     }
-}
 
-impl Service<http::Request<Body>> for Inventory {
-    type Response = http::Response<Body>;
-    type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: http::Request<Body>) -> Self::Future {
-        let desk = Arc::clone(&self.desk);
+    /// Answers one of its calls.
+    pub fn answer(desk: &Arc<Desk>, request: http::Request<Body>) -> unary::Answer {
+        let desk = Arc::clone(desk);
         match Call::of(request.uri().path()) {
             Some(Call::One(kind)) => Box::pin(async move {
                 let deadline = deadline::of(request.extensions());
-                let told = match unary::read(request).await {
-                    Read::Message(message) => one(desk, kind, deadline, message).await,
-                    Read::Failed(status) => Err(status),
-                    Read::Odd(request) => return Ok(odd(desk, kind, deadline, request).await),
-                };
-                Ok(match told {
-                    Ok(pen) => unary::response(pen.into_framed()),
-                    Err(status) => status.into_http(),
-                })
+                let tell = move |message| one(Arc::clone(&desk), kind, deadline, message);
+                unary::serve(request, tell).await
             }),
             Some(Call::Session) => Box::pin(async move {
                 let serve = service_fn(|request: Request<Streaming<Bytes>>| {
                     let stream = session::stream(Arc::clone(&desk), request.into_inner());
                     core::future::ready(Ok::<_, Status>(Response::new(stream)))
                 });
-                Ok(grpc().streaming(serve, request).await)
+                unary::grpc().streaming(serve, request).await
             }),
-            None => Box::pin(core::future::ready(Ok(unknown()))),
+            None => Box::pin(core::future::ready(unknown())),
         }
     }
-}
-
-fn grpc() -> Grpc<Raw> {
-    Grpc::new(Raw)
-        .max_decoding_message_size(REQUEST_BYTES_MAX)
-        .max_encoding_message_size(RESPONSE_BYTES_MAX)
-}
-
-/// A call whose request is not as most are: tonic reads it, and says what is wrong with it.
-fn odd(
-    desk: Arc<Desk>,
-    kind: Kind,
-    deadline: UnixMillis,
-    request: http::Request<Body>,
-) -> Pin<Box<dyn Future<Output = http::Response<Body>> + Send>> {
-    Box::pin(async move {
-        let serve = service_fn(|request: Request<Bytes>| {
-            let told = one(Arc::clone(&desk), kind, deadline, request.into_inner());
-            async { Ok::<_, Status>(Response::new(told.await?.into_bytes())) }
-        });
-        grpc().unary(serve, request).await
-    })
 }
 
 /// Reads, asks and words one call.

@@ -27,7 +27,6 @@ use tonic_reflection::server::Builder as Reflection;
 use crate::availability::Availability;
 use crate::deadline::DeadlineLayer;
 use crate::desk::Desk;
-use crate::inventory::Inventory;
 use crate::journal::Journal;
 use crate::operations::Operations;
 use crate::shortcut::Shortcut;
@@ -151,7 +150,6 @@ impl Server {
         let teller = health::Teller::begin(desk.engine.health_watch(), reporter).await;
         let helpers =
             [tokio::spawn(teller.follow()), tokio::spawn(metrics::upkeep(recorder.clone()))];
-        let inventory = Inventory { desk: Arc::clone(&desk) };
         let inside = public.address.ip().is_loopback();
         let public_routes =
             reflected(public_routes(&desk).add_service(health_service.clone()), inside, true)?;
@@ -160,7 +158,12 @@ impl Server {
         let engine = desk.engine.clone();
         let both = async {
             tokio::try_join!(
-                public.serve(&desk, Shortcut(Some(inventory)), public_routes, stopped.clone()),
+                public.serve(
+                    &desk,
+                    Shortcut(Some(Arc::clone(&desk))),
+                    public_routes,
+                    stopped.clone()
+                ),
                 admin.serve(&desk, Shortcut(None), admin_routes, stopped.clone()),
             )
         };

@@ -12,23 +12,25 @@ use std::sync::Arc;
 
 use arrayvec::ArrayVec;
 use berth_engine::Lost;
-use berth_engine::node::{Health, Work};
+use berth_engine::node::{Health, Trail, Work};
 use berth_inventory::{Command, UnixMillis};
 use futures_util::{Stream, StreamExt as _};
 use prost::bytes::Bytes;
 use tokio_stream::wrappers::WatchStream;
 use tonic::{Code, Status, Streaming};
 
-use self::frames::{Frames, Taken};
+use self::frames::Frames;
 use crate::deadline;
 use crate::desk::Desk;
 use crate::tally::Counts;
-use crate::wire::{self, Ask, Asked, Of, Trouble};
+use crate::wire::{self, Asked, Of, Trouble};
 
 /// Commands that are led to their runs side by side.
 const BLOCK: usize = 16;
-/// Messages read at one go before answers are looked at again.
-const READ_AT_ONCE: usize = 4;
+/// Messages read at one go before answers are looked at again: small ones travel in one parcel.
+const READ_AT_ONCE: usize = 16;
+/// Commands read at one go, unless a single message has more.
+const BEGIN_AT_ONCE: usize = 256;
 
 /// The answers to the commands of `inbound`.
 pub(crate) fn stream(
@@ -59,7 +61,7 @@ struct Shell {
     inbound: Streaming<Bytes>,
     health: WatchStream<Health>,
     frames: Frames,
-    /// Room for the commands of a message.
+    /// Commands that were read and are not begun.
     asked: Vec<Asked>,
     counts: Counts,
     reading: Reading,
@@ -103,75 +105,82 @@ impl Shell {
         }
     }
 
-    /// Reads messages while the window is open.
+    /// Reads messages while the window is open, and begins what they ask together.
     fn read(&mut self, cx: &mut Context<'_>) {
-        for _ in 0..READ_AT_ONCE {
-            if !matches!(self.reading, Reading::Open) || !self.frames.may_read() {
-                return;
+        let mut messages = 0;
+        let more = loop {
+            if !matches!(self.reading, Reading::Open) || !self.frames.may_read(self.asked.len()) {
+                break false;
             }
+            if messages == READ_AT_ONCE || self.asked.len() >= BEGIN_AT_ONCE {
+                break true;
+            }
+            messages += 1;
             match self.inbound.poll_next_unpin(cx) {
-                Poll::Pending => return,
+                Poll::Pending => break false,
                 Poll::Ready(None) => self.reading = Reading::Over,
                 Poll::Ready(Some(Err(status))) => {
                     let status = deadline::reworded(&status).unwrap_or(status);
                     self.reading = Reading::Failed(status);
                 }
-                Poll::Ready(Some(Ok(message))) => self.take_message(&message),
+                Poll::Ready(Some(Ok(message))) => {
+                    let holds = &self.desk.engine.info().holds;
+                    if let Err(status) = wire::session(&message, holds, &mut self.asked) {
+                        self.reading = Reading::Failed(status);
+                    }
+                }
             }
+        };
+        self.begin();
+        if more {
+            // Come back after the answers.
+            cx.waker().wake_by_ref();
         }
-        // There may be more: come back after the answers.
-        cx.waker().wake_by_ref();
     }
 
-    fn take_message(&mut self, message: &[u8]) {
+    /// Sends what was asked on its way.
+    fn begin(&mut self) {
+        if self.asked.is_empty() {
+            return;
+        }
         let now = self.desk.engine.now();
         let mut asked = core::mem::take(&mut self.asked);
-        match wire::session(message, &self.desk.engine.info().holds, &mut asked) {
-            Ok(()) => {
-                let mut asked = asked.drain(..);
-                while asked.len() > 0 {
-                    let block: ArrayVec<_, BLOCK> = asked
-                        .by_ref()
-                        .take(BLOCK)
-                        .filter_map(|one| self.frames.take(one))
-                        .collect();
-                    self.start(block, now);
-                }
-                self.engine.flush();
-            }
-            Err(status) => self.reading = Reading::Failed(status),
-        }
+        asked.chunks_mut(BLOCK).for_each(|block| self.start(block, now));
         asked.clear();
         self.asked = asked;
+        self.engine.flush();
     }
 
     /// Commands side by side: what one of them waits for is fetched while the others are looked at.
-    fn start(&mut self, block: ArrayVec<(Taken, Ask), BLOCK>, now: UnixMillis) {
+    fn start(&mut self, block: &mut [Asked], now: UnixMillis) {
         let desk = Arc::clone(&self.desk);
-        let trails: ArrayVec<_, BLOCK> = block.iter().map(|(_, ask)| desk.trail(ask)).collect();
+        let trail = |asked: &Asked| asked.ask.as_ref().map_or(Trail::Cold, |ask| desk.trail(ask));
+        let trails: ArrayVec<_, BLOCK> = block.iter().map(trail).collect();
         for step in 0..3 {
             trails.iter().for_each(|trail| trail.step(step));
         }
-        let led: ArrayVec<_, BLOCK> = block
-            .into_iter()
-            .zip(&trails)
-            .map(|((taken, mut ask), trail)| {
-                let run = desk.lead(&mut ask, trail, now);
-                (taken, ask.command, run)
-            })
-            .collect();
+        let lead = |(asked, trail): (&mut Asked, _)| {
+            asked.ask.as_mut().ok().map(|ask| desk.lead(ask, trail, now))
+        };
+        let runs: ArrayVec<_, BLOCK> = block.iter_mut().zip(&trails).map(lead).collect();
         for step in 0..2 {
-            for (_, command, run) in &led {
-                if let (Command::Reserve(reserve), Ok(run)) = (command, run) {
+            for (asked, run) in block.iter().zip(&runs) {
+                if let (Ok(ask), Some(Ok(run))) = (&asked.ask, run)
+                    && let Command::Reserve(reserve) = &ask.command
+                {
                     run.foresee(step, reserve.request.id);
                 }
             }
         }
-        for (taken, command, run) in led {
+        for (asked, run) in block.iter_mut().zip(runs) {
+            let taken = self.frames.take(asked);
+            let (Some(taken), Some(run), Ok(ask)) = (taken, run, &mut asked.ask) else { continue };
             let deadline = match taken.timeout {
                 Some(span) => now.saturating_add(span),
                 None => UnixMillis::MAX,
             };
+            // What is left in its place is not looked at any more.
+            let command = core::mem::replace(&mut ask.command, Command::GetRun);
             let early = match run {
                 Ok(run) => self.engine.add(taken.slot, run, command, deadline),
                 Err(why) => Some(Ok(desk.teller().refused(why))),

@@ -1,36 +1,38 @@
-//! Calls of Inventory go straight to it, past the router that finds every other service by its path.
+//! Calls of Inventory and Availability.Query go straight to their answers, past the router that finds
+//! every other call by its path.
 
-use core::convert::Infallible;
 use core::task::{Context, Poll};
+use std::sync::Arc;
 
-use futures_util::TryFutureExt as _;
-use futures_util::future::{Either, MapErr};
+use futures_util::FutureExt as _;
+use futures_util::future::{Either, Map};
 use http::{Request, Response};
 use tonic::body::Body;
 use tower::{Layer, Service};
 
+use crate::availability;
+use crate::desk::Desk;
 use crate::inventory::Inventory;
+use crate::unary::Answer;
 
-/// See the module. A listener without an Inventory has nothing to cut short.
+/// See the module. A listener that does not sell has nothing to cut short.
 #[derive(Clone)]
-pub(crate) struct Shortcut(pub Option<Inventory>);
+pub(crate) struct Shortcut(pub Option<Arc<Desk>>);
 
 impl<S> Layer<S> for Shortcut {
     type Service = Beside<S>;
 
     fn layer(&self, others: S) -> Beside<S> {
-        Beside { inventory: self.0.clone(), others }
+        Beside { desk: self.0.clone(), others }
     }
 }
 
 /// See [`Shortcut`].
 #[derive(Clone)]
 pub(crate) struct Beside<S> {
-    inventory: Option<Inventory>,
+    desk: Option<Arc<Desk>>,
     others: S,
 }
-
-type Never<E> = fn(Infallible) -> E;
 
 impl<S> Service<Request<Body>> for Beside<S>
 where
@@ -39,20 +41,21 @@ where
     type Response = Response<Body>;
     type Error = S::Error;
     type Future =
-        Either<S::Future, MapErr<<Inventory as Service<Request<Body>>>::Future, Never<S::Error>>>;
+        Either<S::Future, Map<Answer, fn(Response<Body>) -> Result<Response<Body>, S::Error>>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        // Inventory is always ready.
+        // What is cut short is always ready.
         self.others.poll_ready(cx)
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        match &mut self.inventory {
-            Some(inventory) if Inventory::is_meant(&request) => {
-                let never: Never<S::Error> = |never| match never {};
-                Either::Right(inventory.call(request).map_err(never))
+        let answer = match &self.desk {
+            Some(desk) if Inventory::is_meant(&request) => Inventory::answer(desk, request),
+            Some(desk) if request.uri().path() == availability::QUERY => {
+                availability::answer_query(desk, request)
             }
-            _ => Either::Left(self.others.call(request)),
-        }
+            _ => return Either::Left(self.others.call(request)),
+        };
+        Either::Right(answer.map(Ok))
     }
 }

@@ -11,23 +11,71 @@ use core::task::{Context, Poll};
 use std::collections::VecDeque;
 
 use axum::body::HttpBody;
-use berth_proto::REQUEST_BYTES_MAX;
+use berth_proto::{REQUEST_BYTES_MAX, RESPONSE_BYTES_MAX};
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, Request, Response};
 use http_body::Frame;
 use prost::bytes::Bytes;
 use tonic::body::Body;
 use tonic::metadata::GRPC_CONTENT_TYPE;
+use tonic::server::Grpc;
 use tonic::{Code, Status};
+use tower::service_fn;
+
+use crate::codec::Raw;
+use crate::wire::Pen;
 
 /// Flag and length before a message.
-pub(crate) const PREFIX: usize = 5;
+const PREFIX: usize = 5;
 
 /// How the caller's messages are compressed.
 const ENCODING: &str = "grpc-encoding";
 
+/// A call being answered.
+pub(crate) type Answer = Pin<Box<dyn Future<Output = Response<Body>> + Send>>;
+
+/// Serves a call: `tell` words the answer to its message. What is odd goes tonic's way to the same
+/// `tell`.
+pub(crate) async fn serve<T, F>(request: Request<Body>, tell: T) -> Response<Body>
+where
+    T: Fn(Bytes) -> F + Send + Sync + 'static,
+    F: Future<Output = Result<Pen, Status>> + Send + 'static,
+{
+    let told = match read(request).await {
+        Read::Message(message) => tell(message).await,
+        Read::Failed(status) => Err(status),
+        Read::Odd(request) => return odd(request, tell).await,
+    };
+    match told {
+        Ok(pen) => response(pen.into_framed()),
+        Err(status) => status.into_http(),
+    }
+}
+
+/// A call whose request is not as most are: tonic reads it, and says what is wrong with it.
+fn odd<T, F>(request: Request<Body>, tell: T) -> Answer
+where
+    T: Fn(Bytes) -> F + Send + Sync + 'static,
+    F: Future<Output = Result<Pen, Status>> + Send + 'static,
+{
+    Box::pin(async move {
+        let serve = service_fn(|request: tonic::Request<Bytes>| {
+            let told = tell(request.into_inner());
+            async { Ok::<_, Status>(tonic::Response::new(told.await?.into_bytes())) }
+        });
+        grpc().unary(serve, request).await
+    })
+}
+
+/// tonic's own way, within our limits.
+pub(crate) fn grpc() -> Grpc<Raw> {
+    Grpc::new(Raw)
+        .max_decoding_message_size(REQUEST_BYTES_MAX)
+        .max_encoding_message_size(RESPONSE_BYTES_MAX)
+}
+
 /// A request whose body was looked at.
-pub(crate) enum Read {
+enum Read {
     /// Its one message.
     Message(Bytes),
     /// For tonic: as it came.
@@ -37,7 +85,7 @@ pub(crate) enum Read {
 }
 
 /// Reads a request's body.
-pub(crate) async fn read(request: Request<Body>) -> Read {
+async fn read(request: Request<Body>) -> Read {
     if request.headers().get(ENCODING).is_some_and(|encoding| encoding != "identity") {
         return Read::Odd(request);
     }
@@ -76,7 +124,7 @@ fn message(piece: &Bytes) -> Option<Bytes> {
 }
 
 /// The response of a call that was answered; the message comes with its prefix.
-pub(crate) fn response(message: Bytes) -> Response<Body> {
+fn response(message: Bytes) -> Response<Body> {
     let mut response = Response::new(Body::new(Reply::Message(message)));
     response.headers_mut().insert(CONTENT_TYPE, GRPC_CONTENT_TYPE);
     response

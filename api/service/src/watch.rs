@@ -17,7 +17,7 @@ use tokio::time::{Interval, MissedTickBehavior};
 use tonic::{Code, Status};
 
 use crate::desk::Desk;
-use crate::wire::{self, Look, Trouble, timestamp};
+use crate::wire::{Look, Table, Trouble, timestamp};
 
 struct Watcher {
     desk: Arc<Desk>,
@@ -91,7 +91,7 @@ impl Watcher {
         Ok(Some(v1::WatchResponse {
             run_version: version.0,
             as_of: Some(timestamp(view.as_of)),
-            outcome: Some(Outcome::Table(wire::table(&view.table, view.legs, rows))),
+            outcome: Some(Outcome::Table(Table::new(view.table, view.legs, rows).message())),
         }))
     }
 

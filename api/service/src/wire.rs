@@ -20,6 +20,7 @@ mod refusal;
 mod run;
 mod said;
 mod scan;
+mod table;
 #[cfg(test)]
 mod tests;
 mod write;
@@ -36,7 +37,8 @@ pub(crate) use operations::{
     retire, unblock,
 };
 pub(crate) use pen::Pen;
-pub(crate) use read::{Asked, request, session};
+pub(crate) use read::{Asked, look, request, session};
 pub(crate) use run::{Standing, answered_row, lost_row, run_row, train_run};
-pub(crate) use said::{berth_map, berths_change, pool_names, table};
+pub(crate) use said::{berth_map, berths_change, pool_names};
+pub(crate) use table::{Table, query_response};
 pub(crate) use write::{Of, foresee, response, session_answer, session_fault};

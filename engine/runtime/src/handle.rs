@@ -266,18 +266,20 @@ impl Session {
     ) -> Poll<Result<(), Lost>> {
         let mut taken = core::mem::take(&mut self.taken);
         let polled = self.sink.poll_take(cx, &mut taken);
-        for mut post in taken.drain(..) {
-            for (at, work) in post.works.iter().enumerate() {
-                for (step, distance) in ANSWERS_AHEAD.iter().enumerate() {
-                    if let Some(work) = post.works.get(at + distance) {
-                        foresee(step, work);
-                    }
-                }
-                if let Some(outcome) = work.outcome() {
-                    self.unanswered -= 1;
-                    tell(work, outcome);
+        let all = || taken.iter().flat_map(|post| &post.works);
+        let mut ahead = ANSWERS_AHEAD.map(|distance| all().skip(distance));
+        for work in all() {
+            for (step, ahead) in ahead.iter_mut().enumerate() {
+                if let Some(work) = ahead.next() {
+                    foresee(step, work);
                 }
             }
+            if let Some(outcome) = work.outcome() {
+                self.unanswered -= 1;
+                tell(work, outcome);
+            }
+        }
+        for mut post in taken.drain(..) {
             post.works.clear();
             if self.spare_room + post.works.capacity() <= SPARE_COMMANDS {
                 self.spare_room += post.works.capacity();

@@ -15,7 +15,7 @@ use prost::bytes::{Bytes, BytesMut};
 use crate::codec::TOGETHER_BYTES;
 use crate::desk::{keeps_rest, rest_deadline};
 use crate::tally::Kind;
-use crate::wire::{Ask, Asked, Of, Pen, Teller, Trouble, session_answer, session_fault};
+use crate::wire::{Asked, Of, Pen, Teller, Trouble, session_answer, session_fault};
 
 /// Answers of one message, most.
 const ANSWERS_MAX: usize = SESSION_COMMANDS_MAX;
@@ -78,24 +78,24 @@ impl Frames {
         self.under_way + self.waiting
     }
 
-    /// Whether the caller may be read on.
-    pub fn may_read(&self) -> bool {
-        self.unanswered() + SESSION_COMMANDS_MAX <= SESSION_WINDOW
+    /// Whether the caller may be read on, with so many commands read that have no slot yet.
+    pub fn may_read(&self, read: usize) -> bool {
+        self.unanswered() + read + SESSION_COMMANDS_MAX <= SESSION_WINDOW
     }
 
-    /// A command of the caller; a malformed one is answered already.
-    pub fn take(&mut self, asked: Asked) -> Option<(Taken, Ask)> {
+    /// A slot for a command of the caller; a malformed one is answered already.
+    pub fn take(&mut self, asked: &Asked) -> Option<Taken> {
         let Asked { correlation, timeout_ms, ask } = asked;
         match ask {
             Ok(ask) => {
                 let keeps = keeps_rest(&ask.command);
                 let keeps = keeps.map(|hold| Box::new(Keeps { hold, booked: None }));
                 let kind = Kind::of(&ask.command);
-                let slot = self.open(Slot { correlation, kind, keeps });
-                Some((Taken { slot, kind, timeout: timeout(timeout_ms) }, ask))
+                let slot = self.open(Slot { correlation: *correlation, kind, keeps });
+                Some(Taken { slot, kind, timeout: timeout(*timeout_ms) })
             }
             Err(invalid) => {
-                session_fault(&mut self.pen, correlation, invalid.into());
+                session_fault(&mut self.pen, *correlation, invalid.clone().into());
                 self.tell();
                 None
             }
@@ -223,11 +223,11 @@ mod tests {
     fn take(
         frames: &mut Frames,
         commands: Vec<v1::SessionCommand>,
-    ) -> Result<Vec<(Taken, Ask)>, tonic::Status> {
+    ) -> Result<Vec<Taken>, tonic::Status> {
         let mut asked = Vec::new();
         let message = v1::SessionRequest { commands }.encode_to_vec();
         crate::wire::session(&message, &HoldTimes::default(), &mut asked)?;
-        Ok(asked.into_iter().filter_map(|asked| frames.take(asked)).collect())
+        Ok(asked.iter().filter_map(|asked| frames.take(asked)).collect())
     }
 
     fn next(frames: &mut Frames) -> Vec<v1::SessionAnswer> {
@@ -252,7 +252,7 @@ mod tests {
         let commands = vec![get_hold(1, HOLD), get_hold(2, "short"), nothing];
         let taken = take(&mut frames, commands).expect("a well-formed message");
         assert_eq!(taken.len(), 1);
-        assert_eq!(taken[0].0.timeout, None);
+        assert_eq!(taken[0].timeout, None);
         let told = next(&mut frames);
         assert_eq!(faults(&told), [(2, 3), (3, 3)]);
         assert_eq!(frames.unanswered(), 1);
@@ -275,27 +275,25 @@ mod tests {
         let teller = Teller { names, now: UnixMillis(1) };
         let mut frames = Frames::default();
         let mut slots = Vec::new();
-        while frames.may_read() {
+        while frames.may_read(0) {
             // The caller may use a correlation id as often as it likes.
             let commands = (0..SESSION_COMMANDS_MAX).map(|_| get_hold(9, HOLD)).collect();
-            slots.extend(
-                take(&mut frames, commands).expect("fine").iter().map(|(taken, _)| taken.slot),
-            );
+            slots.extend(take(&mut frames, commands).expect("fine").iter().map(|taken| taken.slot));
         }
         assert_eq!(slots.len(), SESSION_WINDOW);
         for slot in slots {
             assert_eq!(frames.answered(slot, Err(Fault::Draining.into()), None, &teller), None);
         }
-        assert!(!frames.may_read(), "answers that wait to be sent count");
+        assert!(!frames.may_read(0), "answers that wait to be sent count");
         let mut sent = 0;
         while sent < SESSION_COMMANDS_MAX {
-            assert!(!frames.may_read(), "{sent} answers left room for a message of commands");
+            assert!(!frames.may_read(0), "{sent} answers left room for a message of commands");
             let message = next(&mut frames).len();
             assert!((1..=ANSWERS_MAX).contains(&message));
             sent += message;
         }
-        assert!(frames.may_read());
+        assert!(frames.may_read(0));
         let more = take(&mut frames, vec![get_hold(1, HOLD)]).expect("fine");
-        assert!((more[0].0.slot as usize) < SESSION_WINDOW, "slots are used again");
+        assert!((more[0].slot as usize) < SESSION_WINDOW, "slots are used again");
     }
 }

@@ -16,6 +16,7 @@ use berth_proto::{SESSION_COMMANDS_MAX, v1};
 use prost::{DecodeError, Message};
 use tonic::Status;
 
+use super::availability::{Look, query};
 use super::check::Invalid;
 use super::fault::Trouble;
 use super::inventory::{Ask, cancel, confirm, extend, get_booking, get_hold, release, reserve};
@@ -47,7 +48,20 @@ pub(crate) fn request(kind: Kind, message: &[u8], holds: &HoldTimes) -> Result<A
     }
 }
 
-/// The commands of a session's message, into an empty list.
+/// The request of Availability.Query.
+///
+/// # Errors
+/// As [`request`].
+pub(crate) fn look(message: &[u8]) -> Result<Look, Status> {
+    straight::look(message).or_else(|Odd| look_by_prost(message))
+}
+
+fn look_by_prost(message: &[u8]) -> Result<Look, Status> {
+    let message = v1::QueryRequest::decode(message).map_err(|error| no_protobuf(&error))?;
+    query(&message).map_err(|invalid| Trouble::from(invalid).into_status())
+}
+
+/// The commands of a session's message, behind those of others.
 ///
 /// # Errors
 /// The message holds no command, too many, or is no protobuf: the stream ends, and nothing of the
@@ -57,18 +71,20 @@ pub(crate) fn session(
     holds: &HoldTimes,
     into: &mut Vec<Asked>,
 ) -> Result<(), Status> {
+    let others = into.len();
     if straightly(message, holds, into).is_ok() {
         return Ok(());
     }
-    into.clear();
+    into.truncate(others);
     session_by_prost(message, holds, into)
 }
 
 /// The straight way, command by command: an odd one does not hold up the others.
 fn straightly(message: &[u8], holds: &HoldTimes, into: &mut Vec<Asked>) -> Result<(), Odd> {
     let mut scan = Scan::new(message);
+    let most = into.len() + SESSION_COMMANDS_MAX;
     while let Some(key) = scan.key() {
-        if key != bytes(1) || into.len() == SESSION_COMMANDS_MAX {
+        if key != bytes(1) || into.len() == most {
             return Err(Odd);
         }
         let command = scan.bytes()?;
@@ -80,7 +96,7 @@ fn straightly(message: &[u8], holds: &HoldTimes, into: &mut Vec<Asked>) -> Resul
         };
         into.push(asked);
     }
-    if into.is_empty() { Err(Odd) } else { Ok(()) }
+    if message.is_empty() { Err(Odd) } else { Ok(()) }
 }
 
 fn session_by_prost(

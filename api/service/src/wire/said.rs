@@ -1,6 +1,6 @@
 //! What runs say of holds, bookings, pools and berths, as messages.
 
-use berth_engine::node::{BerthState, Names, PoolRow, RunTable, SaleStatus};
+use berth_engine::node::{BerthState, Names, RunTable};
 use berth_inventory::{
     BerthIndex, BookingView, Date, LegRange, PassengerSet, Plan, PoolIndex, SeatView, TravelClass,
 };
@@ -90,45 +90,8 @@ pub(super) fn placed(
     }
 }
 
-fn boarding(plan: &Plan, start_date: Date, legs: LegRange) -> String {
+pub(super) fn boarding(plan: &Plan, start_date: Date, legs: LegRange) -> String {
     start_date.plus(plan.boarding_day_offset(legs.from)).to_string()
-}
-
-/// What is free on one journey: these rows, by class, then quota.
-pub(crate) fn table(of: &RunTable, legs: LegRange, rows: Vec<PoolRow>) -> v1::AvailabilityTable {
-    let plan = of.plan();
-    let key = |row: &PoolRow| {
-        let pool = plan.pool(row.pool);
-        (pool.class, pool.quota)
-    };
-    let mut rows = rows;
-    rows.sort_by_key(key);
-    v1::AvailabilityTable {
-        train: plan.number().to_string(),
-        start_date: of.id().start_date.to_string(),
-        date: boarding(plan, of.id().start_date, legs),
-        from_stop: Some(stop(plan, legs.from)),
-        to_stop: Some(stop(plan, legs.to)),
-        rows: rows.iter().map(|row| pool_row(plan, *row)).collect(),
-    }
-}
-
-fn pool_row(plan: &Plan, row: PoolRow) -> v1::AvailabilityRow {
-    use v1::AvailabilityStatus as Status;
-    let pool = plan.pool(row.pool);
-    let (status, opens_at) = match row.status {
-        SaleStatus::Available(_) => (Status::Available, None),
-        SaleStatus::SoldOut => (Status::SoldOut, None),
-        SaleStatus::NotOpen(at) => (Status::NotOpen, Some(at)),
-        SaleStatus::Closed => (Status::Closed, None),
-    };
-    v1::AvailabilityRow {
-        travel_class: class(pool.class),
-        quota: pool.quota.to_string(),
-        status: status.into(),
-        count: row.free.into(),
-        opens_at: opens_at.map(timestamp),
-    }
 }
 
 /// Every berth of a class, or of the whole train, on one journey. `states` is by `BerthIndex`.

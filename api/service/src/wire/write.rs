@@ -178,7 +178,7 @@ fn outcome(
     Ok(())
 }
 
-fn refused(pen: &mut Pen, why: &Refusal, names: &Names) {
+pub(super) fn refused(pen: &mut Pen, why: &Refusal, names: &Names) {
     // The refusal of which a Tatkal minute is made; the others may take their time.
     let Refusal::SoldOut { asked, free, class, quota, legs } = why else {
         return pen.message(4, &refusal(why, names));
@@ -250,7 +250,7 @@ fn run(pen: &mut Pen, run: RunId, first: u8) {
     pen.name(first, run.train.as_bytes());
 }
 
-fn stop(pen: &mut Pen, field: u8, plan: &Plan, at: u8) {
+pub(super) fn stop(pen: &mut Pen, field: u8, plan: &Plan, at: u8) {
     let mark = pen.mark();
     pen.name(2, plan.stops()[usize::from(at)].code.as_bytes());
     pen.number(1, u64::from(at) + 1);

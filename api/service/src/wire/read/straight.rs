@@ -12,6 +12,7 @@ use berth_inventory::{
     Reserve, Rest, STOPS_MAX, Sex, ShortName, StopRef, TravelClass,
 };
 
+use super::super::availability::{Journey, Look, PoolWish};
 use super::super::check::millis;
 use super::super::inventory::{Ask, GENERAL, RunName};
 use super::super::scan::{Odd, Scan, bytes, number};
@@ -221,6 +222,26 @@ fn only_text(message: &[u8]) -> Result<&[u8], Odd> {
         }
     }
     Ok(text)
+}
+
+/// The request of Availability.Query.
+pub(super) fn look(message: &[u8]) -> Result<Look, Odd> {
+    let mut scan = Scan::new(message);
+    let (mut run, mut from, mut to, mut class) = Default::default();
+    let mut quota: &[u8] = &[];
+    while let Some(key) = scan.key() {
+        match key {
+            BYTES_1 => scan.once(&mut run)?,
+            BYTES_2 => scan.once(&mut from)?,
+            BYTES_3 => scan.once(&mut to)?,
+            NUMBER_4 => class = Some(scan.one_of(TravelClass::from_number)?),
+            BYTES_5 => scan.text(&mut quota)?,
+            _ => return Err(Odd),
+        }
+    }
+    let journey = Journey { from: Some(stop(from.ok_or(Odd)?)?), to: Some(stop(to.ok_or(Odd)?)?) };
+    let quota = if quota.is_empty() { None } else { Some(name(quota)?) };
+    Ok(Look { run: run_name(run.ok_or(Odd)?)?, journey, pools: PoolWish { class, quota } })
 }
 
 fn run_name(message: &[u8]) -> Result<RunName, Odd> {

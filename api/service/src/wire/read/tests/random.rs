@@ -130,6 +130,19 @@ fn reserves() -> impl Strategy<Value = v1::ReserveRequest> {
     )
 }
 
+fn queries() -> impl Strategy<Value = v1::QueryRequest> {
+    let class = prop_oneof![1 => Just(0), 2 => enumeration(11)];
+    (run(), stop(), stop(), class, text(&["GN", "TQ", ""])).prop_map(
+        |(run, from_stop, to_stop, travel_class, quota)| v1::QueryRequest {
+            run,
+            from_stop,
+            to_stop,
+            travel_class,
+            quota,
+        },
+    )
+}
+
 fn commands() -> impl Strategy<Value = v1::SessionCommand> {
     let pnr = || text(&["1234567890", "0123456789"]);
     let confirm = (id(), hold(), text(&["paid"]), people(), any::<bool>()).prop_map(
@@ -311,6 +324,21 @@ proptest! {
                 assert_eq!(status.message(), error.to_string());
             }
         }
+    }
+
+    #[test]
+    fn a_query_that_was_disturbed(
+        message in queries(),
+        changes in proptest::collection::vec(changes(), 0..4),
+    ) {
+        let message = message.encode_to_vec();
+        let disturbed = changes.iter().fold(message, |message, change| change.apply(&message));
+        let words = |status: Status| (status.code(), status.message().to_owned());
+        let by_prost = look_by_prost(&disturbed);
+        if changes.is_empty() && by_prost.is_ok() {
+            assert!(straight::look(&disturbed).is_ok(), "what is well-formed is not odd");
+        }
+        assert_eq!(look(&disturbed).map_err(words), by_prost.map_err(words));
     }
 
     #[test]
