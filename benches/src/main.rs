@@ -14,6 +14,7 @@ mod figure;
 mod goal;
 mod goals;
 mod load;
+mod memory;
 mod open_loop;
 mod paired;
 mod place;
@@ -39,6 +40,7 @@ use crate::setup::Setup;
 use crate::shape::Shape;
 use crate::suite::SUITES;
 use crate::suite::core::instructions;
+use crate::suite::recover::starts;
 
 /// Measure Berth on this machine
 #[derive(Debug, Parser)]
@@ -80,6 +82,9 @@ enum What {
     /// What callgrind counts
     #[command(hide = true)]
     CountCore { commands: usize },
+    /// Start over a log again and again
+    #[command(hide = true)]
+    RecoverStarts { root: PathBuf, count: usize },
     /// Serve as an echo until ended
     #[command(hide = true)]
     EchoServer {
@@ -160,6 +165,9 @@ fn main() -> ExitCode {
         What::CountCore { commands } => {
             instructions::count(commands);
             return ExitCode::SUCCESS;
+        }
+        What::RecoverStarts { root, count } => {
+            return told_of(starts::print(&root, count).map(|()| ExitCode::SUCCESS));
         }
         What::EchoServer { flavour, reading } => {
             return told_of(echo::serve(flavour, reading).map(|()| ExitCode::SUCCESS));

@@ -102,6 +102,7 @@ impl Server {
             None => Stdio::inherit(),
         };
         let mut child = command
+            .env("NO_COLOR", "1")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(stderr)
@@ -182,10 +183,15 @@ impl Server {
         }
     }
 
+    /// All that it has said on its log.
+    pub fn said(&self) -> String {
+        self.log.as_ref().and_then(|path| std::fs::read_to_string(path).ok()).unwrap_or_default()
+    }
+
     /// The end of what it said.
     fn tail(&self) -> String {
         let Some(path) = &self.log else { return "it says why above".into() };
-        let text = std::fs::read_to_string(path).unwrap_or_default();
+        let text = self.said();
         let lines: Vec<_> = text.lines().rev().take(3).collect();
         format!("{} ends with {lines:?}", path.display())
     }

@@ -11,12 +11,15 @@ use super::slots::Counts;
 use super::stage::Stage;
 use super::{session, unary};
 use crate::fault::{Bench, BenchError};
+use crate::memory;
 use crate::paired::Dice;
 use crate::server::{Server, own_cpu};
 use crate::shape::Shape;
 
 pub use super::slots::Style;
 
+/// What a server's memory may grow by in a round.
+const MEMORY: usize = 256 << 20;
 /// Time before anything is measured: connections open, messages fill.
 const WARM: Duration = Duration::from_millis(200);
 /// Part of the answers that must be what belongs.
@@ -180,6 +183,7 @@ impl Load<'_> {
     /// A connection broke, or less was granted than belongs.
     pub fn run(&self, server: &Server) -> Bench<Outcome> {
         let (answered, last) = (AtomicU64::new(0), AtomicU64::new(0));
+        memory::back(MEMORY);
         let start = Instant::now();
         let length = self.seconds;
         let warm = if self.limit.is_some() { Duration::ZERO } else { WARM };

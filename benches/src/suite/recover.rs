@@ -1,34 +1,36 @@
 //! `recover`: from a log without snapshots to a node that serves, on one core.
 //!
 //! The log is written by the machine through the log's own door, and is in the page cache when it
-//! is read: what is measured is checking, decoding and applying, not the disk. Two figures: the
-//! replay alone, and the whole start of a node with one shard on one thread.
+//! is read: what is measured is checking, decoding and applying, not the disk. Three
+//! figures: the replay alone; the whole start of a node with one shard on one thread; and that of
+//! the server in a fresh process, from its execution to the line that it serves.
 
 mod history;
+pub mod starts;
 
 use std::path::Path;
-use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use berth_engine::{Engine, StartOptions};
 use berth_inventory::UnixMillis;
-use berth_node::Settings;
-use berth_persistence::{
-    Catalogue, DataDir, Durability, FileSnapshots, SNAPSHOT_SEGMENT_BYTES, plan_from_text, recover,
-};
 
+use self::starts::Start;
 use crate::fault::{Bench, BenchError};
 use crate::goal::{Goal, Target, number};
+use crate::memory;
 use crate::paired::Estimate;
 use crate::report::{Section, Table};
+use crate::server::Server;
 use crate::setup::Setup;
 
 /// Events of the log.
 const EVENTS: u64 = 2_000_000;
 /// Events of a short log.
 const EVENTS_QUICK: u64 = 200_000;
-/// What a stop may take: that of the journal's thread, and nothing for snapshots.
-const STOP_LIMIT: Duration = Duration::from_secs(1);
+/// More than the recovered runs take.
+const MEMORY: usize = 2 << 30;
+/// How long the server may take to say what it recovered, and between two looks.
+const PATIENCE: Duration = Duration::from_secs(2);
+const GLANCE: Duration = Duration::from_millis(5);
 /// Starts of one figure.
 const STARTS: usize = 5;
 
@@ -36,69 +38,48 @@ const STARTS: usize = 5;
 const SERVING: Target =
     Target::high("recovery, log suffix to serving, one core", "M events/s", 5.0, 12.0);
 
-/// What a replay found, and how long it took.
-#[derive(Clone, Copy, Debug)]
-pub struct Replayed {
-    /// Events applied.
-    pub events: u64,
-    /// Runs rebuilt.
-    pub runs: usize,
-    /// From the first file opened to the last run.
-    pub took: Duration,
-}
-
 fn fault(why: &dyn core::fmt::Display) -> BenchError {
     BenchError::Other(format!("recovery: {why}"))
 }
 
-/// Replays the log below `root`, and nothing else.
-///
-/// # Errors
-/// What recovery says.
-pub fn replay(root: &Path, catalogue: &Arc<Catalogue>) -> Bench<Replayed> {
+/// Starts the server over the log below `root`, with one worker; how long from its execution until
+/// it says that it serves. It is killed, so that it leaves no snapshot for the next start.
+fn serve(setup: &Setup, root: &Path, catalogue: &Path, runs: usize) -> Bench<Duration> {
+    memory::back(MEMORY);
     let begun = Instant::now();
-    let dir = DataDir::open(root).map_err(|why| fault(&why))?;
-    let snapshots = FileSnapshots::open(&dir.snap(), &dir.cut(), SNAPSHOT_SEGMENT_BYTES)
-        .map_err(|why| fault(&why))?;
-    let parse = |text: &str| plan_from_text(text).map(Arc::new).map_err(|why| why.to_string());
-    let text = |hash| {
-        let train = catalogue.trains().iter().find(|train| train.hash() == hash)?;
-        Some(Arc::clone(train.text()))
-    };
-    let found = recover(&dir, &snapshots, &parse, &text).map_err(|why| fault(&why))?;
+    let server = Server::berth(&setup.server_bin, catalogue, root, &["--workers=1"])?;
     let took = begun.elapsed();
-    Ok(Replayed { events: found.events, runs: found.live.len(), took })
+    // The log says it after the line that it serves.
+    while !server.said().contains("recovered=") && begun.elapsed() < took + PATIENCE {
+        std::thread::sleep(GLANCE);
+    }
+    let said = server.said();
+    server.kill();
+    if said.contains(&format!("recovered={runs}")) {
+        Ok(took)
+    } else {
+        Err(fault(&format!("{runs} runs were to be live; it said {said}")))
+    }
 }
 
-/// Starts a node with one shard on one thread below `root`; how long until it serves.
-fn serve(root: &Path, catalogue: &Arc<Catalogue>) -> Bench<(usize, Duration)> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(BenchError::io("make a runtime"))?;
-    let options = StartOptions {
-        data_dir: root.to_owned(),
-        catalogue: Arc::clone(catalogue),
-        durability: Durability::Power,
-        workers: 1,
-        settings: Settings { min_free_bytes: 0, ..Settings::default() },
-        accept_clock: false,
-        address: "bench".into(),
-    };
-    let begun = Instant::now();
-    runtime.block_on(async {
-        let engine = Engine::start(options).await.map_err(|why| fault(&why))?;
-        let took = begun.elapsed();
-        let runs = engine.info().recovered;
-        // Too short for a snapshot, which would make the next start cheaper; its threads end.
-        engine.stop(STOP_LIMIT).await.map_err(|why| fault(&why))?;
-        Ok((runs, took))
-    })
-}
-
-/// Rates of the replay and of the start, million events a second, and what they were measured on.
+/// The starts, and what they were of.
 struct Rates {
     history: history::History,
-    replay: Vec<f64>,
-    serving: Vec<f64>,
+    starts: Vec<Start>,
+    /// Starts of the server in fresh processes.
+    fresh: Vec<Duration>,
+}
+
+impl Rates {
+    /// Million events a second.
+    fn of(&self, seconds: impl Iterator<Item = f64>) -> Estimate {
+        let events = self.history.events as f64 / 1e6;
+        Estimate::of(&seconds.map(|seconds| events / seconds).collect::<Vec<_>>())
+    }
+
+    fn serving(&self) -> Estimate {
+        self.of(self.starts.iter().map(|start| start.serving))
+    }
 }
 
 fn measure(setup: &Setup) -> Bench<Rates> {
@@ -107,22 +88,19 @@ fn measure(setup: &Setup) -> Bench<Rates> {
     let now = UnixMillis(now.map_or(0, |now| now.as_millis() as u64));
     let events = if setup.quick { EVENTS_QUICK } else { EVENTS };
     let history = history::write(&root, events, now)?;
-    let (mut replay_rates, mut serving) = (Vec::new(), Vec::new());
-    for _ in 0..if setup.quick { 1 } else { STARTS } {
-        let replayed = replay(&root, &history.catalogue)?;
-        if (replayed.events, replayed.runs) != (history.events, history.runs) {
-            let (events, runs) = (history.events, history.runs);
-            return Err(fault(&format!("{replayed:?}, written were {events} events, {runs} runs")));
-        }
-        replay_rates.push(replayed.events as f64 / replayed.took.as_secs_f64() / 1e6);
-        let (runs, took) = serve(&root, &history.catalogue)?;
-        if runs != history.runs {
-            return Err(fault(&format!("{runs} of {} runs are live", history.runs)));
-        }
-        serving.push(history.events as f64 / took.as_secs_f64() / 1e6);
+    let file = root.with_extension("jsonl");
+    history.write_catalogue(&file)?;
+    let count = if setup.quick { 1 } else { STARTS };
+    let starts = starts::in_a_child(&root, count)?;
+    let expected = (history.events, history.runs);
+    if let Some(start) = starts.iter().find(|start| (start.events, start.runs) != expected) {
+        let (events, runs) = expected;
+        return Err(fault(&format!("{start:?}, written were {events} events, {runs} runs")));
     }
+    let fresh =
+        (0..count).map(|_| serve(setup, &root, &file, history.runs)).collect::<Bench<_>>()?;
     std::fs::remove_dir_all(&root).map_err(BenchError::io(format!("remove {}", root.display())))?;
-    Ok(Rates { history, replay: replay_rates, serving })
+    Ok(Rates { history, starts, fresh })
 }
 
 /// The suite.
@@ -130,10 +108,18 @@ fn measure(setup: &Setup) -> Bench<Rates> {
 /// # Errors
 /// The disk, or a recovery that did not find what was written.
 pub fn run(setup: &Setup) -> Bench<Section> {
-    let Rates { history, replay, serving } = measure(setup)?;
+    let rates = measure(setup)?;
+    let history = &rates.history;
     let mut table = Table::new("", &["what", "M events/s", "90 % interval", "seconds"]);
-    for (what, rates) in [("replay alone", &replay), ("to serving, one shard", &serving)] {
-        let found = Estimate::of(rates);
+    let rows = [
+        ("replay alone", rates.of(rates.starts.iter().map(|start| start.replay))),
+        ("to serving, one shard", rates.serving()),
+        (
+            "berth serve --workers 1, a fresh process",
+            rates.of(rates.fresh.iter().map(Duration::as_secs_f64)),
+        ),
+    ];
+    for (what, found) in rows {
         table.row(vec![
             what.into(),
             number(found.value),
@@ -155,7 +141,7 @@ pub fn run(setup: &Setup) -> Bench<Section> {
 /// Its row of the goals.
 pub fn goals(setup: &Setup) -> Vec<Goal> {
     vec![match measure(setup) {
-        Ok(rates) => SERVING.reached(&Estimate::of(&rates.serving)),
+        Ok(rates) => SERVING.reached(&rates.serving()),
         Err(why) => SERVING.failed(why),
     }]
 }

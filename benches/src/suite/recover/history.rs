@@ -12,7 +12,7 @@ use berth_inventory::{
 };
 use berth_persistence::{
     Catalogue, CommitLog, DataDir, Durability, FileLog, Keys, LogEnd, LogSettings, NodeRecord,
-    Section,
+    Section, header_to_json,
 };
 
 use crate::fault::{Bench, BenchError};
@@ -30,7 +30,7 @@ const GROUP: usize = 2_048;
 #[derive(Debug)]
 pub struct History {
     /// The catalogue it is of.
-    pub catalogue: Arc<Catalogue>,
+    pub catalogue: Catalogue,
     /// Events in the log.
     pub events: u64,
     /// Runs they are of.
@@ -39,11 +39,31 @@ pub struct History {
     pub bytes: u64,
 }
 
+impl History {
+    /// Writes the catalogue as a server reads it.
+    ///
+    /// # Errors
+    /// The disk.
+    pub fn write_catalogue(&self, to: &Path) -> Bench<()> {
+        let header = header_to_json(self.catalogue.zone());
+        let trains = self.catalogue.trains().iter().map(|train| train.text().to_string());
+        let lines: Vec<_> = core::iter::once(header).chain(trains).collect();
+        std::fs::write(to, lines.join("\n"))
+            .map_err(BenchError::io(format!("write {}", to.display())))
+    }
+}
+
 /// A run and what its caller still means to do.
 struct Sold {
     run: Run,
     caller: Caller,
     pnr: u64,
+}
+
+/// The catalogue of every history.
+pub fn catalogue() -> Catalogue {
+    let entries: Vec<_> = (0..TRAINS).map(|n| entry(10_000 + n, Shape::PROMISED)).collect();
+    Catalogue::from_entries("Asia/Kolkata", &entries).expect("sound trains")
 }
 
 /// Writes at least `events` events below `root`, the last of them stamped `until`.
@@ -57,9 +77,7 @@ pub fn write(root: &Path, events: u64, until: UnixMillis) -> Bench<History> {
     let end = LogEnd::default();
     let mut log = FileLog::resume(&dir.log(), &dir.cut(), LogSettings::default(), end)
         .map_err(|fault| other(&fault))?;
-    let shape = Shape::PROMISED;
-    let entries: Vec<_> = (0..TRAINS).map(|n| entry(10_000 + n, shape)).collect();
-    let catalogue = Catalogue::from_entries("Asia/Kolkata", &entries).expect("sound trains");
+    let catalogue = catalogue();
     let begun = UnixMillis(until.0.saturating_sub(3_600_000));
     let started = NodeRecord::Started { grace_until: None, at: begun, software: "bench".into() };
     log.append(&[started], &[]).map_err(|fault| other(&fault))?;
@@ -80,7 +98,7 @@ pub fn write(root: &Path, events: u64, until: UnixMillis) -> Bench<History> {
     }
     log.sync(Durability::Power).map_err(|fault| other(&fault))?;
     let (bytes, runs) = (log.bytes(), sold.len());
-    Ok(History { catalogue: Arc::new(catalogue), events: written, runs, bytes })
+    Ok(History { catalogue, events: written, runs, bytes })
 }
 
 struct Desk {
@@ -160,7 +178,7 @@ impl Desk {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::suite::recover::replay;
+    use crate::suite::recover::starts::replay;
 
     #[test]
     fn what_is_written_is_what_recovery_finds() {
@@ -168,7 +186,7 @@ mod tests {
         let root = temp.path().join("data");
         let history = write(&root, 20_000, UnixMillis(1_800_000_000_000)).unwrap();
         assert!(history.events >= 20_000 && history.bytes > 0);
-        let replayed = replay(&root, &history.catalogue).unwrap();
+        let replayed = replay(&root, &Arc::new(history.catalogue)).unwrap();
         assert_eq!((replayed.events, replayed.runs), (history.events, history.runs));
     }
 }
