@@ -15,6 +15,8 @@ const REQUIRED: &[&str] = &[
     "LICENSE",
     "README.md",
     "docs/cli-json.md",
+    "docs/guarantees.md",
+    "docs/invariants.md",
     "docs/journal-format.md",
     "docs/metrics.md",
     "docs/operations.md",
