@@ -200,6 +200,25 @@ impl Front {
         Ok(permit)
     }
 
+    /// What is known of a command before any queue: whether it may go in at all, and the fast
+    /// refusal, for which alone the clock is read.
+    ///
+    /// # Errors
+    /// As [`Vitals::admit`].
+    #[inline]
+    pub fn refuse_early(
+        &self,
+        run: &RunEntry,
+        command: &Command,
+        now: impl FnOnce() -> UnixMillis,
+    ) -> Result<Option<Answer>, Fault> {
+        self.vitals.admit(command)?;
+        match command {
+            Command::Reserve(reserve) => Ok(self.fast_refusal(run, reserve, now())),
+            _ => Ok(None),
+        }
+    }
+
     /// SOLD_OUT without the queue, when the published counts leave no doubt.
     pub fn fast_refusal(
         &self,
