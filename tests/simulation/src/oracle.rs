@@ -18,7 +18,7 @@ use berth_inventory::{
     Changes, Command, Event, HoldId, Plan, Pnr, Refusal, RequestId, Run, RunId, RunIndex,
     UnixMillis, Version,
 };
-use berth_node::{Fault, Outcome};
+use berth_node::{Fault, Lane, Outcome};
 use berth_persistence::Frame;
 
 use crate::property::{AnswerCase, EventCase, FaultCase, Violation, each};
@@ -122,6 +122,10 @@ pub struct Oracle {
     pub durable_lsn: u64,
     /// Texts of plans the journal should have.
     pub journaled_plans: BTreeSet<[u8; 32]>,
+    /// Requests that reached the node.
+    pub arrivals: u64,
+    /// Versions that commands of a run and lane were told of, by the order in which they arrived.
+    pub told_in_order: BTreeMap<(RunId, u8), BTreeMap<u64, u64>>,
     /// Answers judged.
     pub answers: u64,
     /// Answers that were refusals.
@@ -153,6 +157,8 @@ impl Oracle {
             pending: Vec::new(),
             durable_lsn: 0,
             journaled_plans: BTreeSet::new(),
+            arrivals: 0,
+            told_in_order: BTreeMap::new(),
             answers: 0,
             refusals: 0,
             events: 0,
@@ -173,6 +179,8 @@ impl Oracle {
     pub fn arrived(&mut self, tag: u64, now: u64) {
         let attempt = &mut self.attempts[tag as usize];
         attempt.arrived = Some(now);
+        attempt.order = self.arrivals;
+        self.arrivals += 1;
         attempt.end = End::Pending;
     }
 
@@ -203,7 +211,8 @@ impl Oracle {
             self.by_index.insert(index, created.run);
         }
         let Some(run) = self.by_index.get(&index).copied() else {
-            let what = format!("frame {lsn} has {event:?} of run number {index}, which has no name");
+            let what =
+                format!("frame {lsn} has {event:?} of run number {index}, which has no name");
             return Err(Violation { property: "log-exact", what });
         };
         let Some(model) = self.runs.get(&run) else {
@@ -267,7 +276,13 @@ impl Oracle {
     ///
     /// # Errors
     /// It breaks a property.
-    pub fn told(&mut self, tag: u64, outcome: &Outcome, now: u64, fast: bool) -> Result<(), Violation> {
+    pub fn told(
+        &mut self,
+        tag: u64,
+        outcome: &Outcome,
+        now: u64,
+        fast: bool,
+    ) -> Result<(), Violation> {
         let attempt = &self.attempts[tag as usize];
         if !matches!(attempt.end, End::Pending) {
             let what = format!("request {attempt} is answered a second time: {outcome:?}");
@@ -281,6 +296,11 @@ impl Oracle {
                 let case = AnswerCase { oracle: self, model, attempt, answer, now, fast };
                 each(|property| property.answer(&case))?;
                 self.answers += 1;
+                if !fast {
+                    let key = (model.facts.run, Lane::of(&attempt.command) as u8);
+                    let told = self.told_in_order.entry(key).or_default();
+                    told.insert(attempt.order, answer.version.0);
+                }
                 let refused = matches!(answer.said, berth_inventory::Said::Refused(_));
                 self.refusals += u64::from(refused);
                 if let Some(first) = First::of(&answer.said)
@@ -324,9 +344,7 @@ impl Oracle {
             (Refusal::UnknownBooking { .. }, Command::GetBooking(pnr)) => {
                 !self.pnrs.contains_key(pnr)
             }
-            (Refusal::UnknownTrain { train }, _) => {
-                self.runs.keys().all(|run| run.train != *train)
-            }
+            (Refusal::UnknownTrain { train }, _) => self.runs.keys().all(|run| run.train != *train),
             (Refusal::RunNotScheduled { train, start_date, .. }, _) => {
                 let run = RunId { train: *train, start_date: *start_date };
                 self.runs.get(&run).is_none_or(|model| !model.is_on_sale(now))
@@ -358,10 +376,8 @@ impl Oracle {
         let violation = |what| Err(Violation { property: "log-exact", what });
         let last = frames.last().map_or(0, |frame| frame.lsn.0);
         if last < self.durable_lsn {
-            let what = format!(
-                "the log ends with frame {last}, frame {} was durable",
-                self.durable_lsn
-            );
+            let what =
+                format!("the log ends with frame {last}, frame {} was durable", self.durable_lsn);
             return violation(what);
         }
         let mut found: BTreeMap<RunIndex, Vec<(u64, Version, Event)>> = BTreeMap::new();
@@ -374,9 +390,13 @@ impl Oracle {
                 match self.pending.iter().find(|(pending, _)| *pending == lsn) {
                     Some((_, written)) if *written == events => survived.push(lsn),
                     Some((_, written)) => {
-                        return violation(format!("frame {lsn} reads {events:?}, written {written:?}"));
+                        return violation(format!(
+                            "frame {lsn} reads {events:?}, written {written:?}"
+                        ));
                     }
-                    None => return violation(format!("frame {lsn} with {events:?} was not written")),
+                    None => {
+                        return violation(format!("frame {lsn} with {events:?} was not written"));
+                    }
                 }
             } else {
                 for (index, at, version, event) in events {
@@ -402,7 +422,10 @@ impl Oracle {
             }
         }
         if let Some((index, events)) = found.into_iter().next() {
-            return violation(format!("run number {index} has {} events nobody knows", events.len()));
+            return violation(format!(
+                "run number {index} has {} events nobody knows",
+                events.len()
+            ));
         }
         if let Some(lsn) = survived.last() {
             self.durable(*lsn)?;

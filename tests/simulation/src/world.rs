@@ -263,7 +263,9 @@ impl World {
             .clients
             .iter()
             .flat_map(|client| &client.requests)
-            .map(|r| format!("{} after {} tries", crate::oracle::attempt::Short(&r.command), r.tries))
+            .map(|r| {
+                format!("{} after {} tries", crate::oracle::attempt::Short(&r.command), r.tries)
+            })
             .collect();
         let node = self.node.as_ref().map(|node| (node.is_quiet(), node.live()));
         let what = format!("without faults, still unanswered: {waiting:?}; node {node:?}");

@@ -30,6 +30,8 @@ pub struct Attempt {
     pub sent: u64,
     /// When it reached the node.
     pub arrived: Option<u64>,
+    /// How many had reached the node before it.
+    pub order: u64,
     /// Nothing is begun after it.
     pub deadline: u64,
     /// How it ended.
@@ -99,7 +101,9 @@ impl core::fmt::Display for Short<'_> {
             }
             Command::SetSale(ask) => write!(f, "sale {} open={}", id(ask.request), ask.open),
             Command::Block(ask) => write!(f, "block {} {:?}", id(ask.request), ask.berths.len()),
-            Command::Unblock(ask) => write!(f, "unblock {} {:?}", id(ask.request), ask.berths.len()),
+            Command::Unblock(ask) => {
+                write!(f, "unblock {} {:?}", id(ask.request), ask.berths.len())
+            }
             Command::Create(mark) => write!(f, "create {}", id(*mark)),
             Command::Retire(mark) => write!(f, "retire {}", id(*mark)),
             Command::Expire(of) => write!(f, "expire {}", hold(*of)),

@@ -299,7 +299,8 @@ impl State {
             Event::BerthsUnblocked { berths, legs } => {
                 for berth in berths {
                     let row = usize::from(berth.0) * usize::from(facts.legs);
-                    for cell in &mut self.cells[row + usize::from(legs.from)..row + usize::from(legs.to)]
+                    for cell in
+                        &mut self.cells[row + usize::from(legs.from)..row + usize::from(legs.to)]
                     {
                         *cell = if *cell == Cell::Blocked { Cell::Free } else { *cell };
                     }

@@ -19,7 +19,10 @@ impl Property for FastRefusal {
             return Ok(());
         }
         let Said::Refused(refusal) = &case.answer.said else {
-            return Err(format!("{} is told {:?} without the queue", case.attempt, case.answer.said));
+            return Err(format!(
+                "{} is told {:?} without the queue",
+                case.attempt, case.answer.said
+            ));
         };
         let reason = refusal.reason();
         ensure(reason == Reason::SoldOut, || {

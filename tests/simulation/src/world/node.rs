@@ -166,12 +166,8 @@ impl Node {
         let start = StartReport { lines, refused, grace, at: base.0, served_at, lsn: lsn.0 };
         let names = Arc::new(Names::new(&[7; 32], lsn.0));
         let vitals = Vitals::new(ground.settings.min_free_bytes, ground.settings.max_log_bytes);
-        let front = Front {
-            directory,
-            names,
-            vitals: Arc::new(vitals),
-            calendar: ground.calendar.clone(),
-        };
+        let front =
+            Front { directory, names, vitals: Arc::new(vitals), calendar: ground.calendar.clone() };
         let side = |number| {
             let (directory, names) = (Arc::clone(&front.directory), Arc::clone(&front.names));
             let (shards, settings) = (ground.shards, &ground.settings);

@@ -53,9 +53,7 @@ impl World {
             let wish = self.load.panics();
             return self.begin(who, wish.command, wish.target);
         }
-        for (fault, n) in
-            [(Fault::SaleChange, 12), (Fault::BlockChange, 12), (Fault::Retire, 1)]
-        {
+        for (fault, n) in [(Fault::SaleChange, 12), (Fault::BlockChange, 12), (Fault::Retire, 1)] {
             if self.strikes(fault, n) {
                 let wish = self.load.operate(fault);
                 wish.fault.into_iter().for_each(|fault| self.note(fault));
@@ -109,6 +107,7 @@ impl World {
                 run,
                 sent: self.steady,
                 arrived: None,
+                order: 0,
                 deadline: u64::MAX,
                 end: End::OnItsWay,
             };
@@ -120,7 +119,9 @@ impl World {
         }
         let (steady, story) = (self.steady, &mut self.story);
         for asked in &message {
-            story.add(|| format!("at {steady} client {who} sends #{}: {}", asked.tag, Short(&asked.command)));
+            story.add(|| {
+                format!("at {steady} client {who} sends #{}: {}", asked.tag, Short(&asked.command))
+            });
         }
         self.send_message(who, message);
     }
@@ -233,7 +234,12 @@ impl World {
     }
 
     /// The oracle looks at an outcome that the node hands out.
-    pub(super) fn judge(&mut self, tag: u64, outcome: &Outcome, fast: bool) -> Result<(), Violation> {
+    pub(super) fn judge(
+        &mut self,
+        tag: u64,
+        outcome: &Outcome,
+        fast: bool,
+    ) -> Result<(), Violation> {
         let (now, steady) = (self.now().0, self.steady);
         self.story.add(|| match outcome {
             Ok(answer) => {

@@ -234,7 +234,11 @@ impl Workload {
                 let journey = self.journey(run);
                 let legs = self.dice.per_mille(700).then_some(journey);
                 let block = Block { request, berths, legs };
-                if self.dice.per_mille(500) { Command::Block(block) } else { Command::Unblock(block) }
+                if self.dice.per_mille(500) {
+                    Command::Block(block)
+                } else {
+                    Command::Unblock(block)
+                }
             }
             _ if run == extra_run() => {
                 let command = Command::Create(request);

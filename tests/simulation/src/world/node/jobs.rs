@@ -96,7 +96,8 @@ impl Node {
     pub fn act(&mut self, run: RunId) {
         let Some(actor) = self.actors.get_mut(&run) else { return };
         let side = actor.side;
-        if let Some(Task::Snapshot(taken)) = actor.task.take_if(|t| matches!(t, Task::Snapshot(_))) {
+        if let Some(Task::Snapshot(taken)) = actor.task.take_if(|t| matches!(t, Task::Snapshot(_)))
+        {
             actor.task = Some(Task::Kept);
             self.keeper.waiting.push(taken);
             return;
@@ -104,9 +105,7 @@ impl Node {
         let Some((entry, epoch, job)) = actor.jobs.pop_front() else { return };
         let done = match job {
             Job::Load => self.pasts().load(&entry, &self.front.calendar),
-            Job::Rebuild => {
-                self.pasts().rebuild(&entry, &self.front.calendar, || self.settled)
-            }
+            Job::Rebuild => self.pasts().rebuild(&entry, &self.front.calendar, || self.settled),
             Job::Snapshot { state, batch, lsn, passivate } => {
                 let index = *entry.index.get().expect("a run with events has its number");
                 let (version, encoded) = (state.version(), EncodedSnapshot::of(&state, index));
