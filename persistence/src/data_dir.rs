@@ -5,6 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::disk::{DiskPath, OnDisk};
 use crate::file::{self, File, FileError};
 use crate::frame::FORMAT;
 
@@ -59,7 +60,7 @@ pub enum DataDirError {
 /// A checked data directory.
 #[derive(Clone, Debug)]
 pub struct DataDir {
-    root: PathBuf,
+    root: DiskPath,
 }
 
 impl DataDir {
@@ -67,40 +68,42 @@ impl DataDir {
     ///
     /// # Errors
     /// [`DataDirError`]; nothing of an existing directory has been touched then.
-    pub fn open(root: &Path) -> Result<Self, DataDirError> {
-        let fault = |fault| DataDirError::File { dir: root.to_owned(), fault };
-        file::create_dir(root).map_err(fault)?;
-        match Self::read_only(root) {
-            Err(DataDirError::Missing { .. }) => write_format(root).map_err(fault)?,
+    pub fn open(root: &(impl OnDisk + ?Sized)) -> Result<Self, DataDirError> {
+        let root = root.on_disk();
+        let fault = |fault| DataDirError::File { dir: root.to_path_buf(), fault };
+        file::create_dir(&root).map_err(fault)?;
+        match Self::read_only(&root) {
+            Err(DataDirError::Missing { .. }) => write_format(&root).map_err(fault)?,
             checked => return checked.and_then(|dir| dir.is_writable().map(|()| dir)),
         }
-        Ok(Self { root: root.to_owned() })
+        Ok(Self { root })
     }
 
     /// Opens the directory for a reader, which never writes to it.
     ///
     /// # Errors
     /// [`DataDirError`].
-    pub fn read_only(root: &Path) -> Result<Self, DataDirError> {
+    pub fn read_only(root: &(impl OnDisk + ?Sized)) -> Result<Self, DataDirError> {
+        let root = root.on_disk();
         let path = root.join("FORMAT");
         let file = match File::read_only(&path) {
             Err(fault) if fault.is_not_found() => {
-                return Err(DataDirError::Missing { dir: root.to_owned() });
+                return Err(DataDirError::Missing { dir: root.to_path_buf() });
             }
-            Err(fault) => return Err(DataDirError::File { dir: root.to_owned(), fault }),
+            Err(fault) => return Err(DataDirError::File { dir: root.to_path_buf(), fault }),
             Ok(file) => file,
         };
         let mut bytes = [0; 64];
-        let fault = |fault| DataDirError::File { dir: root.to_owned(), fault };
+        let fault = |fault| DataDirError::File { dir: root.to_path_buf(), fault };
         let read = file.read_at(&mut bytes, 0).map_err(fault)?;
         let text = String::from_utf8_lossy(&bytes[..read]).into_owned();
         let number = text.trim_end().strip_prefix(FORMAT_WORD).and_then(|n| n.trim().parse().ok());
         match number {
-            Some(FORMAT) => Ok(Self { root: root.to_owned() }),
+            Some(FORMAT) => Ok(Self { root }),
             Some(found) if found > FORMAT => {
-                Err(DataDirError::NewerFormat { dir: root.to_owned(), found })
+                Err(DataDirError::NewerFormat { dir: root.to_path_buf(), found })
             }
-            _ => Err(DataDirError::NotOurs { path, found: text }),
+            _ => Err(DataDirError::NotOurs { path: path.to_path_buf(), found: text }),
         }
     }
 
@@ -115,7 +118,7 @@ impl DataDir {
             File::create(&path)?;
             file::remove(&path)
         };
-        probe().map_err(|fault| DataDirError::File { dir: self.root.clone(), fault })
+        probe().map_err(|fault| DataDirError::File { dir: self.root.to_path_buf(), fault })
     }
 
     /// The directory itself.
@@ -124,23 +127,23 @@ impl DataDir {
     }
 
     /// Segments of the commit log.
-    pub fn log(&self) -> PathBuf {
+    pub fn log(&self) -> DiskPath {
         self.root.join("log")
     }
 
     /// Segments of the snapshot log.
-    pub fn snap(&self) -> PathBuf {
+    pub fn snap(&self) -> DiskPath {
         self.root.join("snap")
     }
 
     /// Torn tails, as they were found.
-    pub fn cut(&self) -> PathBuf {
+    pub fn cut(&self) -> DiskPath {
         self.root.join("cut")
     }
 
-    /// The event store (derived; may be deleted while no node runs).
+    /// The event store, on the machine's own disk (derived; may be deleted while no node runs).
     pub fn events(&self) -> PathBuf {
-        self.root.join("events")
+        self.root.to_path_buf().join("events")
     }
 
     /// The files of chunks, in the event store.
@@ -149,7 +152,7 @@ impl DataDir {
     }
 }
 
-fn write_format(root: &Path) -> Result<(), FileError> {
+fn write_format(root: &DiskPath) -> Result<(), FileError> {
     let (new, path) = (root.join("FORMAT.new"), root.join("FORMAT"));
     match file::remove(&new) {
         Err(fault) if !fault.is_not_found() => return Err(fault),
@@ -160,16 +163,6 @@ fn write_format(root: &Path) -> Result<(), FileError> {
     file.sync_data()?;
     file::rename(&new, &path)?;
     file::sync_dir(root)
-}
-
-/// Bytes free for this user on the device of `dir`.
-///
-/// # Errors
-/// What the system says.
-pub fn free_space(dir: &Path) -> Result<u64, FileError> {
-    let stat = rustix::fs::statvfs(dir)
-        .map_err(|errno| FileError::new("statvfs of", dir, errno.into()))?;
-    Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
 }
 
 #[cfg(test)]
@@ -183,9 +176,9 @@ mod tests {
         assert!(matches!(DataDir::read_only(&root), Err(DataDirError::Missing { .. })));
         DataDir::open(&root).unwrap();
         DataDir::open(&root).unwrap();
-        assert_eq!(DataDir::read_only(&root).unwrap().log(), root.join("log"));
+        assert_eq!(*DataDir::read_only(&root).unwrap().log(), *root.join("log"));
         assert_eq!(std::fs::read_to_string(root.join("FORMAT")).unwrap(), "berth-data 1\n");
-        assert!(free_space(&root).unwrap() > 0);
+        assert!(file::free_space(&root).unwrap() > 0);
     }
 
     #[test]

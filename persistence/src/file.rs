@@ -1,15 +1,16 @@
 //! Every touch of a file of ours: log segments, snapshots, keys and locks go through here.
 //!
-//! Positions are explicit (`pread`, `pwrite`): no file has a cursor. Each error names the file,
-//! what was being done, and where. (sled brings its own I/O and stays behind `event_store`.)
+//! Positions are explicit: no file has a cursor. Each error names the file, what was being done, and
+//! where. Which disk it is says the path ([`DiskPath`]). (sled brings its own I/O and stays behind
+//! `event_store`.)
 
-use std::fs::{self, OpenOptions};
 use std::io;
-use std::os::unix::fs::{FileExt, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustix::fs::OFlags;
+use rustix::fd::BorrowedFd;
+
+use crate::disk::{DiskFile, DiskPath, OnDisk, Open};
 
 /// Bytes of a block: what the page cache and a direct write deal in.
 pub const BLOCK_BYTES: usize = 4096;
@@ -55,24 +56,24 @@ impl FileError {
 /// An open file of ours.
 #[derive(Debug)]
 pub struct File {
-    file: fs::File,
+    file: Box<dyn DiskFile>,
     path: PathBuf,
 }
 
 impl File {
     /// Opens for reading only.
-    pub fn read_only(path: &Path) -> Result<Self, FileError> {
-        Self::open(path, OpenOptions::new().read(true))
+    pub fn read_only(path: &(impl OnDisk + ?Sized)) -> Result<Self, FileError> {
+        Self::open(&path.on_disk(), Open::Read)
     }
 
     /// Opens for reading and writing; the file must exist.
-    pub fn writable(path: &Path) -> Result<Self, FileError> {
-        Self::open(path, OpenOptions::new().read(true).write(true))
+    pub fn writable(path: &(impl OnDisk + ?Sized)) -> Result<Self, FileError> {
+        Self::open(&path.on_disk(), Open::Write)
     }
 
     /// Creates a file that must not exist yet.
-    pub fn create(path: &Path) -> Result<Self, FileError> {
-        Self::open(path, OpenOptions::new().read(true).write(true).create_new(true))
+    pub fn create(path: &(impl OnDisk + ?Sized)) -> Result<Self, FileError> {
+        Self::open(&path.on_disk(), Open::Create)
     }
 
     /// Opens for writing whole blocks of [`BLOCK_BYTES`] from memory at such a boundary, past the page
@@ -80,14 +81,14 @@ impl File {
     ///
     /// # Errors
     /// Some file systems have no such way.
-    pub fn direct(path: &Path) -> Result<Self, FileError> {
-        let direct = OFlags::DIRECT.bits().cast_signed();
-        Self::open(path, OpenOptions::new().write(true).custom_flags(direct))
+    pub fn direct(path: &(impl OnDisk + ?Sized)) -> Result<Self, FileError> {
+        Self::open(&path.on_disk(), Open::Direct)
     }
 
-    fn open(path: &Path, options: &OpenOptions) -> Result<Self, FileError> {
-        let file = options.open(path).map_err(|cause| FileError::new("open of", path, cause))?;
-        Ok(Self { file, path: path.to_owned() })
+    fn open(path: &DiskPath, how: Open) -> Result<Self, FileError> {
+        let file = path.disk().open(path, how);
+        let file = file.map_err(|cause| FileError::new("open of", path, cause))?;
+        Ok(Self { file, path: path.to_path_buf() })
     }
 
     /// The path is another one now.
@@ -101,7 +102,7 @@ impl File {
 
     /// Its length in bytes.
     pub fn len(&self) -> Result<u64, FileError> {
-        Ok(self.file.metadata().map_err(|cause| self.fault("stat of", None, cause))?.len())
+        self.file.bytes().map_err(|cause| self.fault("stat of", None, cause))
     }
 
     /// Fills `buffer` from `offset` as far as the file goes; how many bytes that were.
@@ -123,12 +124,25 @@ impl File {
         #[cfg(test)]
         if faults::write_fails(&self.path) {
             // Half of it got there, as on a disk that is full.
-            let half = self.file.write_all_at(&bytes[..bytes.len() / 2], offset);
+            let half = self.write_all_at(&bytes[..bytes.len() / 2], offset);
             let full = half.and(Err(io::ErrorKind::StorageFull.into()));
             return full.map_err(|cause| self.fault("write of", Some(offset), cause));
         }
-        let written = self.file.write_all_at(bytes, offset);
+        let written = self.write_all_at(bytes, offset);
         written.map_err(|cause| self.fault("write of", Some(offset), cause))
+    }
+
+    fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        let mut done = 0;
+        while done < bytes.len() {
+            match self.file.write_at(&bytes[done..], offset + done as u64) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(n) => done += n,
+                Err(cause) if cause.kind() == io::ErrorKind::Interrupted => {}
+                Err(cause) => return Err(cause),
+            }
+        }
+        Ok(())
     }
 
     /// fdatasync.
@@ -145,62 +159,66 @@ impl File {
         self.file.set_len(len).map_err(|cause| self.fault("truncation of", Some(len), cause))
     }
 
-    /// The descriptor's file, for locks.
-    pub fn inner(&self) -> &fs::File {
-        &self.file
+    /// What other processes see of it, for locks; `None` on a disk that no other process has.
+    pub fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        self.file.descriptor()
     }
 }
 
 /// Makes names created, renamed or removed in `dir` survive a power cut.
-pub fn sync_dir(dir: &Path) -> Result<(), FileError> {
-    let synced = fs::File::open(dir).and_then(|d| d.sync_all());
-    synced.map_err(|cause| FileError::new("sync of directory", dir, cause))
+pub fn sync_dir(dir: &(impl OnDisk + ?Sized)) -> Result<(), FileError> {
+    let dir = dir.on_disk();
+    dir.disk().sync_dir(&dir).map_err(|cause| FileError::new("sync of directory", &dir, cause))
 }
 
 /// Creates `dir` and its parents, each name synced, unless it is there.
-pub fn create_dir(dir: &Path) -> Result<(), FileError> {
-    if dir.is_dir() {
+pub fn create_dir(dir: &(impl OnDisk + ?Sized)) -> Result<(), FileError> {
+    let dir = dir.on_disk();
+    if dir.disk().is_dir(&dir) {
         return Ok(());
     }
-    if let Some(parent) = dir.parent().filter(|p| !p.as_os_str().is_empty()) {
-        create_dir(parent)?;
+    if let Some(parent) = dir.above() {
+        create_dir(&parent)?;
     }
-    match fs::create_dir(dir) {
+    match dir.disk().create_dir(&dir) {
         Ok(()) => {}
-        Err(cause) if cause.kind() == io::ErrorKind::AlreadyExists && dir.is_dir() => {}
-        Err(cause) => return Err(FileError::new("creation of directory", dir, cause)),
+        Err(cause) if cause.kind() == io::ErrorKind::AlreadyExists && dir.disk().is_dir(&dir) => {}
+        Err(cause) => return Err(FileError::new("creation of directory", &dir, cause)),
     }
-    match dir.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => sync_dir(parent),
-        _ => Ok(()),
-    }
+    dir.above().map_or(Ok(()), |parent| sync_dir(&parent))
 }
 
 /// Renames within a directory.
-pub fn rename(from: &Path, to: &Path) -> Result<(), FileError> {
-    fs::rename(from, to).map_err(|cause| FileError::new("rename of", from, cause))
+pub fn rename(from: &(impl OnDisk + ?Sized), to: &Path) -> Result<(), FileError> {
+    let from = from.on_disk();
+    from.disk().rename(&from, to).map_err(|cause| FileError::new("rename of", &from, cause))
 }
 
 /// Removes a file.
-pub fn remove(path: &Path) -> Result<(), FileError> {
-    fs::remove_file(path).map_err(|cause| FileError::new("removal of", path, cause))
+pub fn remove(path: &(impl OnDisk + ?Sized)) -> Result<(), FileError> {
+    let path = path.on_disk();
+    path.disk().remove(&path).map_err(|cause| FileError::new("removal of", &path, cause))
 }
 
 /// The names in `dir`, sorted; none when it does not exist.
-pub fn names(dir: &Path) -> Result<Vec<String>, FileError> {
-    let fault = |cause| FileError::new("listing of", dir, cause);
-    let entries = match fs::read_dir(dir) {
-        Ok(entries) => entries,
+pub fn names(dir: &(impl OnDisk + ?Sized)) -> Result<Vec<String>, FileError> {
+    let dir = dir.on_disk();
+    let mut names = match dir.disk().names(&dir) {
+        Ok(names) => names,
         Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(cause) => return Err(fault(cause)),
+        Err(cause) => return Err(FileError::new("listing of", &dir, cause)),
     };
-    let mut names = Vec::new();
-    for entry in entries {
-        // A name that is not UTF-8 is none of ours.
-        names.extend(entry.map_err(fault)?.file_name().into_string().ok());
-    }
     names.sort_unstable();
     Ok(names)
+}
+
+/// Bytes free for this user on the device of `dir`.
+///
+/// # Errors
+/// What the system says.
+pub fn free_space(dir: &(impl OnDisk + ?Sized)) -> Result<u64, FileError> {
+    let dir = dir.on_disk();
+    dir.disk().free_space(&dir).map_err(|cause| FileError::new("statvfs of", &dir, cause))
 }
 
 /// Test-only faults: below which directories the next sync or write fails.

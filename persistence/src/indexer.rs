@@ -4,12 +4,12 @@
 //! segments. Events go from frame to chunk with the bytes that they have, walked over and not
 //! decoded. Memory: a wave and a chunk, whatever the length of a segment, kept from one to the next.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use berth_inventory::PlanHash;
 
 use crate::codec::CodecFault;
+use crate::disk::{DiskPath, OnDisk};
 use crate::event_store::{
     Chunk, ChunkBuilder, EventStore, EventStoreError, IndexedSegment, RawSpan,
 };
@@ -131,7 +131,7 @@ impl SegmentIndexer {
     /// `end`, to `put`. Damage is told in the result and leaves a gap in the history.
     pub(crate) fn sort(
         &mut self,
-        dir: &Path,
+        dir: &DiskPath,
         id: u64,
         end: u64,
         pace: Option<&Pace>,
@@ -164,7 +164,7 @@ impl SegmentIndexer {
 
     fn take_raw(
         &mut self,
-        dir: &Path,
+        dir: &DiskPath,
         at: LogPosition,
         payload: &[u8],
     ) -> Result<(), EventStoreError> {
@@ -181,10 +181,11 @@ impl SegmentIndexer {
     /// [`EventStoreError`]; the store can be rebuilt.
     pub fn next(
         &mut self,
-        dir: &Path,
+        dir: &(impl OnDisk + ?Sized),
         store: &mut dyn EventStore,
         pace: Option<&Pace>,
     ) -> Result<Option<IndexedSegment>, EventStoreError> {
+        let dir = &dir.on_disk();
         let ids = segment::list(dir)?;
         let next = store.indexed().next().0;
         // A segment is sealed when another one follows it.
@@ -206,7 +207,7 @@ impl SegmentIndexer {
 /// # Errors
 /// [`EventStoreError`]; the store can be rebuilt.
 pub fn index_next(
-    dir: &Path,
+    dir: &(impl OnDisk + ?Sized),
     store: &mut dyn EventStore,
     pace: Option<&Pace>,
 ) -> Result<Option<IndexedSegment>, EventStoreError> {

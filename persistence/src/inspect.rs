@@ -4,9 +4,8 @@
 //! whole, and everything before it stays as it is, so a walk up to there never mistakes a frame on
 //! its way to the disk for damage.
 
-use std::path::Path;
-
 use crate::codec::CodecFault;
+use crate::disk::OnDisk;
 use crate::frame::{Chain, Magic};
 use crate::log::Tally;
 use crate::log::scan::{Scanner, Step};
@@ -56,12 +55,12 @@ pub enum Found<'a> {
 /// # Errors
 /// What makes it impossible to walk on.
 pub fn walk_log(
-    dir: &Path,
+    dir: &(impl OnDisk + ?Sized),
     from: Lsn,
     until: Lsn,
     visit: &mut dyn FnMut(Found<'_>, LogProgress) -> bool,
 ) -> Result<(), ScanError> {
-    let mut scanner = Scanner::open(dir, Magic::Group, from)?;
+    let mut scanner = Scanner::open(&dir.on_disk(), Magic::Group, from)?;
     while scanner.last() < until {
         let before = scanner.progress();
         let found = match scanner.step()? {
@@ -90,8 +89,8 @@ pub fn walk_log(
 ///
 /// # Errors
 /// What the system says.
-pub fn end_now(dir: &Path) -> Result<Lsn, ScanError> {
-    let mut scanner = Scanner::open(dir, Magic::Group, Lsn(u64::MAX))?;
+pub fn end_now(dir: &(impl OnDisk + ?Sized)) -> Result<Lsn, ScanError> {
+    let mut scanner = Scanner::open(&dir.on_disk(), Magic::Group, Lsn(u64::MAX))?;
     let mut last = scanner.last();
     loop {
         match scanner.step() {

@@ -6,12 +6,13 @@
 //!
 //! Map: `section` is filled by a shard, `frame` and `group` make a frame of it, `log` appends and
 //! reads frames, `recovery` turns snapshots and frames into runs; `stored` and `codec` are the
-//! bytes of events and states, `file` is the only door to the disk.
+//! bytes of events and states, `file` is the only door to a `disk`, the system's or one in memory.
 
 mod catalogue;
 mod codec;
 pub mod conformance;
 mod data_dir;
+mod disk;
 mod durability;
 mod event_store;
 mod file;
@@ -38,13 +39,15 @@ pub use catalogue::{
     plan_from_text, plan_hash,
 };
 pub use codec::CodecFault;
-pub use data_dir::{DataDir, DataDirError, free_space};
+pub use data_dir::{DataDir, DataDirError};
+pub use disk::memory::{DiskCounts, DiskFault, Draw, MemoryDisk};
+pub use disk::{Disk, DiskFile, DiskPath, OnDisk, Open};
 pub use durability::{Durability, DurabilityError, NONE_WRITE_EVERY_MS};
 pub use event_store::{
     Aside, CHUNK_BYTES_MAX, Chunk, EventStore, EventStoreError, IndexedSegment, MemoryEvents,
     Opened, SledEvents, StoredEvent,
 };
-pub use file::FileError;
+pub use file::{FileError, free_space};
 pub use frame::{FORMAT, Lsn, Named};
 pub use group::{Frame, FrameSection, Item, LogPosition, Span};
 pub use indexer::{SegmentIndexer, index_next};

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use berth_inventory::UnixMillis;
 use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
 
 use crate::file::{File, FileError};
 
@@ -57,12 +58,12 @@ impl DirLock {
             created => created?,
         };
         for attempt in 1.. {
-            match flock(file.inner(), FlockOperation::NonBlockingLockExclusive) {
+            match lock(&file, FlockOperation::NonBlockingLockExclusive) {
                 Ok(()) => break,
-                Err(rustix::io::Errno::WOULDBLOCK) if attempt < LOOKS => {
+                Err(Errno::WOULDBLOCK) if attempt < LOOKS => {
                     std::thread::sleep(LOOK_FOR);
                 }
-                Err(rustix::io::Errno::WOULDBLOCK) => {
+                Err(Errno::WOULDBLOCK) => {
                     return Err(LockError::Held { dir: dir.to_owned(), holder: holder(&file) });
                 }
                 Err(errno) => return Err(FileError::new("lock of", &path, errno.into()).into()),
@@ -84,9 +85,9 @@ impl DirLock {
             Err(fault) if fault.is_not_found() => return Ok(None),
             opened => opened?,
         };
-        match flock(file.inner(), FlockOperation::NonBlockingLockShared) {
+        match lock(&file, FlockOperation::NonBlockingLockShared) {
             Ok(()) => Ok(None),
-            Err(rustix::io::Errno::WOULDBLOCK) => Ok(Some(holder(&file))),
+            Err(Errno::WOULDBLOCK) => Ok(Some(holder(&file))),
             Err(errno) => Err(FileError::new("lock of", &path, errno.into())),
         }
     }
@@ -104,6 +105,11 @@ impl DirLock {
         self.file.set_len(0)?;
         self.file.write_at(line.as_bytes(), 0)
     }
+}
+
+/// A file that no other process can see has no rival.
+fn lock(file: &File, how: FlockOperation) -> Result<(), Errno> {
+    file.descriptor().map_or(Ok(()), |descriptor| flock(descriptor, how))
 }
 
 fn holder(file: &File) -> String {

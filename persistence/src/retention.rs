@@ -6,8 +6,7 @@
 //! by chunk. The oldest goes first, so that what is kept has no hole. From then on the event store
 //! is the only place of that history, and is derived no longer.
 
-use std::path::Path;
-
+use crate::disk::{DiskPath, OnDisk};
 use crate::event_store::{EventStore, EventStoreError};
 use crate::file::{File, FileError};
 use crate::log::segment;
@@ -51,8 +50,8 @@ pub struct Retired {
 ///
 /// # Errors
 /// What the system says.
-pub fn first_kept(dir: &Path) -> Result<Lsn, FileError> {
-    segment::first_kept(dir)
+pub fn first_kept(dir: &(impl OnDisk + ?Sized)) -> Result<Lsn, FileError> {
+    segment::first_kept(&dir.on_disk())
 }
 
 /// Lets go of sealed segments of the log in `dir`, oldest first, while sealed segments take more
@@ -61,17 +60,18 @@ pub fn first_kept(dir: &Path) -> Result<Lsn, FileError> {
 /// # Errors
 /// The event store's: it does not give back what was put, or the log cannot be read.
 pub fn retire_segments(
-    dir: &Path,
+    dir: &(impl OnDisk + ?Sized),
     keep_bytes: u64,
     covered: Lsn,
     store: &dyn EventStore,
 ) -> Result<Retired, EventStoreError> {
+    let dir = &dir.on_disk();
     let ids = segment::list(dir)?;
     let first = Lsn(ids.first().copied().unwrap_or(1));
     let mut retired = Retired { segments: 0, bytes: 0, first_kept: first, held: None };
     let mut sealed = Vec::new();
     for pair in ids.windows(2) {
-        let bytes = File::read_only(&segment::path(dir, pair[0]))?.len()?;
+        let bytes = File::read_only(&segment::on_disk(dir, pair[0]))?.len()?;
         sealed.push((pair[0], pair[1], bytes));
     }
     let mut indexer = None;
@@ -95,7 +95,7 @@ pub fn retire_segments(
 
 /// Why the segment of frames `id` to `end - 1` must stay.
 fn held(
-    dir: &Path,
+    dir: &DiskPath,
     id: u64,
     end: u64,
     covered: Lsn,

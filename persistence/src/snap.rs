@@ -4,6 +4,7 @@ mod file;
 mod index;
 mod memory;
 mod reader;
+mod walk;
 
 pub use file::{FileSnapshots, SNAPSHOT_SEGMENT_BYTES, SnapshotPlace};
 pub use memory::MemorySnapshots;

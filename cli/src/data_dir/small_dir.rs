@@ -122,7 +122,7 @@ impl SmallDir {
         let mut at = None;
         walk_log(&self.dir.log(), lsn, lsn, &mut |found, _| {
             if let Found::Frame(frame) = found {
-                let file = self.dir.log().join(file_name(frame.at.segment));
+                let file = self.dir.log().join(file_name(frame.at.segment)).to_path_buf();
                 at = Some((file, frame.at.offset, frame.bytes));
             }
             true

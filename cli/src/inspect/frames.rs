@@ -146,7 +146,8 @@ pub fn list(
         Ok(frame) => views.push(FrameView::of(raw.bytes, &frame)),
         Err(fault) => {
             let (file, offset) = (log.join(file_name(raw.at.segment)), raw.at.offset);
-            failed = Some(ScanError::Content { file, offset, lsn: raw.at.lsn, fault });
+            let (file, lsn) = (file.to_path_buf(), raw.at.lsn);
+            failed = Some(ScanError::Content { file, offset, lsn, fault });
         }
     };
     walk_log(&log, range.first, until.min(range.last), &mut |found, _| {

@@ -19,10 +19,9 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// Starts counting now, from the wall clock or, if that is behind, from the last stamp of the
-    /// journal: time never runs backward over a restart.
-    pub fn start(last_stamp: UnixMillis) -> Self {
-        Self { wall_at_start: wall().max(last_stamp), boot_at_start: boottime() }
+    /// Starts counting now, from what `berth_node::engine_start` says.
+    pub fn start(at: UnixMillis) -> Self {
+        Self { wall_at_start: at, boot_at_start: boottime() }
     }
 
     /// Engine time.
@@ -53,7 +52,7 @@ mod tests {
 
     #[test]
     fn engine_time_never_runs_backward() {
-        let clock = Clock::start(UnixMillis(0));
+        let clock = Clock::start(wall());
         let mut last = clock.now();
         for _ in 0..10_000 {
             let now = clock.now();

@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use berth_inventory::{RunId, UnixMillis};
-use berth_node::{Front, Health, HoldTimes, Shard};
+use berth_node::{Front, Health, HoldTimes, Revived, Shard};
 use berth_persistence::{CommitLog, NodeRecord};
 use ractor::{Actor, ActorCell, ActorRef};
 use tokio::sync::watch;
@@ -24,7 +24,7 @@ use crate::run_actor::RunStores;
 use crate::shared::{LogEnd, ShardShared};
 use crate::stores::Stores;
 use crate::supervisor::Root;
-use crate::worker::{Recovered, ShardWorker, WorkerMessage, Workplace};
+use crate::worker::{ShardWorker, WorkerMessage, Workplace};
 
 /// Between two looks whether a stop may go on.
 const TICK: Duration = Duration::from_millis(10);
@@ -364,8 +364,8 @@ async fn build(
 }
 
 /// Hands every recovered run to its shard, before anybody may ask.
-async fn install(shards: &[Arc<ShardShared>], recovered: Vec<Recovered>) {
-    let mut heaps: Vec<Vec<Recovered>> = shards.iter().map(|_| Vec::new()).collect();
+async fn install(shards: &[Arc<ShardShared>], recovered: Vec<Revived>) {
+    let mut heaps: Vec<Vec<Revived>> = shards.iter().map(|_| Vec::new()).collect();
     for run in recovered {
         heaps[usize::from(run.entry.shard)].push(run);
     }

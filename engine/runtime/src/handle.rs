@@ -143,17 +143,11 @@ impl Engine {
         run: &Arc<RunEntry>,
         command: &Command,
     ) -> Result<Option<Answer>, Fault> {
-        self.house.front.vitals.admit(command)?;
-        match command {
-            Command::Reserve(reserve) => {
-                let refused = self.house.front.fast_refusal(run, reserve, self.now());
-                if refused.is_some() {
-                    self.house.figures.fast_refusals.fetch_add(1, Relaxed);
-                }
-                Ok(refused)
-            }
-            _ => Ok(None),
+        let refused = self.house.front.refuse_early(run, command, || self.now())?;
+        if refused.is_some() {
+            self.house.figures.fast_refusals.fetch_add(1, Relaxed);
         }
+        Ok(refused)
     }
 
     fn push(&self, shard: usize, lane: Lane, post: Post) {

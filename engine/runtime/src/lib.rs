@@ -33,7 +33,8 @@ mod tests;
 pub use engine::{EngineInfo, Figures};
 pub use handle::{ANSWERS_AHEAD, Engine, Session};
 pub use history::{HistoryError, RunHistory};
-pub use options::{CLOCK_BEHIND_MAX_MS, StartError, StartOptions};
+pub use berth_node::CLOCK_BEHIND_MAX_MS;
+pub use options::{StartError, StartOptions};
 pub use reply::Lost;
 
 // The handle speaks in these: whoever holds an engine needs no edge of its own to them.

@@ -26,9 +26,6 @@ pub struct StartOptions {
     pub address: String,
 }
 
-/// How far the wall clock may be behind the last journaled stamp, milliseconds.
-pub const CLOCK_BEHIND_MAX_MS: u64 = 60_000;
-
 /// A node did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {

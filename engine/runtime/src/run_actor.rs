@@ -5,8 +5,8 @@
 
 use std::sync::Arc;
 
-use berth_inventory::{Plan, Run, UnixMillis};
-use berth_node::{Calendar, Job, JobDone, Published, RunEntry};
+use berth_inventory::Run;
+use berth_node::{Calendar, Job, JobDone, RunEntry};
 use berth_persistence::EncodedSnapshot;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 
@@ -59,12 +59,19 @@ impl Actor for RunActor {
             shared.send(WorkerMessage::Finished { run: id, epoch, done: Box::new(done) });
         };
         match job {
-            Job::Load => finished(stores.clone().off_thread(move |s| s.load(&run)).await?),
+            Job::Load => {
+                let load = move |s: &RunStores| s.stores.pasts().load(&run, &s.calendar);
+                finished(stores.clone().off_thread(load).await?);
+            }
             Job::Rebuild => {
                 // Everything it wrote was told; under the weaker words it may not be in the file.
                 let (mut settled, told) = (stores.stores.settled(), shared.told_lsn());
                 if settled.wait_for(|lsn| *lsn >= told).await.is_ok() {
-                    finished(stores.clone().off_thread(move |s| s.rebuild(&run)).await?);
+                    let rebuild = move |s: &RunStores| {
+                        let settled = || s.stores.settled_now();
+                        s.stores.pasts().rebuild(&run, &s.calendar, settled)
+                    };
+                    finished(stores.clone().off_thread(rebuild).await?);
                 }
             }
             Job::Snapshot { state, batch, lsn, passivate } => {
@@ -133,39 +140,4 @@ impl RunStores {
         };
         self.clone().off_thread(encode).await
     }
-
-    fn load(&self, entry: &RunEntry) -> JobDone {
-        if !entry.journaled.load(std::sync::atomic::Ordering::Relaxed) {
-            return self.fresh(entry);
-        }
-        match self.stores.last_version(entry) {
-            Ok(Some(run)) => loaded(Box::new(run)),
-            Ok(None) => self.fresh(entry),
-            Err(why) => JobDone::Failed { why, run: None },
-        }
-    }
-
-    fn rebuild(&self, entry: &RunEntry) -> JobDone {
-        if !entry.journaled.load(std::sync::atomic::Ordering::Relaxed) {
-            return self.fresh(entry);
-        }
-        match self.stores.rebuild(entry) {
-            Ok(run) => loaded(run),
-            Err(why) => JobDone::Failed { why, run: None },
-        }
-    }
-
-    fn fresh(&self, entry: &RunEntry) -> JobDone {
-        let plan: Arc<Plan> = entry.plan();
-        let extra = entry.extra.load(std::sync::atomic::Ordering::Relaxed);
-        let created = Box::new(self.calendar.run_created(&plan, entry.id.start_date, extra));
-        let run = Box::new(Run::new(plan, &created, UnixMillis(0)));
-        let published = Arc::new(Published::of(&run));
-        JobDone::Fresh { run, published, created }
-    }
-}
-
-fn loaded(run: Box<Run>) -> JobDone {
-    let published = Arc::new(Published::of(&run));
-    JobDone::Loaded { run, published }
 }

@@ -4,21 +4,17 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use berth_inventory::{Plan, PlanHash, Run, RunIndex};
-use berth_node::{Directory, RunEntry};
+use berth_inventory::{Run, RunIndex};
+use berth_node::{Directory, PlanBook, RunEntry, RunPasts};
 use berth_persistence::{
-    Catalogue, Covered, DataDir, EncodedSnapshot, FileSnapshots, Lsn, RunPast, SnapshotError,
-    SnapshotReader, SnapshotStore as _, Snapshots as _, first_kept, plan_from_text, rebuild_run,
+    Covered, DataDir, EncodedSnapshot, FileSnapshots, Lsn, SnapshotError, SnapshotReader,
+    SnapshotStore as _, Snapshots as _,
 };
-use hashbrown::HashMap;
 use tokio::sync::watch;
 
 use crate::cold::ColdTables;
 use crate::history::Shelf;
 use crate::keeper::Keeper;
-
-/// How often a rebuild begins anew because a segment went under it.
-const REBUILDS_MAX: u32 = 3;
 
 /// See the module.
 pub(crate) struct Stores {
@@ -39,90 +35,6 @@ pub(crate) struct Stores {
     pub cold: ColdTables,
     /// The last frame that survives a power cut: nothing later may rest on an unsynced one.
     settled: watch::Receiver<u64>,
-}
-
-type PlanAndText = (Arc<Plan>, Arc<str>);
-
-/// Plans by hash: those of the catalogue, and those that only the journal still has.
-pub(crate) struct PlanBook {
-    catalogue: Arc<Catalogue>,
-    by_hash: HashMap<PlanHash, usize>,
-    others: Mutex<HashMap<PlanHash, PlanAndText>>,
-}
-
-impl PlanBook {
-    pub fn new(catalogue: &Arc<Catalogue>) -> Self {
-        let trains = catalogue.trains().iter().enumerate();
-        let by_hash = trains.map(|(place, train)| (train.hash(), place)).collect();
-        Self { catalogue: Arc::clone(catalogue), by_hash, others: Mutex::default() }
-    }
-
-    /// The plan that a journaled text means; each is built once.
-    pub fn parse(&self, text: &str) -> Result<Arc<Plan>, String> {
-        let hash = berth_persistence::plan_hash(text);
-        if let Some(place) = self.by_hash.get(&hash) {
-            return Ok(Arc::clone(self.catalogue.trains()[*place].plan()));
-        }
-        let mut others = self.others.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((plan, _)) = others.get(&hash) {
-            return Ok(Arc::clone(plan));
-        }
-        let plan = Arc::new(plan_from_text(text).map_err(|fault| fault.to_string())?);
-        others.insert(hash, (Arc::clone(&plan), Arc::from(text)));
-        Ok(plan)
-    }
-
-    /// Whether a plan is at hand.
-    pub fn has(&self, hash: PlanHash) -> bool {
-        let others = || self.others.lock().unwrap_or_else(PoisonError::into_inner);
-        self.by_hash.contains_key(&hash) || others().contains_key(&hash)
-    }
-
-    /// A plan that is at hand.
-    fn plan(&self, hash: PlanHash) -> Result<Arc<Plan>, String> {
-        if let Some(place) = self.by_hash.get(&hash) {
-            return Ok(Arc::clone(self.catalogue.trains()[*place].plan()));
-        }
-        let others = self.others.lock().unwrap_or_else(PoisonError::into_inner);
-        let plan = others.get(&hash).map(|(plan, _)| Arc::clone(plan));
-        plan.ok_or_else(|| {
-            format!("the catalogue text {hash} of its snapshot is nowhere; restore snap/")
-        })
-    }
-
-    /// The plan with this hash when the catalogue does not have it, from the text that `snapshots`
-    /// keep: a run that is cold must not lose its train or its berths to a new catalogue.
-    pub fn kept(
-        &self,
-        hash: PlanHash,
-        snapshots: &FileSnapshots,
-    ) -> Result<Option<Arc<Plan>>, String> {
-        if self.by_hash.contains_key(&hash) {
-            return Ok(None);
-        }
-        let text = self.text(hash).or_else(|| snapshots.plan_text(hash));
-        let text = text.ok_or_else(|| {
-            format!("the catalogue text {hash} of its snapshot is nowhere; restore snap/")
-        })?;
-        self.parse(&text).map(Some)
-    }
-
-    /// A catalogue text by its hash.
-    pub fn text(&self, hash: PlanHash) -> Option<Arc<str>> {
-        if let Some(place) = self.by_hash.get(&hash) {
-            return Some(Arc::clone(self.catalogue.trains()[*place].text()));
-        }
-        let others = self.others.lock().unwrap_or_else(PoisonError::into_inner);
-        others.get(&hash).map(|(_, text)| Arc::clone(text))
-    }
-
-    /// Plans that the catalogue does not have under the same hash.
-    pub fn others(&self) -> Vec<PlanAndText> {
-        let others = self.others.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut others: Vec<_> = others.values().cloned().collect();
-        others.sort_unstable_by_key(|(plan, _)| plan.hash());
-        others
-    }
 }
 
 impl Stores {
@@ -156,42 +68,25 @@ impl Stores {
         &self.dir
     }
 
-    /// The run at its last version, if it has a snapshot.
-    pub fn last_version(&self, entry: &RunEntry) -> Result<Option<Run>, String> {
-        let Some(index) = entry.index.get() else { return Ok(None) };
-        let snapshots = &self.snapshots;
-        if snapshots.latest(*index).is_none() {
-            return Ok(None);
-        }
-        let (info, state) = snapshots.load(*index).map_err(|fault| fault.to_string())?;
-        let kept = if self.plans.has(info.plan) { None } else { snapshots.plan_text(info.plan) };
-        let plan = match kept {
-            Some(text) => self.plans.parse(&text)?,
-            None => self.plans.plan(info.plan)?,
-        };
-        Run::from_state(plan, state).map(Some).map_err(|fault| fault.to_string())
+    /// Where the past of runs is read. Snapshots of others go on meanwhile.
+    pub fn pasts(&self) -> RunPasts<'_> {
+        RunPasts { dir: &self.dir, snapshots: &*self.snapshots, plans: &self.plans }
     }
 
-    /// The run from its snapshot and the log behind it. Snapshots of others go on meanwhile.
+    /// The run at its last version, if it has a snapshot.
+    pub fn last_version(&self, entry: &RunEntry) -> Result<Option<Run>, String> {
+        self.pasts().last_version(entry)
+    }
+
+    /// The last frame that survives a power cut, now.
+    pub fn settled_now(&self) -> u64 {
+        *self.settled.borrow()
+    }
+
+    /// The run from its snapshot and the log behind it.
+    #[cfg(test)]
     pub fn rebuild(&self, entry: &RunEntry) -> Result<Box<Run>, String> {
-        let index = entry.index.get().ok_or("the run has no number in the journal")?;
-        let parse = |text: &str| self.plans.parse(text);
-        let find =
-            |hash: PlanHash| self.plans.text(hash).or_else(|| self.snapshots.plan_text(hash));
-        let mut tries = 1;
-        loop {
-            let kept = first_kept(&self.dir.log());
-            let until = Lsn(*self.settled.borrow());
-            let past = RunPast::read(&*self.snapshots, *index)?;
-            let rebuilt = rebuild_run(&self.dir, past, *index, until, &parse, &find);
-            // A segment may go while it is read, when snapshots no longer need it: then less is to
-            // be read.
-            let gone = first_kept(&self.dir.log()).ok() != kept.ok();
-            if rebuilt.is_ok() || !gone || tries == REBUILDS_MAX {
-                return rebuilt;
-            }
-            tries += 1;
-        }
+        self.pasts().rebuilt(entry, || self.settled_now())
     }
 
     /// The last frame that snapshots vouch for, whatever happens to the power.

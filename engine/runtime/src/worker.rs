@@ -6,9 +6,9 @@
 
 use std::sync::Arc;
 
-use berth_inventory::{Run, RunId, UnixMillis, Version};
+use berth_inventory::{RunId, UnixMillis, Version};
 use berth_node::{
-    DRAIN_BUDGET, Docket, Effect, Grace, JobDone, Lane, LogPoint, RunEntry, Shard, ShardStats,
+    DRAIN_BUDGET, Docket, Effect, JobDone, Lane, LogPoint, Revived, RunEntry, Shard, ShardStats,
     Standing, Vitals,
 };
 use hashbrown::HashMap;
@@ -22,18 +22,10 @@ use crate::reply::{Back, hand_over_all};
 use crate::run_actor::{RunActor, RunJob, RunStores};
 use crate::shared::{LogEnd, ShardShared};
 
-/// A run that recovery hands to its shard.
-pub(crate) struct Recovered {
-    pub entry: Arc<RunEntry>,
-    pub run: Box<Run>,
-    pub dirty: Option<LogPoint>,
-    pub grace: Option<Grace>,
-}
-
 /// Control messages; commands come through the queues.
 pub(crate) enum WorkerMessage {
     Drain,
-    Install(Vec<Recovered>, RpcReplyPort<()>),
+    Install(Vec<Revived>, RpcReplyPort<()>),
     Finished {
         run: RunId,
         epoch: u32,
@@ -118,7 +110,7 @@ impl Actor for ShardWorker {
                 let (durable, log_end) = (state.place.shared.durable(), state.place.log_end.get());
                 state.in_batch(|shard, now, batch| {
                     shard.begin(now, durable, log_end, batch);
-                    for Recovered { entry, run, dirty, grace } in runs {
+                    for Revived { entry, run, dirty, grace } in runs {
                         shard.install(&entry, run, dirty, grace, now, batch);
                     }
                 });

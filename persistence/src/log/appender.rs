@@ -5,11 +5,12 @@
 //! footer and synced before the next one gets its name, so that a frame never lies behind a
 //! segment that may still be torn. Nothing here knows durability words or what a payload means.
 
-use std::path::{Path, PathBuf};
+use berth_inventory::planted;
 
 use super::end::{Cut, LogEnd};
 use super::prepare;
 use super::segment::{self, Tally};
+use crate::disk::DiskPath;
 use crate::file::{self, BLOCK_BYTES, File, FileError};
 use crate::frame::{Chain, FRAME_OVERHEAD, Magic, Named};
 use crate::section::Touch;
@@ -27,7 +28,7 @@ struct Open {
 
 /// The writing end of a directory of segments.
 pub struct Appender {
-    dir: PathBuf,
+    dir: DiskPath,
     magic: Magic,
     segment_bytes: u64,
     open: Open,
@@ -45,32 +46,32 @@ impl Appender {
     /// Goes on at `end`, which a scan of `dir` gave. A torn tail is moved to `cut_dir` first;
     /// nothing there is ever overwritten.
     pub fn resume(
-        dir: &Path,
-        cut_dir: &Path,
+        dir: &DiskPath,
+        cut_dir: &DiskPath,
         magic: Magic,
         segment_bytes: u64,
         end: LogEnd,
     ) -> Result<Self, FileError> {
         file::create_dir(dir)?;
         if let Some(cut) = &end.cut {
-            move_to_cut(cut, cut_dir)?;
+            move_to_cut(cut, dir, cut_dir)?;
         }
         let mut tally = end.tally;
         let open = if end.segment == 0 || end.sealed {
             tally.clear();
             create(dir, end.chain.last.next().0)?
         } else {
-            let file = File::writable(&segment::path(dir, end.segment))?;
+            let file = File::writable(&segment::on_disk(dir, end.segment))?;
             let zeroed = file.len()? >= segment_bytes;
             Open { file, id: end.segment, offset: end.offset, zeroed }
         };
         let mut sealed_bytes = 0;
         for id in segment::list(dir)?.into_iter().filter(|id| *id != open.id) {
-            sealed_bytes += File::read_only(&segment::path(dir, id))?.len()?;
+            sealed_bytes += File::read_only(&segment::on_disk(dir, id))?.len()?;
         }
         let last_at = LogPosition { lsn: end.chain.last, segment: open.id, offset: open.offset };
         Ok(Self {
-            dir: dir.to_owned(),
+            dir: dir.clone(),
             magic,
             segment_bytes,
             open,
@@ -85,7 +86,7 @@ impl Appender {
     }
 
     /// Its directory.
-    pub fn dir(&self) -> &Path {
+    pub fn dir(&self) -> &DiskPath {
         &self.dir
     }
 
@@ -184,7 +185,7 @@ impl Appender {
         let id = self.chain.last.next().0;
         self.open = match prepared {
             Some(mut file) => {
-                let path = segment::path(&self.dir, id);
+                let path = segment::on_disk(&self.dir, id);
                 file::rename(&prepare::next_path(&self.dir), &path)?;
                 file.renamed(&path);
                 file::sync_dir(&self.dir)?;
@@ -204,8 +205,8 @@ impl Appender {
     }
 }
 
-fn create(dir: &Path, id: u64) -> Result<Open, FileError> {
-    let path = segment::path(dir, id);
+fn create(dir: &DiskPath, id: u64) -> Result<Open, FileError> {
+    let path = segment::on_disk(dir, id);
     let file = match File::create(&path) {
         // Left by a stop between its creation and its first frame.
         Err(fault) if fault.cause.kind() == std::io::ErrorKind::AlreadyExists => {
@@ -213,14 +214,17 @@ fn create(dir: &Path, id: u64) -> Result<Open, FileError> {
         }
         created => created?,
     };
-    file::sync_dir(dir)?;
+    // log-exact, starts-again
+    if !planted!("segment-name-unsynced") {
+        file::sync_dir(dir)?;
+    }
     Ok(Open { file, id, offset: 0, zeroed: false })
 }
 
-/// Copies a torn tail to a new file in `cut_dir`, and only then cuts it off.
-fn move_to_cut(cut: &Cut, cut_dir: &Path) -> Result<(), FileError> {
+/// Copies a torn tail of a segment in `dir` to a new file in `cut_dir`, and only then cuts it off.
+fn move_to_cut(cut: &Cut, dir: &DiskPath, cut_dir: &DiskPath) -> Result<(), FileError> {
     file::create_dir(cut_dir)?;
-    let log = File::writable(&cut.file)?;
+    let log = File::writable(&dir.join(cut.file.file_name().unwrap_or_default()))?;
     let mut bytes = vec![0; cut.bytes as usize];
     let read = log.read_at(&mut bytes, cut.offset)?;
     let segment = cut.file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
@@ -235,6 +239,9 @@ fn move_to_cut(cut: &Cut, cut_dir: &Path) -> Result<(), FileError> {
     copy.write_at(&bytes[..read], 0)?;
     copy.sync_data()?;
     file::sync_dir(cut_dir)?;
-    log.set_len(cut.offset)?;
+    // starts-again
+    if !planted!("cut-not-truncated") {
+        log.set_len(cut.offset)?;
+    }
     log.sync_data()
 }

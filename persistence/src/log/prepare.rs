@@ -1,53 +1,69 @@
-//! Zeroes the next segment ahead, on a thread of its own, at a bounded rate.
+//! Zeroes the next segment ahead, on a thread of its own, at a bounded rate (on a disk without
+//! threads: at once).
 //!
 //! Why: fdatasync into a file already written with zeros changes no size and no extent, and is
 //! half again as fast. The writer never waits for it: without a prepared file it goes on in one
 //! that grows. The file is called `next` until the writer gives it its name.
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use crate::disk::DiskPath;
 use crate::file::{self, BLOCK_BYTES, File, FileError};
 
 /// Bytes written at a time.
 const CHUNK_BYTES: u64 = 1 << 20;
 
 /// The name of the file while it is prepared.
-pub fn next_path(dir: &Path) -> PathBuf {
+pub fn next_path(dir: &DiskPath) -> DiskPath {
     dir.join("next")
 }
 
 /// A segment being zeroed.
 pub struct Preparation {
     stop: Arc<AtomicBool>,
-    thread: Option<JoinHandle<Result<Option<File>, FileError>>>,
+    work: Option<Work>,
+}
+
+type Zeroed = Result<Option<File>, FileError>;
+
+enum Work {
+    Thread(JoinHandle<Zeroed>),
+    Done(Zeroed),
 }
 
 impl Preparation {
     /// Begins to zero `bytes` in `dir` at `bytes_per_second`; `None` when no thread can be had.
-    pub fn begin(dir: &Path, bytes: u64, bytes_per_second: u64) -> Option<Self> {
+    pub fn begin(dir: &DiskPath, bytes: u64, bytes_per_second: u64) -> Option<Self> {
         let stop = Arc::new(AtomicBool::new(false));
-        let (dir, stopped) = (dir.to_owned(), Arc::clone(&stop));
-        let work = move || zero(&dir, bytes, bytes_per_second, &stopped);
+        if !dir.disk().has_threads() {
+            let work = Some(Work::Done(zero(dir, bytes, None, &stop)));
+            return Some(Self { stop, work });
+        }
+        let (dir, stopped) = (dir.clone(), Arc::clone(&stop));
+        let work = move || zero(&dir, bytes, Some(bytes_per_second), &stopped);
         let thread = thread::Builder::new().name("berth-zero".into()).spawn(work).ok()?;
-        Some(Self { stop, thread: Some(thread) })
+        Some(Self { stop, work: Some(Work::Thread(thread)) })
     }
 
     /// Whether it is done, one way or the other.
     pub fn is_finished(&self) -> bool {
-        self.thread.as_ref().is_none_or(JoinHandle::is_finished)
+        match &self.work {
+            Some(Work::Thread(thread)) => thread.is_finished(),
+            Some(Work::Done(_)) | None => true,
+        }
     }
 
     /// The zeroed file, nothing when there is too little space for it, or what failed. Waits for
     /// the thread.
-    pub fn take(mut self) -> Result<Option<File>, FileError> {
-        match self.thread.take().map(JoinHandle::join) {
-            Some(Ok(result)) => result,
+    pub fn take(mut self) -> Zeroed {
+        match self.work.take() {
             // A panic there is a segment less zeroed, nothing more.
-            Some(Err(_)) | None => Ok(None),
+            Some(Work::Thread(thread)) => thread.join().unwrap_or(Ok(None)),
+            Some(Work::Done(zeroed)) => zeroed,
+            None => Ok(None),
         }
     }
 }
@@ -55,21 +71,17 @@ impl Preparation {
 impl Drop for Preparation {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
-        if let Some(thread) = self.thread.take() {
+        if let Some(Work::Thread(thread)) = self.work.take() {
             // What it says no longer matters; only its file must not be written any more.
             drop(thread.join());
         }
     }
 }
 
-fn zero(
-    dir: &Path,
-    bytes: u64,
-    bytes_per_second: u64,
-    stop: &AtomicBool,
-) -> Result<Option<File>, FileError> {
+/// Zeroes at once where there is no rate.
+fn zero(dir: &DiskPath, bytes: u64, rate: Option<u64>, stop: &AtomicBool) -> Zeroed {
     let path = next_path(dir);
-    if crate::free_space(dir)? < bytes.saturating_mul(4) {
+    if file::free_space(dir)? < bytes.saturating_mul(4) {
         return Ok(None);
     }
     match file::remove(&path) {
@@ -81,7 +93,7 @@ fn zero(
     let direct = File::direct(&path).ok();
     let zeros = vec![0; CHUNK_BYTES as usize + BLOCK_BYTES];
     let zeros = &zeros[zeros.as_ptr().align_offset(BLOCK_BYTES).min(BLOCK_BYTES)..];
-    let begun = Instant::now();
+    let pace = rate.map(|rate| (rate.max(1), Instant::now()));
     let mut done = 0;
     while done < bytes {
         if stop.load(Ordering::Relaxed) {
@@ -96,8 +108,10 @@ fn zero(
             file.sync_data()?;
         }
         done += chunk;
-        let due = Duration::from_secs_f64(done as f64 / bytes_per_second.max(1) as f64);
-        thread::park_timeout(due.saturating_sub(begun.elapsed()));
+        if let Some((rate, begun)) = pace {
+            let due = Duration::from_secs_f64(done as f64 / rate as f64);
+            thread::park_timeout(due.saturating_sub(begun.elapsed()));
+        }
     }
     file.sync_data()?;
     Ok(Some(file))

@@ -1,11 +1,12 @@
 //! Reads a log without ever writing: frames decoded, damage told and walked over.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::Tally;
 use super::damage::{Damage, ScanError};
 use super::end::Cut;
 use super::scan::{LogProgress, Scanner, Step};
+use crate::disk::{DiskPath, OnDisk};
 use crate::frame::{Chain, Magic};
 use crate::{Frame, Lsn};
 
@@ -34,26 +35,20 @@ pub struct LogReader {
     until: Lsn,
     told_torn: bool,
     failed: bool,
-    dir: PathBuf,
+    dir: DiskPath,
 }
 
 impl LogReader {
     /// Every frame of the log in `dir`.
-    pub fn open(dir: &Path) -> Result<Self, ScanError> {
+    pub fn open(dir: &(impl OnDisk + ?Sized)) -> Result<Self, ScanError> {
         Self::open_at(dir, Lsn(1))
     }
 
     /// Every frame from `from` on.
-    pub fn open_at(dir: &Path, from: Lsn) -> Result<Self, ScanError> {
-        let scanner = Scanner::open(dir, Magic::Group, from)?;
-        Ok(Self {
-            scanner,
-            from,
-            until: Lsn(u64::MAX),
-            told_torn: false,
-            failed: false,
-            dir: dir.to_owned(),
-        })
+    pub fn open_at(dir: &(impl OnDisk + ?Sized), from: Lsn) -> Result<Self, ScanError> {
+        let dir = dir.on_disk();
+        let scanner = Scanner::open(&dir, Magic::Group, from)?;
+        Ok(Self { scanner, from, until: Lsn(u64::MAX), told_torn: false, failed: false, dir })
     }
 
     /// Stop behind frame `lsn`. Called again with a later frame, the reader goes on.

@@ -6,11 +6,12 @@
 //! is one, it is damage, and that frame names what the last lost one touched; if there is none,
 //! it is a torn tail, unless something shows that it was not the last frame.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::damage::{Damage, DamageKind, ScanError};
 use super::end::{Cut, LogEnd};
 use super::segment::{self, Tallied, Tally};
+use crate::disk::DiskPath;
 use crate::file::{File, FileError};
 use crate::frame::{BODY_BYTES_MAX, Chain, FORMAT, HEADER_BYTES, Header, Magic, Whole};
 use crate::{LogPosition, Lsn};
@@ -127,15 +128,15 @@ enum Search {
     Torn,
 }
 
-fn total_bytes(dir: &Path, segments: &[u64]) -> Result<u64, FileError> {
+fn total_bytes(dir: &DiskPath, segments: &[u64]) -> Result<u64, FileError> {
     segments
         .iter()
-        .try_fold(0, |sum, id| Ok(sum + File::read_only(&segment::path(dir, *id))?.len()?))
+        .try_fold(0, |sum, id| Ok(sum + File::read_only(&segment::on_disk(dir, *id))?.len()?))
 }
 
 /// A walk over the segments of a directory.
 pub struct Scanner {
-    dir: PathBuf,
+    dir: DiskPath,
     magic: Magic,
     segments: Vec<u64>,
     /// Index of the open segment in `segments`.
@@ -155,7 +156,7 @@ pub struct Scanner {
 
 impl Scanner {
     /// Begins at the start of the segment that holds frame `from` (or of the first one).
-    pub fn open(dir: &Path, magic: Magic, from: Lsn) -> Result<Self, FileError> {
+    pub fn open(dir: &DiskPath, magic: Magic, from: Lsn) -> Result<Self, FileError> {
         let (segments, bytes_total) = loop {
             let mut segments = segment::list(dir)?;
             let skip = segments.iter().rposition(|id| *id <= from.0).unwrap_or(0);
@@ -168,7 +169,7 @@ impl Scanner {
         };
         let first = segments.first().copied().unwrap_or(1);
         Ok(Self {
-            dir: dir.to_owned(),
+            dir: dir.clone(),
             magic,
             segments,
             at: 0,
@@ -198,6 +199,11 @@ impl Scanner {
     /// First frame of the first segment kept.
     pub fn first(&self) -> Lsn {
         Lsn(self.segments.first().copied().unwrap_or(1))
+    }
+
+    /// Id of the last segment; 0 = there is none.
+    pub fn last_segment(&self) -> u64 {
+        self.segments.last().copied().unwrap_or(0)
     }
 
     /// Forgets what was read ahead, and the end if it was reached: the log may have grown.
@@ -262,7 +268,9 @@ impl Scanner {
     fn window(&mut self) -> Result<&mut Window, FileError> {
         let window = match self.window.take() {
             Some(window) => window,
-            None => Window::new(File::read_only(&self.path())?),
+            None => {
+                Window::new(File::read_only(&segment::on_disk(&self.dir, self.segments[self.at]))?)
+            }
         };
         Ok(self.window.insert(window))
     }
@@ -377,7 +385,7 @@ impl Scanner {
         for at in origin..self.segments.len() {
             let start = if at == origin { from + 1 } else { 0 };
             let mut window =
-                Window::new(File::read_only(&segment::path(&self.dir, self.segments[at]))?);
+                Window::new(File::read_only(&segment::on_disk(&self.dir, self.segments[at]))?);
             if let Some(found) = self.find_in(&mut window, start, &mut shown)? {
                 let bytes = if at == origin {
                     found - from

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use berth_inventory::{RunId, RunIndex, Version};
 
+use crate::disk::DiskPath;
 use crate::file::{self, File, FileError};
 use crate::frame::take_run_id;
 use crate::section::Touch;
@@ -26,21 +27,21 @@ pub fn segment_of(name: &str) -> Option<u64> {
 }
 
 /// Ids of the segments in `dir`, ascending.
-pub fn list(dir: &Path) -> Result<Vec<u64>, FileError> {
+pub fn list(dir: &DiskPath) -> Result<Vec<u64>, FileError> {
     Ok(file::names(dir)?.iter().filter_map(|name| segment_of(name)).collect())
 }
 
 /// The first frame kept in `dir`; 1 when nothing was ever deleted, or written.
-pub fn first_kept(dir: &Path) -> Result<Lsn, FileError> {
+pub fn first_kept(dir: &DiskPath) -> Result<Lsn, FileError> {
     Ok(Lsn(list(dir)?.first().copied().unwrap_or(1)))
 }
 
 /// Removes sealed segments whose frames are all before `lsn`, oldest first; bytes freed.
-pub fn delete_before(dir: &Path, lsn: Lsn) -> Result<u64, FileError> {
+pub fn delete_before(dir: &DiskPath, lsn: Lsn) -> Result<u64, FileError> {
     let mut freed = 0;
     // A segment ends where the next one begins; the last one is being written, and stays.
     for pair in list(dir)?.windows(2).filter(|pair| pair[1] <= lsn.0) {
-        let path = path(dir, pair[0]);
+        let path = on_disk(dir, pair[0]);
         freed += File::read_only(&path)?.len()?;
         file::remove(&path)?;
     }
@@ -50,7 +51,12 @@ pub fn delete_before(dir: &Path, lsn: Lsn) -> Result<u64, FileError> {
     Ok(freed)
 }
 
-/// Path of segment `id` in `dir`.
+/// Segment `id` in `dir`, to be opened.
+pub fn on_disk(dir: &DiskPath, id: u64) -> DiskPath {
+    dir.join(file_name(id))
+}
+
+/// Path of segment `id` in `dir`, to be told.
 pub fn path(dir: &Path, id: u64) -> PathBuf {
     dir.join(file_name(id))
 }

@@ -29,6 +29,21 @@ fn in_files() {
 }
 
 #[test]
+fn in_files_in_memory() {
+    for zero_bytes_per_second in [0, 1] {
+        let (disk, mut made) = (crate::MemoryDisk::new(512), 0);
+        let make = || {
+            made += 1;
+            let dir = disk.path(format!("log-{made}"));
+            let settings = LogSettings { segment_bytes: 4 << 10, zero_bytes_per_second };
+            FileLog::resume(&dir, &dir.join("cut"), settings, LogEnd::default()).unwrap()
+        };
+        commit_log(make, |log| disk.arm(log.dir(), crate::DiskFault::Sync));
+        assert_eq!(disk.counts().failed_syncs, 1);
+    }
+}
+
+#[test]
 fn a_power_cut_takes_only_what_was_not_synced() {
     let mut world = World::new(40);
     let mut log = MemoryLog::new();

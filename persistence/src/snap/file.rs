@@ -5,24 +5,24 @@
 //! rewrites in place: what still matters of the oldest segment is appended again, synced, and
 //! the segment removed, so that the log stays one chain.
 
-use std::path::Path;
 use std::sync::Arc;
 
-use berth_inventory::{PlanHash, RunIndex, RunState, Version};
+use berth_inventory::{PlanHash, RunIndex, RunState, Version, planted};
 
 use super::index::Place;
 use super::reader::SnapshotReader;
+use super::walk::{Record, Walked, touch_of, walk};
+use crate::disk::{DiskPath, OnDisk};
 use crate::file::FileError;
-use crate::frame::{Chain, Magic, Named, Whole};
+use crate::frame::{Magic, Named};
 use crate::log::appender::Appender;
-use crate::log::scan::{Scanner, Step};
-use crate::log::{ScanError, Tally, segment};
+use crate::log::segment;
 use crate::section::Touch;
 use crate::snapshot::{
     Covered, EncodedSnapshot, SnapshotError, SnapshotInfo, SnapshotStore, Snapshots,
 };
 use crate::stored::v1::{self, SnapRecord};
-use crate::{Cut, Damage, LogEnd, LogPosition, Lsn};
+use crate::{Cut, Damage, LogEnd, Lsn};
 
 /// Bytes of one segment of the snapshot log, unless said otherwise.
 pub const SNAPSHOT_SEGMENT_BYTES: u64 = 64 << 20;
@@ -52,19 +52,17 @@ pub struct SnapshotPlace {
     pub bytes: u64,
 }
 
-/// Both a frame's names and the segment's tally.
-fn touch_of(info: &SnapshotInfo) -> (Named, Touch) {
-    let created = Some(info.run);
-    let touch = Touch { run: info.index, last: info.version, created };
-    (Named { run: info.index, created }, touch)
-}
-
 impl FileSnapshots {
     /// Opens the snapshots in `dir` for reading and writing; a torn tail is moved to `cut_dir`.
     ///
     /// # Errors
     /// What the system refuses, a newer format, or a log that cannot be read.
-    pub fn open(dir: &Path, cut_dir: &Path, segment_bytes: u64) -> Result<Self, SnapshotError> {
+    pub fn open(
+        dir: &(impl OnDisk + ?Sized),
+        cut_dir: &(impl OnDisk + ?Sized),
+        segment_bytes: u64,
+    ) -> Result<Self, SnapshotError> {
+        let (dir, cut_dir) = (&dir.on_disk(), &cut_dir.on_disk());
         let (mut store, end) = Self::scan(dir)?;
         store.appender = Some(Appender::resume(dir, cut_dir, Magic::Snapshot, segment_bytes, end)?);
         Ok(store)
@@ -74,8 +72,8 @@ impl FileSnapshots {
     ///
     /// # Errors
     /// As [`FileSnapshots::open`].
-    pub fn read_only(dir: &Path) -> Result<Self, SnapshotError> {
-        Ok(Self::scan(dir)?.0)
+    pub fn read_only(dir: &(impl OnDisk + ?Sized)) -> Result<Self, SnapshotError> {
+        Ok(Self::scan(&dir.on_disk())?.0)
     }
 
     /// Where the kept snapshots of a run are, the latest first: at most two.
@@ -97,62 +95,11 @@ impl FileSnapshots {
         Arc::clone(&self.reader)
     }
 
-    fn scan(dir: &Path) -> Result<(Self, LogEnd), SnapshotError> {
-        let mut store = Self {
-            reader: Arc::new(SnapshotReader::new(dir)),
-            appender: None,
-            damage: Vec::new(),
-            torn: None,
-            failed: None,
-            bytes: 0,
-        };
-        let end = store.read_all().map_err(Arc::new)?;
-        store.torn.clone_from(&end.cut);
-        Ok((store, end))
-    }
-
-    fn read_all(&mut self) -> Result<LogEnd, ScanError> {
-        let mut scanner = Scanner::open(self.reader.dir(), Magic::Snapshot, Lsn(0))?;
-        let (mut names, mut tally) = (Vec::new(), Tally::default());
-        loop {
-            match scanner.step()? {
-                Step::Frame(at, whole) => {
-                    names.clear();
-                    self.take(at, whole, &mut names, &mut tally)?;
-                }
-                Step::Footer(..) => tally.clear(),
-                Step::Damage(damage) => self.damage.push(damage),
-                Step::End => break,
-            }
-        }
-        self.bytes = scanner.progress().total;
-        Ok(scanner.end(Chain { names, ..Chain::default() }, tally))
-    }
-
-    fn take(
-        &mut self,
-        at: LogPosition,
-        whole: Whole<'_>,
-        names: &mut Vec<Named>,
-        tally: &mut Tally,
-    ) -> Result<(), ScanError> {
-        let bytes = whole.header.frame_bytes() as u64;
-        let place = Place { segment: at.segment, offset: at.offset, bytes };
-        let record = v1::decode_snap_record(whole.payload).map_err(|fault| {
-            let file = segment::path(self.reader.dir(), at.segment);
-            ScanError::Content { file, offset: at.offset, lsn: at.lsn, fault }
-        })?;
-        match record {
-            SnapRecord::Snapshot(info, _) => {
-                let (name, touch) = touch_of(&info);
-                names.push(name);
-                tally.take(touch);
-                self.reader.index_mut().take(info, place);
-            }
-            SnapRecord::PlanText(hash, _) => self.reader.index_mut().take_text(hash, place),
-            SnapRecord::Covered(covered) => self.reader.index_mut().take_covered(covered, place),
-        }
-        Ok(())
+    fn scan(dir: &DiskPath) -> Result<(Self, LogEnd), SnapshotError> {
+        let reader = Arc::new(SnapshotReader::new(dir));
+        let Walked { end, damage, bytes } = walk(dir, &mut reader.index_mut()).map_err(Arc::new)?;
+        let torn = end.cut.clone();
+        Ok((Self { reader, appender: None, damage, torn, failed: None, bytes }, end))
     }
 
     /// Appends one record; the first failure ends the writing.
@@ -194,15 +141,15 @@ impl FileSnapshots {
             Ok(match record {
                 SnapRecord::Snapshot(info, state) => {
                     v1::encode_snapshot(&info, state, &mut payload);
-                    (Carried::Snapshot(info), payload)
+                    (Record::Snapshot(info), payload)
                 }
                 SnapRecord::PlanText(hash, text) => {
                     v1::encode_plan_text(hash, &text, &mut payload);
-                    (Carried::Text(hash), payload)
+                    (Record::Text(hash), payload)
                 }
                 SnapRecord::Covered(covered) => {
                     v1::encode_covered(&covered, &mut payload);
-                    (Carried::Covered(covered), payload)
+                    (Record::Covered(covered), payload)
                 }
             })
         })?;
@@ -215,24 +162,13 @@ impl FileSnapshots {
             )));
         };
         let touch = match &what {
-            Carried::Snapshot(info) => Some(touch_of(info)),
-            Carried::Text(_) | Carried::Covered(_) => None,
+            Record::Snapshot(info) => Some(touch_of(info)),
+            Record::Text(_) | Record::Covered(_) => None,
         };
         let place = self.append(touch, &payload)?;
-        match what {
-            Carried::Snapshot(info) => self.reader.index_mut().take(info, place),
-            Carried::Text(hash) => self.reader.index_mut().take_text(hash, place),
-            Carried::Covered(covered) => self.reader.index_mut().take_covered(covered, place),
-        }
+        what.enter(&mut self.reader.index_mut(), place);
         Ok(())
     }
-}
-
-/// A record on its way from an old segment to the end.
-enum Carried {
-    Snapshot(SnapshotInfo),
-    Text(PlanHash),
-    Covered(Covered),
 }
 
 impl Snapshots for FileSnapshots {
@@ -287,6 +223,8 @@ impl SnapshotStore for FileSnapshots {
     }
 
     fn set_covered(&mut self, covered: Covered) -> Result<(), SnapshotError> {
+        // A power cut must not take what it vouches for and leave the mark.
+        self.sync()?;
         let mut payload = Vec::new();
         v1::encode_covered(&covered, &mut payload);
         let place = self.append(None, &payload)?;
@@ -297,6 +235,10 @@ impl SnapshotStore for FileSnapshots {
     fn sync(&mut self) -> Result<(), SnapshotError> {
         if let Some(fault) = &self.failed {
             return Err(fault.clone().into());
+        }
+        // starts-again
+        if planted!("snapshot-unsynced") {
+            return Ok(());
         }
         let appender = self.appender.as_mut().ok_or(SnapshotError::ReadOnly)?;
         appender.sync().map_err(|fault| {

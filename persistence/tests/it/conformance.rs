@@ -1,8 +1,31 @@
 //! Every implementation against the suite of its trait. (The file log's is beside its code,
 //! where a sync can be made to fail.)
 
-use berth_persistence::conformance::{event_store, snapshot_store};
-use berth_persistence::{FileSnapshots, MemoryEvents, MemorySnapshots, SledEvents};
+use berth_persistence::conformance::{disk, event_store, snapshot_store};
+use berth_persistence::{
+    FileSnapshots, MemoryDisk, MemoryEvents, MemorySnapshots, OnDisk as _, SledEvents,
+};
+
+#[test]
+fn the_systems_disk() {
+    let temp = tempfile::tempdir().unwrap();
+    disk(&temp.path().on_disk().join("root"));
+}
+
+#[test]
+fn a_disk_in_memory() {
+    disk(&MemoryDisk::new(512).path("root"));
+}
+
+#[test]
+fn snapshots_in_files_in_memory() {
+    let disk = MemoryDisk::new(512);
+    let open = || FileSnapshots::open(&disk.path("snap"), &disk.path("cut"), 16 << 10).unwrap();
+    snapshot_store(open, |store| {
+        drop(store);
+        open()
+    });
+}
 
 #[test]
 fn snapshots_in_memory() {

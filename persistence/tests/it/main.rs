@@ -3,6 +3,7 @@
 mod conformance;
 mod damage;
 mod holes;
+mod power;
 mod recovery;
 mod retention;
 mod support;

@@ -2,8 +2,9 @@
 //!
 //! One file a subject: `edges` (who may use whom), `licences` and `bans` (what may come in, read
 //! from `deny.toml` so that there is one list), `manifests` (how crates are set up), `source` (how
-//! files are named and what they may name), `documents` (what the papers owe the code), `promises`
-//! (that what the papers promise is tested). `tree` finds and reads the files.
+//! files are named and what they may name), `documents` (what the papers owe the code), `planted`
+//! (what must not be in the binary), `promises` (that what the papers promise is tested). `tree`
+//! finds and reads the files.
 //! Nothing here starts a server, opens a socket or writes.
 
 mod bans;
@@ -11,6 +12,7 @@ mod documents;
 mod edges;
 mod licences;
 mod manifests;
+mod planted;
 mod promises;
 mod source;
 pub mod tree;

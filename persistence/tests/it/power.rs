@@ -1,0 +1,114 @@
+//! The power goes at any moment: what was synced is there, nothing else is believed, and nothing
+//! refuses to start.
+
+use berth_inventory::{Digest, RunIndex};
+use berth_persistence::conformance::{TEXT, World};
+use berth_persistence::{
+    CommitLog, Covered, DataDir, Durability, EncodedSnapshot, FileLog, FileSnapshots, LogSettings,
+    Lsn, MemoryDisk, MemorySnapshots, Section, SnapshotStore, recover,
+};
+
+use crate::support::{is_true, recover_with};
+
+const SEGMENT: u64 = 16 << 10;
+const SNAPSHOT_SEGMENT: u64 = 16 << 10;
+
+/// A directory in memory that is written as a node does, and the power cuts it might meet.
+struct Node {
+    disk: MemoryDisk,
+    world: World,
+    log: FileLog,
+    snapshots: FileSnapshots,
+    digests: Vec<Vec<Digest>>,
+    /// The last frame that somebody was told of.
+    told: Lsn,
+    cuts: World,
+}
+
+impl Node {
+    fn new(seed: u64) -> Self {
+        let disk = MemoryDisk::new(512);
+        let dir = DataDir::open(&disk.path("data")).unwrap();
+        let snapshots = FileSnapshots::open(&dir.snap(), &dir.cut(), SNAPSHOT_SEGMENT).unwrap();
+        let settings = LogSettings { segment_bytes: SEGMENT, zero_bytes_per_second: seed % 2 };
+        let found = recover_with(&dir, &snapshots).unwrap();
+        let log = FileLog::resume(&dir.log(), &dir.cut(), settings, found.end).unwrap();
+        let (world, cuts) = (World::new(seed), World::new(!seed));
+        Self { disk, world, log, snapshots, digests: vec![vec![]], told: Lsn(0), cuts }
+    }
+
+    fn commit(&mut self, section: &Section) {
+        let lsn = self.log.append(&[], &[(0, section)]).unwrap();
+        self.digests.push(self.world.digests());
+        self.survives();
+        self.log.sync(Durability::Process).unwrap();
+        self.survives();
+        self.log.sync(Durability::Power).unwrap();
+        self.told = lsn;
+        self.survives();
+    }
+
+    fn snapshot(&mut self) {
+        let lsn = self.log.end().lsn;
+        self.snapshots.put_plan_text(self.world.plan().hash(), TEXT).unwrap();
+        for (index, run) in self.world.runs.iter().enumerate() {
+            let snapshot = EncodedSnapshot::of(run, RunIndex(index as u32));
+            self.snapshots.put(&snapshot, lsn).unwrap();
+        }
+        self.survives();
+        let (last_at, next_run) = (self.world.now, RunIndex(self.world.runs.len() as u32));
+        let covered = Covered { lsn, last_at, next_run, next_pnr_block: 1_000 };
+        self.snapshots.set_covered(covered).unwrap();
+        self.survives();
+        self.snapshots.sync().unwrap();
+        self.survives();
+        while self.snapshots.compact().unwrap() {
+            self.survives();
+        }
+    }
+
+    /// Of a copy of the disk the power is cut, and everything told is there.
+    fn survives(&mut self) {
+        for _ in 0..4 {
+            let disk = self.disk.fork();
+            disk.power_cut(&mut |below| self.cuts.draw(below));
+            let dir = DataDir::open(&disk.path("data")).unwrap();
+            let snapshots = FileSnapshots::open(&dir.snap(), &dir.cut(), SNAPSHOT_SEGMENT)
+                .unwrap_or_else(|why| panic!("snapshots: {why}"));
+            let found = recover_with(&dir, &snapshots).unwrap_or_else(|why| panic!("{why}"));
+            assert!(found.end.chain.last >= self.told, "{:?}", found.report);
+            assert_eq!(is_true(&found, &snapshots, &self.digests), 0, "{:?}", found.report);
+            let settings = LogSettings { segment_bytes: SEGMENT, zero_bytes_per_second: 0 };
+            FileLog::resume(&dir.log(), &dir.cut(), settings, found.end).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_power_cut_at_any_moment_takes_nothing_that_was_told() {
+    let mut all = 0;
+    for seed in 0..12 {
+        let mut node = Node::new(seed);
+        let mut section = Section::default();
+        (0..4).for_each(|_| node.world.create(&mut section));
+        node.commit(&section);
+        for _ in 0..12 {
+            let commands = 1 + node.world.draw(30) as usize;
+            let section = node.world.group(commands);
+            node.commit(&section);
+            if node.world.draw(3) == 0 {
+                node.snapshot();
+            }
+        }
+        let dir = DataDir::read_only(&node.disk.path("data")).unwrap();
+        let whole = recover(
+            &dir,
+            &MemorySnapshots::new(),
+            &berth_persistence::conformance::parse,
+            &berth_persistence::conformance::no_text,
+        );
+        assert!(whole.unwrap().report.is_empty());
+        all += node.told.0;
+    }
+    assert_eq!(all, 12 * 13);
+}

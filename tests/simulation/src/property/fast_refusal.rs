@@ -1,0 +1,49 @@
+//! A fast refusal is right for some state between the request's arrival and its answer: the one that
+//! is durable now. And it is never given to an id that is under way or has taken effect.
+
+use berth_inventory::{Reason, Said};
+
+use super::{AnswerCase, Property, Verdict, ensure};
+use crate::oracle::attempt::End;
+
+/// See the module.
+pub struct FastRefusal;
+
+impl Property for FastRefusal {
+    fn name(&self) -> &'static str {
+        "fast-refusal"
+    }
+
+    fn answer(&self, case: &AnswerCase<'_>) -> Verdict {
+        if !case.fast {
+            return Ok(());
+        }
+        let Said::Refused(refusal) = &case.answer.said else {
+            return Err(format!(
+                "{} is told {:?} without the queue",
+                case.attempt, case.answer.said
+            ));
+        };
+        let reason = refusal.reason();
+        ensure(reason == Reason::SoldOut, || {
+            format!("{} is refused without the queue: {refusal}", case.attempt)
+        })?;
+        let (told, durable) = (case.answer.version.0, case.model.version());
+        ensure(told == durable, || {
+            format!(
+                "{} is refused by version {told}, version {durable} is durable; it arrived at {:?}",
+                case.attempt, case.attempt.arrived
+            )
+        })?;
+        let Some(mark) = case.attempt.mark() else { return Ok(()) };
+        let tags = case.oracle.by_id.get(&mark.id).into_iter().flatten();
+        for tag in tags {
+            let other = &case.oracle.attempts[*tag as usize];
+            let same = core::ptr::eq(other, case.attempt);
+            ensure(same || other.end != End::Pending, || {
+                format!("{} is refused fast while the same id is under way", case.attempt)
+            })?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,108 @@
+//! The three trains of the world: coaches of 18 berths in pools of 8 and fewer, 4 to 8 stops.
+//!
+//! 101 has 4 stops and leaves at 17:00; 202 has 6 and a Tatkal pool that opens at 10:00 on the day
+//! before; 303 has 8, leaves at 22:00, runs past midnight, and its one pool is large enough for a gap
+//! index. Dates and minutes are those of Asia/Kolkata, which has no summer time.
+
+use std::sync::Arc;
+
+use berth_inventory::{
+    CoachEntry, Date, Entry, Opens, PoolEntry, PoolSize, RunId, RunningDays, StopEntry, TravelClass,
+};
+use berth_persistence::Catalogue;
+
+/// The class of every coach.
+pub const CLASS: TravelClass = TravelClass::FirstAc;
+/// The zone is so far ahead of UTC, milliseconds.
+pub const ZONE_MS: u64 = 19_800_000;
+/// A day, milliseconds.
+pub const DAY_MS: u64 = 86_400_000;
+/// The day on which the world begins, since 1970.
+pub const DAY: i32 = 20_010;
+/// Days open for sale after today.
+pub const OPEN_DAYS: u16 = 3;
+
+/// 00:00 of a date in the zone.
+pub fn midnight(date: Date) -> u64 {
+    (i64::from(date.days()) * DAY_MS.cast_signed() - ZONE_MS.cast_signed()).cast_unsigned()
+}
+
+/// The date at an instant in the zone.
+pub fn today(now: u64) -> Date {
+    Date::from_days(((now + ZONE_MS) / DAY_MS) as i32)
+}
+
+fn train(number: &str, stops: u32, first: u32, pools: Vec<PoolEntry>) -> Entry {
+    let stop = |i: u32| StopEntry {
+        code: format!("{number}{i}"),
+        km: 60 * i,
+        arrival: (i > 0).then_some(first + 60 * i - 2),
+        departure: (i + 1 < stops).then_some(first + 60 * i),
+    };
+    Entry {
+        number: number.into(),
+        name: format!("WORLD {number}"),
+        days: RunningDays::DAILY,
+        stops: (0..stops).map(stop).collect(),
+        coaches: vec![CoachEntry { id: "H1".into(), layout: "1A/ICF".into(), stops: None }],
+        pools,
+    }
+}
+
+fn pool(quota: &str, size: PoolSize, opens: Opens, party_max: u8) -> PoolEntry {
+    PoolEntry {
+        quota: quota.into(),
+        class: CLASS,
+        size,
+        board: None,
+        alight: None,
+        opens,
+        party_max,
+    }
+}
+
+/// The catalogue of the world.
+///
+/// # Panics
+/// Never: the entries are sound.
+pub fn catalogue() -> Arc<Catalogue> {
+    let with_run = Opens::WithRun;
+    let tatkal = Opens::Before { days: 1, minute: 600 };
+    let entries = [
+        train(
+            "101",
+            4,
+            17 * 60,
+            vec![
+                pool("GN", PoolSize::Rest, with_run, 6),
+                pool("HO", PoolSize::Berths(10), with_run, 2),
+            ],
+        ),
+        train(
+            "202",
+            6,
+            17 * 60,
+            vec![
+                pool("GN", PoolSize::Rest, with_run, 6),
+                pool("HO", PoolSize::Berths(6), with_run, 2),
+                pool("TQ", PoolSize::Berths(4), tatkal, 4),
+            ],
+        ),
+        train("303", 8, 22 * 60, vec![pool("GN", PoolSize::Rest, with_run, 6)]),
+    ];
+    Arc::new(Catalogue::from_entries("Asia/Kolkata", &entries).expect("the trains are sound"))
+}
+
+/// The runs that are sold: the last one's date opens at the midnight after [`DAY`].
+pub fn runs() -> [RunId; 3] {
+    let run = |train: &str, days: i32| RunId {
+        train: train.parse().expect("a train number"),
+        start_date: Date::from_days(DAY + days),
+    };
+    [run("101", 1), run("202", 1), run("303", i32::from(OPEN_DAYS) + 1)]
+}
+
+/// A run that exists only if an operator makes it: its date is far beyond the calendar.
+pub fn extra_run() -> RunId {
+    RunId { start_date: Date::from_days(DAY + 30), ..runs()[0] }
+}
