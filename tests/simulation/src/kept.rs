@@ -23,7 +23,8 @@ pub fn line(setup: &Setup) -> String {
 pub fn setup(line: &str) -> Result<Setup, String> {
     let mut setup = Setup::of(0);
     for word in line.split_whitespace() {
-        let (key, value) = word.split_once('=').ok_or_else(|| format!("{word:?} is no KEY=VALUE"))?;
+        let (key, value) =
+            word.split_once('=').ok_or_else(|| format!("{word:?} is no KEY=VALUE"))?;
         let number = || value.parse::<u64>().map_err(|why| format!("{word:?}: {why}"));
         match key {
             "seed" => setup.seed = number()?,

@@ -126,7 +126,10 @@ fn one_line(summary: &Summary) -> String {
 }
 
 fn failed(failure: Failure, stage: &Stage, no_shrink: bool) -> ExitCode {
-    println!("VIOLATION {} (seed {}, step {})", failure.violation, failure.setup.seed, failure.step);
+    println!(
+        "VIOLATION {} (seed {}, step {})",
+        failure.violation, failure.setup.seed, failure.step
+    );
     let small = if no_shrink { failure } else { shrink(failure, stage, 200) };
     for line in &small.story {
         println!("    {line}");

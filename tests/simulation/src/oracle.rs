@@ -44,6 +44,8 @@ pub struct RunModel {
     pub replay: Option<Box<Run>>,
     /// Made by an operator, outside the calendar.
     pub extra: bool,
+    /// The newest version that anybody was told of.
+    pub told: u64,
 }
 
 impl RunModel {
@@ -136,7 +138,10 @@ impl Oracle {
         let model = |(run, plan, extra): (RunId, Arc<Plan>, bool)| {
             let facts = Facts::new(run, &plan);
             let states = vec![Rc::new(State::new(&facts))];
-            (run, RunModel { facts, plan, states, events: Vec::new(), replay: None, extra })
+            (
+                run,
+                RunModel { facts, plan, states, events: Vec::new(), replay: None, extra, told: 0 },
+            )
         };
         Self {
             runs: runs.into_iter().map(model).collect(),
@@ -203,7 +208,8 @@ impl Oracle {
             self.by_index.insert(index, created.run);
         }
         let Some(run) = self.by_index.get(&index).copied() else {
-            let what = format!("frame {lsn} has {event:?} of run number {index}, which has no name");
+            let what =
+                format!("frame {lsn} has {event:?} of run number {index}, which has no name");
             return Err(Violation { property: "log-exact", what });
         };
         let Some(model) = self.runs.get(&run) else {
@@ -267,7 +273,13 @@ impl Oracle {
     ///
     /// # Errors
     /// It breaks a property.
-    pub fn told(&mut self, tag: u64, outcome: &Outcome, now: u64, fast: bool) -> Result<(), Violation> {
+    pub fn told(
+        &mut self,
+        tag: u64,
+        outcome: &Outcome,
+        now: u64,
+        fast: bool,
+    ) -> Result<(), Violation> {
         let attempt = &self.attempts[tag as usize];
         if !matches!(attempt.end, End::Pending) {
             let what = format!("request {attempt} is answered a second time: {outcome:?}");
@@ -299,6 +311,12 @@ impl Oracle {
                 }
             }
         };
+        if let Ok(answer) = outcome
+            && let Some(run) = attempt.run
+            && let Some(model) = self.runs.get_mut(&run)
+        {
+            model.told = model.told.max(answer.version.0);
+        }
         self.attempts[tag as usize].end = end;
         Ok(())
     }
@@ -324,9 +342,7 @@ impl Oracle {
             (Refusal::UnknownBooking { .. }, Command::GetBooking(pnr)) => {
                 !self.pnrs.contains_key(pnr)
             }
-            (Refusal::UnknownTrain { train }, _) => {
-                self.runs.keys().all(|run| run.train != *train)
-            }
+            (Refusal::UnknownTrain { train }, _) => self.runs.keys().all(|run| run.train != *train),
             (Refusal::RunNotScheduled { train, start_date, .. }, _) => {
                 let run = RunId { train: *train, start_date: *start_date };
                 self.runs.get(&run).is_none_or(|model| !model.is_on_sale(now))
@@ -358,10 +374,8 @@ impl Oracle {
         let violation = |what| Err(Violation { property: "log-exact", what });
         let last = frames.last().map_or(0, |frame| frame.lsn.0);
         if last < self.durable_lsn {
-            let what = format!(
-                "the log ends with frame {last}, frame {} was durable",
-                self.durable_lsn
-            );
+            let what =
+                format!("the log ends with frame {last}, frame {} was durable", self.durable_lsn);
             return violation(what);
         }
         let mut found: BTreeMap<RunIndex, Vec<(u64, Version, Event)>> = BTreeMap::new();
@@ -374,9 +388,13 @@ impl Oracle {
                 match self.pending.iter().find(|(pending, _)| *pending == lsn) {
                     Some((_, written)) if *written == events => survived.push(lsn),
                     Some((_, written)) => {
-                        return violation(format!("frame {lsn} reads {events:?}, written {written:?}"));
+                        return violation(format!(
+                            "frame {lsn} reads {events:?}, written {written:?}"
+                        ));
                     }
-                    None => return violation(format!("frame {lsn} with {events:?} was not written")),
+                    None => {
+                        return violation(format!("frame {lsn} with {events:?} was not written"));
+                    }
                 }
             } else {
                 for (index, at, version, event) in events {
@@ -402,7 +420,10 @@ impl Oracle {
             }
         }
         if let Some((index, events)) = found.into_iter().next() {
-            return violation(format!("run number {index} has {} events nobody knows", events.len()));
+            return violation(format!(
+                "run number {index} has {} events nobody knows",
+                events.len()
+            ));
         }
         if let Some(lsn) = survived.last() {
             self.durable(*lsn)?;

@@ -50,7 +50,15 @@ fn train(number: &str, stops: u32, first: u32, pools: Vec<PoolEntry>) -> Entry {
 }
 
 fn pool(quota: &str, size: PoolSize, opens: Opens, party_max: u8) -> PoolEntry {
-    PoolEntry { quota: quota.into(), class: CLASS, size, board: None, alight: None, opens, party_max }
+    PoolEntry {
+        quota: quota.into(),
+        class: CLASS,
+        size,
+        board: None,
+        alight: None,
+        opens,
+        party_max,
+    }
 }
 
 /// The catalogue of the world.

@@ -12,7 +12,6 @@ mod power;
 mod traffic;
 pub mod workload;
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use berth_inventory::{RunId, UnixMillis};
@@ -162,7 +161,7 @@ impl World {
         };
         // Noon, shortly before Tatkal opens, before midnight, before a train leaves.
         let minutes = *dice.of(&[12 * 60, 10 * 60 - 1, 24 * 60 - 1, 41 * 60 - 1]);
-        let wall_zero = DAY.unsigned_abs().into() * DAY_MS - ZONE_MS + minutes * 60_000;
+        let wall_zero = u64::from(DAY.unsigned_abs()) * DAY_MS - ZONE_MS + minutes * 60_000;
         let plan = |run: RunId, extra: bool| {
             let train = stage.catalogue.get(run.train).expect("a train of the catalogue");
             (run, Arc::clone(train.plan()), extra)
@@ -263,7 +262,9 @@ impl World {
             .clients
             .iter()
             .flat_map(|client| &client.requests)
-            .map(|r| format!("{} after {} tries", crate::oracle::attempt::Short(&r.command), r.tries))
+            .map(|r| {
+                format!("{} after {} tries", crate::oracle::attempt::Short(&r.command), r.tries)
+            })
             .collect();
         let node = self.node.as_ref().map(|node| (node.is_quiet(), node.live()));
         let what = format!("without faults, still unanswered: {waiting:?}; node {node:?}");
@@ -452,11 +453,6 @@ impl World {
             starts: self.starts,
             digest: words.0,
         }
-    }
-
-    /// Runs that clients may ask for.
-    fn known_runs(&self) -> BTreeSet<RunId> {
-        self.oracle.runs.keys().copied().collect()
     }
 }
 

@@ -99,7 +99,9 @@ impl core::fmt::Display for Short<'_> {
             }
             Command::SetSale(ask) => write!(f, "sale {} open={}", id(ask.request), ask.open),
             Command::Block(ask) => write!(f, "block {} {:?}", id(ask.request), ask.berths.len()),
-            Command::Unblock(ask) => write!(f, "unblock {} {:?}", id(ask.request), ask.berths.len()),
+            Command::Unblock(ask) => {
+                write!(f, "unblock {} {:?}", id(ask.request), ask.berths.len())
+            }
             Command::Create(mark) => write!(f, "create {}", id(*mark)),
             Command::Retire(mark) => write!(f, "retire {}", id(*mark)),
             Command::Expire(of) => write!(f, "expire {}", hold(*of)),

@@ -3,7 +3,9 @@
 //! [`rule`] says what must come of a command; which berths are chosen is not its business. Where the
 //! rules leave open which of several things about a hold is told first, all of them are accepted.
 
-use berth_inventory::{Command, Confirm, HoldId, PassengerSet, Reason, Release, Reserve, SeatState};
+use berth_inventory::{
+    Command, Confirm, HoldId, PassengerSet, Reason, Release, Reserve, SeatState,
+};
 
 use super::facts::Facts;
 use super::state::{Effect, Hold, State};
@@ -262,7 +264,8 @@ fn block(
     let mut changes = false;
     for name in names {
         let mut all = facts.berths.iter().zip(0u16..);
-        let Some((_, berth)) = all.find(|(b, _)| *b.coach == *name.coach && b.number == name.number)
+        let Some((_, berth)) =
+            all.find(|(b, _)| *b.coach == *name.coach && b.number == name.number)
         else {
             return refused(Reason::UnknownBerth);
         };

@@ -51,7 +51,9 @@ impl Property for Conservation {
                     let told = usize::from(live.free(PoolIndex(index), trip));
                     let free = state.free(facts, index, (leg, leg + 1));
                     ensure(told == free, || {
-                        format!("run {run} pool {index} leg {leg}: {told} free, by the rules {free}")
+                        format!(
+                            "run {run} pool {index} leg {leg}: {told} free, by the rules {free}"
+                        )
                     })?;
                 }
             }

@@ -114,12 +114,18 @@ fn means(case: &EventCase<'_>, attempt: &Attempt) -> Verdict {
             if *hold != ask.hold || Some(*passengers) != meant {
                 return differs("others are confirmed");
             }
-            if *rest != ask.rest || *payment != ask.payment { differs("other terms") } else { Ok(()) }
+            if *rest != ask.rest || *payment != ask.payment {
+                differs("other terms")
+            } else {
+                Ok(())
+            }
         }
         (Event::Extended { hold, expires_at, .. }, Command::Extend(ask)) => {
             let Some(record) = before.holds.get(hold) else { return differs("no such hold") };
             let end = (record.created + ask.life.0).max(record.expires);
-            if *hold != ask.hold || expires_at.0 != (at + ask.ttl.0).min(end) || ask.life.0 != LIFE_MS
+            if *hold != ask.hold
+                || expires_at.0 != (at + ask.ttl.0).min(end)
+                || ask.life.0 != LIFE_MS
             {
                 return differs("another deadline");
             }

@@ -83,7 +83,10 @@ fn same_freed(freed: &Freed, meant: PassengerSet) -> Verdict {
 
 fn same_hold(state: &State, view: &HoldView, seen: u64) -> Verdict {
     let Some(hold) = state.holds.get(&view.hold) else {
-        return Err(format!("hold {} is shown, which version {} has not", view.hold, state.version));
+        return Err(format!(
+            "hold {} is shown, which version {} has not",
+            view.hold, state.version
+        ));
     };
     let head = (view.created_at.0, view.expires_at.0, (view.legs.from, view.legs.to), view.pool.0);
     let ours = (hold.created, hold.expires, hold.legs, hold.pool);

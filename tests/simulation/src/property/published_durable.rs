@@ -58,7 +58,9 @@ impl Property for PublishedDurable {
                     let legs = LegRange { from: leg, to: leg + 1 };
                     let shown = published.berth_state(BerthIndex(berth), legs);
                     ensure(shown == meant, || {
-                        format!("run {run} shows berth {berth} leg {leg} as {shown:?}, is {meant:?}")
+                        format!(
+                            "run {run} shows berth {berth} leg {leg} as {shown:?}, is {meant:?}"
+                        )
                     })?;
                 }
             }

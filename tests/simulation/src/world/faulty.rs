@@ -69,7 +69,8 @@ impl World {
     fn confirm_at_deadline(&mut self) {
         let who = self.luck.place(self.clients.len());
         let now = self.now().0;
-        let Some(known) = self.clients[who].holds.last().copied().filter(|k| k.expires > now) else {
+        let Some(known) = self.clients[who].holds.last().copied().filter(|k| k.expires > now)
+        else {
             return;
         };
         if known.expires > now + 70_000 {

@@ -53,9 +53,13 @@ impl World {
             let wish = self.load.panics();
             return self.begin(who, wish.command, wish.target);
         }
-        for (fault, n) in
-            [(Fault::SaleChange, 12), (Fault::BlockChange, 12), (Fault::Retire, 1)]
-        {
+        // Once in many seeds a run is over for good.
+        if self.luck.per_mille(20) && self.strikes(Fault::Retire, 5) {
+            let wish = self.load.operate(Fault::Retire);
+            self.note(Fault::Retire);
+            return self.begin(who, wish.command, wish.target);
+        }
+        for (fault, n) in [(Fault::SaleChange, 12), (Fault::BlockChange, 12)] {
             if self.strikes(fault, n) {
                 let wish = self.load.operate(fault);
                 wish.fault.into_iter().for_each(|fault| self.note(fault));
@@ -120,7 +124,9 @@ impl World {
         }
         let (steady, story) = (self.steady, &mut self.story);
         for asked in &message {
-            story.add(|| format!("at {steady} client {who} sends #{}: {}", asked.tag, Short(&asked.command)));
+            story.add(|| {
+                format!("at {steady} client {who} sends #{}: {}", asked.tag, Short(&asked.command))
+            });
         }
         self.send_message(who, message);
     }
@@ -233,7 +239,12 @@ impl World {
     }
 
     /// The oracle looks at an outcome that the node hands out.
-    pub(super) fn judge(&mut self, tag: u64, outcome: &Outcome, fast: bool) -> Result<(), Violation> {
+    pub(super) fn judge(
+        &mut self,
+        tag: u64,
+        outcome: &Outcome,
+        fast: bool,
+    ) -> Result<(), Violation> {
         let (now, steady) = (self.now().0, self.steady);
         self.story.add(|| match outcome {
             Ok(answer) => {

@@ -96,7 +96,8 @@ impl Node {
     pub fn act(&mut self, run: RunId) {
         let Some(actor) = self.actors.get_mut(&run) else { return };
         let side = actor.side;
-        if let Some(Task::Snapshot(taken)) = actor.task.take_if(|t| matches!(t, Task::Snapshot(_))) {
+        if let Some(Task::Snapshot(taken)) = actor.task.take_if(|t| matches!(t, Task::Snapshot(_)))
+        {
             actor.task = Some(Task::Kept);
             self.keeper.waiting.push(taken);
             return;
@@ -104,9 +105,7 @@ impl Node {
         let Some((entry, epoch, job)) = actor.jobs.pop_front() else { return };
         let done = match job {
             Job::Load => self.pasts().load(&entry, &self.front.calendar),
-            Job::Rebuild => {
-                self.pasts().rebuild(&entry, &self.front.calendar, || self.settled)
-            }
+            Job::Rebuild => self.pasts().rebuild(&entry, &self.front.calendar, || self.settled),
             Job::Snapshot { state, batch, lsn, passivate } => {
                 let index = *entry.index.get().expect("a run with events has its number");
                 let (version, encoded) = (state.version(), EncodedSnapshot::of(&state, index));
@@ -142,7 +141,7 @@ impl Node {
             for taken in &waiting {
                 if let Err(fault) = self.put(taken) {
                     self.keeper.failed.get_or_insert(fault);
-                    return self.kept(waiting);
+                    return self.is_kept(waiting);
                 }
             }
             self.keeper.written = waiting;
@@ -152,7 +151,7 @@ impl Node {
             self.keeper.failed.get_or_insert(fault.to_string());
         }
         let written = core::mem::take(&mut self.keeper.written);
-        self.kept(written);
+        self.is_kept(written);
     }
 
     fn put(&mut self, taken: &Taken) -> Result<(), String> {
@@ -167,7 +166,7 @@ impl Node {
     }
 
     /// All of them are durable, or none is kept.
-    fn kept(&mut self, group: Vec<Box<Taken>>) {
+    fn is_kept(&mut self, group: Vec<Box<Taken>>) {
         let failed = self.keeper.failed.clone();
         for taken in group {
             let Taken { run, epoch, version, lent, .. } = *taken;

@@ -188,8 +188,7 @@ impl Node {
         }
         let done = shard.work_off(docket, budget, now, batch);
         let is_starved = done < budget && !docket.is_empty();
-        let waits =
-            is_starved || shard.has_backlog() || shard.has_fences() || shard.has_late();
+        let waits = is_starved || shard.has_backlog() || shard.has_fences() || shard.has_late();
         *starved |= waits;
         let more = |lane| docket.would_take(lane) && !queues[lane as usize].is_empty();
         if !docket.is_empty() && !is_starved || more(Lane::Finish) || more(Lane::Take) {
