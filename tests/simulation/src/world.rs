@@ -225,6 +225,9 @@ impl World {
             if self.step == end {
                 return Err(self.unanswered());
             }
+            if self.step.is_multiple_of(FULL_EVERY) {
+                self.operate();
+            }
             self.one_step()?;
             if self.is_quiet() {
                 self.look_at_all(true)?;
@@ -244,6 +247,18 @@ impl World {
         self.disk.set_capacity(None);
         self.wall_off = 0;
         self.down_until = self.steady;
+        for client in &mut self.clients {
+            client.requests.retain(|request| !request.panics());
+        }
+        self.operate();
+        if let Some(node) = &self.node {
+            node.front.vitals.measure(u64::MAX, 0);
+        }
+        Ok(())
+    }
+
+    /// An operator looks at the node: one that can do no more is started anew.
+    fn operate(&mut self) {
         let out = |node: &Node| {
             node.has_failed() || runs().iter().any(|run| node.is_out_of_service(*run))
         };
@@ -251,10 +266,6 @@ impl World {
             self.crash(false);
             self.down_until = self.steady;
         }
-        if let Some(node) = &self.node {
-            node.front.vitals.measure(u64::MAX, 0);
-        }
-        Ok(())
     }
 
     fn unanswered(&self) -> Violation {
