@@ -63,7 +63,7 @@ impl RunModel {
     pub fn is_on_sale(&self, now: u64) -> bool {
         let date = self.facts.run.start_date;
         let open = date <= today(now).plus(i32::from(OPEN_DAYS));
-        self.version() > 0 || open && now < self.facts.last_departure() && !self.extra
+        self.told > 0 || open && now < self.facts.last_departure() && !self.extra
     }
 }
 
