@@ -8,7 +8,7 @@
 
 use core::fmt;
 
-use berth_inventory::{Date, RunId, RunIndex};
+use berth_inventory::{Date, RunId, RunIndex, planted};
 
 use crate::varint;
 
@@ -160,7 +160,9 @@ impl<'a> Whole<'a> {
         let header = Header::parse(bytes)?;
         let covered = bytes.get(..header.frame_bytes() - 4)?;
         let whole = Self::split(header, bytes)?;
-        (crc32c::crc32c(covered) == whole.crc).then_some(whole)
+        // flip-found, starts-again
+        let right = crc32c::crc32c(covered) == whole.crc || planted!("torn-frame-accepted");
+        right.then_some(whole)
     }
 
     /// The parts of a frame that was checked before.

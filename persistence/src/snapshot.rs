@@ -6,7 +6,9 @@
 
 use std::sync::Arc;
 
-use berth_inventory::{Digest, PlanHash, Run, RunId, RunIndex, RunState, UnixMillis, Version};
+use berth_inventory::{
+    Digest, PlanHash, Run, RunId, RunIndex, RunState, UnixMillis, Version, planted,
+};
 
 use crate::codec::CodecFault;
 use crate::file::FileError;
@@ -55,7 +57,12 @@ pub struct EncodedSnapshot {
 impl EncodedSnapshot {
     /// Encodes the state of `run` as it is now.
     pub fn of(run: &Run, index: RunIndex) -> Self {
-        let state = run.state();
+        let mut state = run.state();
+        // snapshot-and-tail, id-once
+        if planted!("id-forgotten-at-snapshot") {
+            let ended = core::mem::take(&mut state.ended);
+            state.records.retain(|record| !ended.contains(&record.hold));
+        }
         let mut bytes = Vec::new();
         v1::encode_state(&state, &mut bytes);
         let info = SnapshotInfo {

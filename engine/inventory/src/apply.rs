@@ -81,7 +81,9 @@ impl Run {
             }
         }
         self.register.settle(at);
-        self.version = self.version.next();
+        // log-exact
+        let same = crate::planted!("version-not-raised") && matches!(event, Event::Extended { .. });
+        self.version = if same { self.version } else { self.version.next() };
         self.last_at = at;
     }
 
@@ -89,6 +91,9 @@ impl Run {
 
     #[inline]
     fn hold(&mut self, berth: BerthIndex, pool: PoolIndex, legs: LegRange, changes: &mut Changes) {
+        // berth-leg-once
+        let short = crate::planted!("leg-off-by-one") && legs.len() > 1;
+        let legs = LegRange { to: legs.to - u8::from(short), ..legs };
         let before = self.rows.hold_trip(berth, legs);
         if let Some(index) = &mut self.indexes[usize::from(pool.0)] {
             index.take(berth, legs, before);
@@ -139,7 +144,9 @@ impl Run {
         let (pool, legs) = (record.pool, record.legs);
         for index in passengers.iter() {
             let record = self.register.card_mut(card);
-            if let Some(berth) = record.mark(index, SeatState::Held, state) {
+            // conservation
+            let keeps = crate::planted!("berth-not-freed");
+            if let Some(berth) = record.mark(index, SeatState::Held, state).filter(|_| !keeps) {
                 self.free_up(berth, pool, legs, changes);
             }
         }
@@ -209,7 +216,9 @@ impl Run {
     }
 
     fn block(&mut self, berths: &[BerthIndex], legs: LegRange, changes: &mut Changes) {
-        for berth in berths {
+        // refusal-right, berth-leg-once
+        let taken = berths.len() - usize::from(crate::planted!("blocked-berth-sold"));
+        for berth in &berths[..taken] {
             self.change(*berth, changes, |rows, berth| rows.block(berth, legs.mask()));
         }
     }
@@ -250,7 +259,11 @@ pub(crate) fn grace(
     span: Millis,
 ) -> Option<UnixMillis> {
     let life = Millis(HOLD_LIFE_MAX_MS + span.0);
-    let deadline = until.min(record.created_at.saturating_add(life));
+    // grace, both
+    let end =
+        if crate::planted!("grace-without-end") { UnixMillis::MAX } else { record.created_at };
+    let as_of = if crate::planted!("expired-given-grace") { UnixMillis(0) } else { as_of };
+    let deadline = until.min(end.saturating_add(life));
     let granted = record.is_live() && record.expires_at > as_of && record.expires_at < deadline;
     granted.then_some(deadline)
 }

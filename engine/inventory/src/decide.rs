@@ -147,6 +147,10 @@ impl Run {
         match self.register.request(request.id) {
             None => Ok(None),
             Some((known, digest, at)) if known == kind && digest == request.digest => Ok(Some(at)),
+            // first-answer
+            Some((known, _, at)) if known == kind && crate::planted!("other-body-known") => {
+                Ok(Some(at))
+            }
             Some(_) => Err(Refusal::IdempotencyMismatch { id: request.id }),
         }
     }

@@ -28,6 +28,7 @@ mod legs;
 mod limits;
 mod passenger;
 mod plan;
+pub mod planted;
 mod record;
 mod refusal;
 mod register;

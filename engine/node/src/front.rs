@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use berth_inventory::{
     Answer, Command, Date, HoldId, LegRange, Millis, Pnr, Refusal, Reserve, Said, StopRef,
-    TrainNumber, UnixMillis,
+    TrainNumber, UnixMillis, planted,
 };
 
 use crate::ask::{Fault, Lane, When};
@@ -190,6 +190,10 @@ impl Front {
     pub fn permit_for(&self, run: Arc<RunEntry>, command: &Command) -> Result<Permit, Fault> {
         let permit = self.permit(run, Lane::of(command))?;
         if let Command::Reserve(reserve) = command {
+            // no-sold-out-after-effect: the guard
+            if planted!("id-not-fed") {
+                return Ok(permit);
+            }
             // One that was found in vain is fed too: what it was taken for may leave the filter.
             permit.filter.feed(reserve.request.id);
         }
@@ -222,7 +226,9 @@ impl Front {
         reserve: &Reserve,
         now: UnixMillis,
     ) -> Option<Answer> {
-        sold_out(run, reserve, now).filter(|_| !run.filter.may_know(reserve.request.id))
+        // no-sold-out-after-effect
+        let blind = planted!("fast-refusal-to-owner");
+        sold_out(run, reserve, now).filter(|_| blind || !run.filter.may_know(reserve.request.id))
     }
 }
 
@@ -244,11 +250,14 @@ fn sold_out(run: &RunEntry, reserve: &Reserve, now: UnixMillis) -> Option<Answer
     // As the run itself counts: time does not run backward there, whatever an operator accepted.
     let now = now.max(head.as_of);
     let open = !head.retired
-        && head.closed >> pool.0 & 1 == 0
+        // fast-refusal
+        && (head.closed >> pool.0 & 1 == 0 || planted!("fast-refusal-of-closed"))
         && published.opens(pool) <= now
         && plan.departure(published.midnight(), from) > now
         && reserve.party.len() <= usize::from(plan.pool(pool).party_max);
-    if !open || head.next_expiry <= now || free >= u32::from(asked) {
+    // fast-refusal
+    let due = head.next_expiry <= now && !planted!("fast-refusal-past-expiry");
+    if !open || due || free >= u32::from(asked) {
         return None;
     }
     let refusal = Refusal::SoldOut {

@@ -13,7 +13,7 @@ use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use aes::Aes128;
 use aes::cipher::{Array, BlockCipherDecrypt, BlockCipherEncrypt, KeyInit};
 use arrayvec::ArrayString;
-use berth_inventory::{HoldId, Pnr, RunIndex};
+use berth_inventory::{HoldId, Pnr, RunIndex, planted};
 
 /// Printed PNRs: 1,000,000,000 ..= 9,999,999,999.
 const PNR_FIRST: u64 = 1_000_000_000;
@@ -66,7 +66,8 @@ impl Names {
         Self {
             holds: Aes128::new(&Array(holds)),
             pnrs: [pnrs as u64, (pnrs >> 64) as u64],
-            start: start & ((1 << START_BITS) - 1),
+            // names-unique
+            start: if planted!("hold-id-reissued") { 1 } else { start & ((1 << START_BITS) - 1) },
             counter: AtomicU64::new(1),
         }
     }

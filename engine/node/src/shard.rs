@@ -17,7 +17,7 @@ mod standing;
 
 use std::sync::Arc;
 
-use berth_inventory::{Changes, Command, Events, Run, RunId, UnixMillis, Version};
+use berth_inventory::{Changes, Command, Events, Run, RunId, UnixMillis, Version, planted};
 
 use crate::alarms::{Alarm, Alarms};
 use crate::ask::{Fault, Lane, Parcel, Way, Work};
@@ -227,7 +227,8 @@ impl<T: Way> Shard<T> {
         now: UnixMillis,
         batch: &mut Batch<T>,
     ) -> Option<u64> {
-        if work.deadline <= now {
+        // effect-has-cause
+        if work.deadline <= now && !planted!("deadline-ignored") {
             let late = now.since(work.deadline);
             work.tell(Err(Fault::DeadlineExceeded { late }));
             return Some(0);
@@ -321,7 +322,9 @@ impl<T: Way> Shard<T> {
 
     /// The oldest log point that a restart would need for this shard's runs.
     pub fn floor(&self) -> Option<LogPoint> {
-        self.around.dirty.first(&self.slots).into_iter().chain(self.abandoned).min()
+        // snapshot-and-tail, log-exact
+        let dirty = self.around.dirty.first(&self.slots).filter(|_| !planted!("cover-ahead"));
+        dirty.into_iter().chain(self.abandoned).min()
     }
 
     /// A command for which `trap` is true panics once all it does is in the batch.
@@ -405,9 +408,12 @@ impl<T> Slot<T> {
 impl<T> Surroundings<T> {
     /// Answers leave as soon as what they rest on is durable, and no earlier.
     fn hand_back(&mut self, parcel: Box<Parcel<T>>, batch: &mut Batch<T>) {
-        if parcel.rests_on == batch.number {
+        // answer-durable, both
+        if planted!("reply-before-sync") {
+            self.answers.push(parcel);
+        } else if parcel.rests_on == batch.number {
             batch.done.push(parcel);
-        } else if parcel.rests_on > self.durable {
+        } else if parcel.rests_on > self.durable && !planted!("late-answer-at-once") {
             self.late.push_back(parcel);
         } else {
             self.answers.push(parcel);

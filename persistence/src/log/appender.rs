@@ -5,6 +5,8 @@
 //! footer and synced before the next one gets its name, so that a frame never lies behind a
 //! segment that may still be torn. Nothing here knows durability words or what a payload means.
 
+use berth_inventory::planted;
+
 use super::end::{Cut, LogEnd};
 use super::prepare;
 use super::segment::{self, Tally};
@@ -219,7 +221,10 @@ fn create(dir: &DiskPath, id: u64) -> Result<Open, FileError> {
         }
         created => created?,
     };
-    file::sync_dir(dir)?;
+    // log-exact, starts-again
+    if !planted!("segment-name-unsynced") {
+        file::sync_dir(dir)?;
+    }
     Ok(Open { file, id, offset: 0, zeroed: false })
 }
 
@@ -259,6 +264,9 @@ fn move_to_cut(cut: &Cut, dir: &DiskPath, cut_dir: &DiskPath) -> Result<(), File
     copy.write_at(&bytes[..read], 0)?;
     copy.sync_data()?;
     file::sync_dir(cut_dir)?;
-    log.set_len(cut.offset)?;
+    // starts-again
+    if !planted!("cut-not-truncated") {
+        log.set_len(cut.offset)?;
+    }
     log.sync_data()
 }

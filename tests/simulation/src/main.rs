@@ -40,6 +40,19 @@ struct Args {
     /// Tell the last steps of the seed, whether or not it fails.
     #[arg(long)]
     story: bool,
+    /// Put this fault into the product first.
+    #[cfg(berth_planted)]
+    #[arg(long, value_name = "FAULT")]
+    plant: Option<String>,
+    /// Look for planted faults, one after the other: `all`, names with commas, or COUNT@TURN for so
+    /// many in rotation. Exit code 1 when one is not found within a minute.
+    #[cfg(berth_planted)]
+    #[arg(long, value_name = "FAULTS", conflicts_with_all = ["plant", "seed", "seeds", "minutes"])]
+    plants: Option<String>,
+    /// Write what was found there.
+    #[cfg(berth_planted)]
+    #[arg(long, value_name = "FILE", requires = "plants")]
+    json: Option<std::path::PathBuf>,
 }
 
 fn range(text: &str) -> Result<(u64, u64), String> {
@@ -60,6 +73,10 @@ fn main() -> ExitCode {
     keep_panics_quiet();
     let setup = |seed| Setup { seed, clients: args.clients.max(1), steps: args.steps, faults };
     let stage = Stage::default();
+    #[cfg(berth_planted)]
+    if let Some(code) = planted(&args, setup, &stage) {
+        return code;
+    }
     if let Some(seed) = args.seed {
         return match live(setup(seed), &stage, args.story) {
             Ok(summary) => {
@@ -76,6 +93,46 @@ fn main() -> ExitCode {
         (None, None) => Duration::from_mins(1),
     };
     many(first..end, limit, setup, &stage, args.no_shrink)
+}
+
+/// Plants one fault and goes on, or looks for many.
+#[cfg(berth_planted)]
+fn planted(args: &Args, setup: impl Fn(u64) -> Setup, stage: &Stage) -> Option<ExitCode> {
+    use berth_sim::plants::{chosen, ledger, search};
+
+    if !berth_inventory::planted::plant(args.plant.as_deref()) {
+        eprintln!("no planted fault has this name; there are: {:?}", chosen("all"));
+        return Some(ExitCode::from(2));
+    }
+    let names = match chosen(args.plants.as_ref()?) {
+        Ok(names) => names,
+        Err(why) => {
+            eprintln!("{why}");
+            return Some(ExitCode::from(2));
+        }
+    };
+    let mut searches = Vec::new();
+    for name in names {
+        let done = search(name, args.first.unwrap_or(1), &setup, stage);
+        let seconds = done.time.as_secs_f64();
+        match &done.found {
+            Some((setup, violation)) => println!(
+                "{name:26} {seconds:6.1} s {:5} seeds  seed {} breaks {}",
+                done.seeds, setup.seed, violation.property
+            ),
+            None => println!("{name:26} {seconds:6.1} s {:5} seeds  NOT FOUND", done.seeds),
+        }
+        searches.push(done);
+    }
+    if let Some(path) = &args.json {
+        let commit = std::env::var("BERTH_COMMIT").unwrap_or_else(|_| "unknown".to_owned());
+        if let Err(why) = std::fs::write(path, ledger(&searches, &commit)) {
+            eprintln!("{}: {why}", path.display());
+            return Some(ExitCode::from(2));
+        }
+    }
+    let all = searches.iter().all(|search| search.found.is_some());
+    Some(if all { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn many(

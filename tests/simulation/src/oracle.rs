@@ -18,7 +18,7 @@ use berth_inventory::{
     Changes, Command, Event, HoldId, Plan, Pnr, Refusal, RequestId, Run, RunId, RunIndex,
     UnixMillis, Version,
 };
-use berth_node::{Fault, Outcome};
+use berth_node::{Fault, Lane, Outcome};
 use berth_persistence::Frame;
 
 use crate::property::{AnswerCase, EventCase, FaultCase, Violation, each};
@@ -124,6 +124,10 @@ pub struct Oracle {
     pub durable_lsn: u64,
     /// Texts of plans the journal should have.
     pub journaled_plans: BTreeSet<[u8; 32]>,
+    /// Requests that reached the node.
+    pub arrivals: u64,
+    /// Versions that commands of a run and lane were told of, by the order in which they arrived.
+    pub told_in_order: BTreeMap<(RunId, u8), BTreeMap<u64, u64>>,
     /// Answers judged.
     pub answers: u64,
     /// Answers that were refusals.
@@ -158,6 +162,8 @@ impl Oracle {
             pending: Vec::new(),
             durable_lsn: 0,
             journaled_plans: BTreeSet::new(),
+            arrivals: 0,
+            told_in_order: BTreeMap::new(),
             answers: 0,
             refusals: 0,
             events: 0,
@@ -178,6 +184,8 @@ impl Oracle {
     pub fn arrived(&mut self, tag: u64, now: u64) {
         let attempt = &mut self.attempts[tag as usize];
         attempt.arrived = Some(now);
+        attempt.order = self.arrivals;
+        self.arrivals += 1;
         attempt.end = End::Pending;
     }
 
@@ -293,6 +301,11 @@ impl Oracle {
                 let case = AnswerCase { oracle: self, model, attempt, answer, now, fast };
                 each(|property| property.answer(&case))?;
                 self.answers += 1;
+                if !fast {
+                    let key = (model.facts.run, Lane::of(&attempt.command) as u8);
+                    let told = self.told_in_order.entry(key).or_default();
+                    told.insert(attempt.order, answer.version.0);
+                }
                 let refused = matches!(answer.said, berth_inventory::Said::Refused(_));
                 self.refusals += u64::from(refused);
                 if let Some(first) = First::of(&answer.said)

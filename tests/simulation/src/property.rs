@@ -15,6 +15,7 @@ mod fault_true;
 mod first_answer;
 mod grace;
 mod id_once;
+mod in_order;
 mod log_exact;
 mod names_unique;
 mod no_sold_out_after_effect;
@@ -157,6 +158,7 @@ pub const ALL: &[&dyn Property] = &[
     &conservation::Conservation,
     &effect_has_cause::EffectHasCause,
     &id_once::IdOnce,
+    &in_order::InOrder,
     &first_answer::FirstAnswer,
     &no_sold_out_after_effect::NoSoldOutAfterEffect,
     &fast_refusal::FastRefusal,

@@ -18,7 +18,15 @@ pub(super) fn decide(
     events: &mut Events,
 ) -> Decision {
     if let Some(at) = run.first_effect(ask.request, RequestKind::Reserve)? {
-        return Err(run.known_hold(at, now));
+        // no-sold-out-after-effect
+        if crate::planted!("sold-out-to-retry") {
+            let legs = route::journey(&run.plan, ask.from, ask.to)?;
+            seats(run, ask, pool_for(&run.plan, ask, legs)?.0, legs)?;
+        }
+        // id-once
+        if !crate::planted!("retry-takes-effect-again") {
+            return Err(run.known_hold(at, now));
+        }
     }
     let legs = route::journey(&run.plan, ask.from, ask.to)?;
     let (index, party_max) = pool_for(&run.plan, ask, legs)?;
@@ -108,7 +116,9 @@ fn pool_for(plan: &Plan, ask: &Reserve, legs: LegRange) -> Result<(PoolIndex, u8
 #[inline]
 fn check_sale(run: &Run, pool: PoolIndex, legs: LegRange, now: UnixMillis) -> Result<(), Refusal> {
     // No stop is left before the first one is.
-    if now < run.leaves_at && !run.retired && run.closed >> pool.0 & 1 == 0 {
+    // sale-open: the guard
+    let closed = if crate::planted!("closed-sale-sells") { 0 } else { run.closed };
+    if now < run.leaves_at && !run.retired && closed >> pool.0 & 1 == 0 {
         return Ok(());
     }
     let closed_at = if now < run.leaves_at {

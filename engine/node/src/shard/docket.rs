@@ -9,6 +9,8 @@
 use std::collections::VecDeque;
 use std::sync::atomic::Ordering::Relaxed;
 
+use berth_inventory::planted;
+
 use crate::ask::{Lane, Parcel, Work};
 
 /// Commands of each lane that are taken in at once: a few milliseconds of work.
@@ -109,6 +111,10 @@ impl<T> Docket<T> {
         }
         // What came earlier stays before it.
         self.keys[begin..].sort_unstable();
+        // in-order
+        if planted!("order-broken") {
+            self.keys[begin..].reverse();
+        }
         self.open = self.keys.is_empty();
     }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use berth_inventory::{
     Answer, BerthIndex, Command, Event, Millis, Ruling, RunIndex, Said, UnixMillis, Version,
+    planted,
 };
 
 use super::slot::{Errand, Live, Place, Slot};
@@ -140,7 +141,12 @@ impl<T> Surroundings<T> {
         let place = own
             .unwrap_or_else(|| batch.open_publication(Arc::clone(&live.published), head, announce));
         let row = |berth: &BerthIndex| RowChange { berth: *berth, masks: run.masks(*berth) };
-        batch.publish_later(place, head, changes.berths.iter().map(row));
+        // published-durable, both
+        let missed = usize::from(planted!("row-not-published"));
+        batch.publish_later(place, head, changes.berths.iter().skip(missed).map(row));
+        if planted!("published-before-durable") {
+            live.published.publish(head, changes.berths.iter().map(row));
+        }
         (self.changes, self.events) = (changes, events);
         let said = live.run.say(then);
         (Self::answer(live, now, said), Some(place))
@@ -183,7 +189,10 @@ impl<T> Surroundings<T> {
                 }
             }
             Event::PnrBlockLeased { block } => {
-                self.spare_block = None;
+                // names-unique
+                if !planted!("pnr-block-leased-twice") {
+                    self.spare_block = None;
+                }
                 self.directory.lease_block(*block, index);
             }
             _ => {}

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
-use berth_inventory::{Command, Millis, Run, RunCreated, RunId, UnixMillis, Version};
+use berth_inventory::{Command, Millis, Run, RunCreated, RunId, UnixMillis, Version, planted};
 
 use super::slot::{Errand, Live, LogPoint, Place, Slot};
 use super::slots::Seat;
@@ -46,7 +46,8 @@ impl<T: Way> Shard<T> {
         }
         self.around.mind_rest(slot, self.idle_ms);
         self.around.come_home(slot, run, published, None);
-        if let Some(Grace { until, as_of, span }) = grace {
+        // grace
+        if let Some(Grace { until, as_of, span }) = grace.filter(|_| !planted!("grace-forgotten")) {
             self.execute_own(entry, Command::Grace { until, as_of, span }, now, batch);
         }
     }
@@ -60,7 +61,9 @@ impl<T: Way> Shard<T> {
         now: UnixMillis,
         batch: &mut Batch<T>,
     ) {
-        let Some(slot) = self.slots.get_mut(id).filter(|slot| slot.epoch == epoch) else {
+        // replay-is-memory
+        let any = planted!("late-state-accepted");
+        let Some(slot) = self.slots.get_mut(id).filter(|slot| slot.epoch == epoch || any) else {
             return;
         };
         let Place::Away(errand) = slot.place else { return };
@@ -103,7 +106,10 @@ impl<T: Way> Shard<T> {
         if errand == Errand::Load {
             self.around.stats.activations += 1;
         }
-        self.backlog.push_back(id);
+        // everything-answered
+        if !planted!("lost-wake-up") {
+            self.backlog.push_back(id);
+        }
         self.work_off_backlog(now, batch);
     }
 
@@ -150,7 +156,8 @@ impl<T: Way> Shard<T> {
     pub(super) fn lift_fences(&mut self) {
         for id in core::mem::take(&mut self.fenced) {
             let Some(slot) = self.slots.get_mut(id) else { continue };
-            if slot.last_batch > self.around.durable {
+            // log-exact
+            if slot.last_batch > self.around.durable && !planted!("fence-lifted-early") {
                 self.fenced.push(id);
             } else if let Some(why) = slot.entry.refused.load_full() {
                 self.take_out_of_service(id, &why);

@@ -2,7 +2,8 @@
 //!
 //! One file a subject: `edges` (who may use whom), `licences` and `bans` (what may come in, read
 //! from `deny.toml` so that there is one list), `manifests` (how crates are set up), `source` (how
-//! files are named and what they may name), `documents` (what the papers owe the code). `tree`
+//! files are named and what they may name), `documents` (what the papers owe the code), `planted`
+//! (what must not be in the binary). `tree`
 //! finds and reads the files.
 //! Nothing here starts a server, opens a socket or writes.
 
@@ -11,6 +12,7 @@ mod documents;
 mod edges;
 mod licences;
 mod manifests;
+mod planted;
 mod source;
 pub mod tree;
 

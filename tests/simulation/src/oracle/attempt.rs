@@ -30,6 +30,8 @@ pub struct Attempt {
     pub sent: u64,
     /// When it reached the node.
     pub arrived: Option<u64>,
+    /// How many had reached the node before it.
+    pub order: u64,
     /// Nothing is begun after it.
     pub deadline: u64,
     /// How it ended.

@@ -113,6 +113,7 @@ impl World {
                 run,
                 sent: self.steady,
                 arrived: None,
+                order: 0,
                 deadline: u64::MAX,
                 end: End::OnItsWay,
             };
