@@ -247,6 +247,8 @@ fn sold_out(run: &RunEntry, reserve: &Reserve, now: UnixMillis) -> Option<Answer
     }
     let asked = reserve.party.iter().filter(|passenger| passenger.berth_required).count() as u8;
     let (head, free) = published.read(|p| (p.head(), p.free(pool, legs)));
+    // As the run itself counts: time does not run backward there, whatever an operator accepted.
+    let now = now.max(head.as_of);
     let open = !head.retired
         // fast-refusal
         && (head.closed >> pool.0 & 1 == 0 || planted!("fast-refusal-of-closed"))

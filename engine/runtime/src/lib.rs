@@ -30,10 +30,10 @@ mod worker;
 #[cfg(test)]
 mod tests;
 
+pub use berth_node::CLOCK_BEHIND_MAX_MS;
 pub use engine::{EngineInfo, Figures};
 pub use handle::{ANSWERS_AHEAD, Engine, Session};
 pub use history::{HistoryError, RunHistory};
-pub use berth_node::CLOCK_BEHIND_MAX_MS;
 pub use options::{StartError, StartOptions};
 pub use reply::Lost;
 

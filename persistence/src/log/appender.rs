@@ -16,6 +16,9 @@ use crate::frame::{Chain, FRAME_OVERHEAD, Magic, Named};
 use crate::section::Touch;
 use crate::{LogPosition, Lsn};
 
+/// Bytes of a segment that are written anew at once.
+const ANEW_BYTES: u64 = 1 << 20;
+
 /// The open segment.
 struct Open {
     file: File,
@@ -44,7 +47,8 @@ pub struct Appender {
 
 impl Appender {
     /// Goes on at `end`, which a scan of `dir` gave. A torn tail is moved to `cut_dir` first;
-    /// nothing there is ever overwritten.
+    /// nothing there is ever overwritten. What the scan has read of the last segment is brought to
+    /// the disk, before anything new may rest on it.
     pub fn resume(
         dir: &DiskPath,
         cut_dir: &DiskPath,
@@ -55,6 +59,9 @@ impl Appender {
         file::create_dir(dir)?;
         if let Some(cut) = &end.cut {
             move_to_cut(cut, dir, cut_dir)?;
+        }
+        if end.segment != 0 {
+            write_anew(dir, end.segment, end.offset)?;
         }
         let mut tally = end.tally;
         let open = if end.segment == 0 || end.sealed {
@@ -219,6 +226,24 @@ fn create(dir: &DiskPath, id: u64) -> Result<Open, FileError> {
         file::sync_dir(dir)?;
     }
     Ok(Open { file, id, offset: 0, zeroed: false })
+}
+
+/// Writes the first `bytes` of a segment as they are read, and syncs them. After a sync that failed
+/// the kernel shows bytes as clean that are not on the disk: no later sync would bring them there,
+/// and a power cut would take them from under all that came after.
+fn write_anew(dir: &DiskPath, id: u64, bytes: u64) -> Result<(), FileError> {
+    let file = File::writable(&segment::on_disk(dir, id))?;
+    let mut buffer = vec![0; bytes.min(ANEW_BYTES) as usize];
+    let mut at = 0;
+    while at < bytes {
+        let piece = &mut buffer[..(bytes - at).min(ANEW_BYTES) as usize];
+        let read = file.read_at(piece, at)?;
+        file.write_at(&piece[..read], at)?;
+        at += piece.len() as u64;
+    }
+    file.sync_data()?;
+    // Its name, too, may be of a sync that failed.
+    file::sync_dir(dir)
 }
 
 /// Copies a torn tail of a segment in `dir` to a new file in `cut_dir`, and only then cuts it off.

@@ -4,8 +4,8 @@
 use berth_inventory::{Digest, RunIndex};
 use berth_persistence::conformance::{TEXT, World};
 use berth_persistence::{
-    CommitLog, Covered, DataDir, Durability, EncodedSnapshot, FileLog, FileSnapshots, LogSettings,
-    Lsn, MemoryDisk, MemorySnapshots, Section, SnapshotStore, recover,
+    CommitLog, Covered, DataDir, DiskFault, Durability, EncodedSnapshot, FileLog, FileSnapshots,
+    LogSettings, Lsn, MemoryDisk, MemorySnapshots, Section, SnapshotStore, recover,
 };
 
 use crate::support::{is_true, recover_with};
@@ -111,4 +111,28 @@ fn a_power_cut_at_any_moment_takes_nothing_that_was_told() {
         all += node.told.0;
     }
     assert_eq!(all, 12 * 13);
+}
+
+/// What a sync has failed to bring to the disk is still read after a restart of the process, and is
+/// served: it must be there after the next power cut, and so must what came after it.
+#[test]
+fn what_a_restart_reads_after_a_failed_sync_is_brought_to_the_disk() {
+    let mut node = Node::new(5);
+    let mut section = Section::default();
+    node.world.create(&mut section);
+    node.commit(&section);
+    node.disk.arm(&node.disk.path("data/log"), DiskFault::Sync);
+    let section = node.world.group(10);
+    let unknown = node.log.append(&[], &[(0, &section)]).unwrap();
+    node.log.sync(Durability::Power).unwrap_err();
+
+    let dir = DataDir::open(&node.disk.path("data")).unwrap();
+    let found = recover_with(&dir, &node.snapshots).unwrap();
+    assert_eq!(found.end.chain.last, unknown, "the page cache has it");
+    let settings = LogSettings { segment_bytes: SEGMENT, zero_bytes_per_second: 0 };
+    let mut log = FileLog::resume(&dir.log(), &dir.cut(), settings, found.end).unwrap();
+    log.sync(Durability::Power).unwrap();
+    node.disk.power_cut(&mut |_| 0);
+    let found = recover_with(&dir, &node.snapshots).unwrap();
+    assert_eq!(found.end.chain.last, unknown, "and so has the disk");
 }

@@ -44,6 +44,8 @@ pub struct RunModel {
     pub replay: Option<Box<Run>>,
     /// Made by an operator, outside the calendar.
     pub extra: bool,
+    /// The newest version that anybody was told of.
+    pub told: u64,
 }
 
 impl RunModel {
@@ -61,7 +63,7 @@ impl RunModel {
     pub fn is_on_sale(&self, now: u64) -> bool {
         let date = self.facts.run.start_date;
         let open = date <= today(now).plus(i32::from(OPEN_DAYS));
-        self.version() > 0 || open && now < self.facts.last_departure() && !self.extra
+        self.told > 0 || open && now < self.facts.last_departure() && !self.extra
     }
 }
 
@@ -140,7 +142,10 @@ impl Oracle {
         let model = |(run, plan, extra): (RunId, Arc<Plan>, bool)| {
             let facts = Facts::new(run, &plan);
             let states = vec![Rc::new(State::new(&facts))];
-            (run, RunModel { facts, plan, states, events: Vec::new(), replay: None, extra })
+            (
+                run,
+                RunModel { facts, plan, states, events: Vec::new(), replay: None, extra, told: 0 },
+            )
         };
         Self {
             runs: runs.into_iter().map(model).collect(),
@@ -319,6 +324,12 @@ impl Oracle {
                 }
             }
         };
+        if let Ok(answer) = outcome
+            && let Some(run) = attempt.run
+            && let Some(model) = self.runs.get_mut(&run)
+        {
+            model.told = model.told.max(answer.version.0);
+        }
         self.attempts[tag as usize].end = end;
         Ok(())
     }

@@ -12,7 +12,6 @@ mod power;
 mod traffic;
 pub mod workload;
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use berth_inventory::{RunId, UnixMillis};
@@ -162,7 +161,7 @@ impl World {
         };
         // Noon, shortly before Tatkal opens, before midnight, before a train leaves.
         let minutes = *dice.of(&[12 * 60, 10 * 60 - 1, 24 * 60 - 1, 41 * 60 - 1]);
-        let wall_zero = DAY.unsigned_abs().into() * DAY_MS - ZONE_MS + minutes * 60_000;
+        let wall_zero = u64::from(DAY.unsigned_abs()) * DAY_MS - ZONE_MS + minutes * 60_000;
         let plan = |run: RunId, extra: bool| {
             let train = stage.catalogue.get(run.train).expect("a train of the catalogue");
             (run, Arc::clone(train.plan()), extra)
@@ -226,6 +225,9 @@ impl World {
             if self.step == end {
                 return Err(self.unanswered());
             }
+            if self.step.is_multiple_of(FULL_EVERY) {
+                self.operate();
+            }
             self.one_step()?;
             if self.is_quiet() {
                 self.look_at_all(true)?;
@@ -245,6 +247,18 @@ impl World {
         self.disk.set_capacity(None);
         self.wall_off = 0;
         self.down_until = self.steady;
+        for client in &mut self.clients {
+            client.requests.retain(|request| !request.panics());
+        }
+        self.operate();
+        if let Some(node) = &self.node {
+            node.front.vitals.measure(u64::MAX, 0);
+        }
+        Ok(())
+    }
+
+    /// An operator looks at the node: one that can do no more is started anew.
+    fn operate(&mut self) {
         let out = |node: &Node| {
             node.has_failed() || runs().iter().any(|run| node.is_out_of_service(*run))
         };
@@ -252,10 +266,6 @@ impl World {
             self.crash(false);
             self.down_until = self.steady;
         }
-        if let Some(node) = &self.node {
-            node.front.vitals.measure(u64::MAX, 0);
-        }
-        Ok(())
     }
 
     fn unanswered(&self) -> Violation {
@@ -454,11 +464,6 @@ impl World {
             starts: self.starts,
             digest: words.0,
         }
-    }
-
-    /// Runs that clients may ask for.
-    fn known_runs(&self) -> BTreeSet<RunId> {
-        self.oracle.runs.keys().copied().collect()
     }
 }
 

@@ -331,7 +331,8 @@ impl State {
     ) {
         let Some(mut record) = self.holds.remove(&hold) else { return };
         let mine = Rc::make_mut(&mut record);
-        for place in who.iter().filter(|place| *place < mine.seats.len()) {
+        let heads = mine.seats.len();
+        for place in who.iter().filter(|place| *place < heads) {
             mine.seats[place].state = to;
             if let Some(berth) = mine.seats[place].berth {
                 let cell = if to == SeatState::Confirmed { Cell::Sold(hold) } else { Cell::Free };

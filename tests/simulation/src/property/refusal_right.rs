@@ -60,7 +60,9 @@ impl Property for RefusalRight {
                 ensure(expected == Expected::Known, || words(&"that it is done"))
             }
             Said::Run(summary) => {
-                ensure(summary.version == case.answer.version, || words(&summary.version))
+                // One that has no event yet shows what it would be born as.
+                let unborn = case.answer.version.0 == 0 && summary.version.0 == 1;
+                ensure(unborn || summary.version == case.answer.version, || words(&summary.version))
             }
             Said::Done => Ok(()),
         }

@@ -43,6 +43,13 @@ pub struct Request {
     pub tags: Vec<u64>,
 }
 
+impl Request {
+    /// Whether it meets a panic whenever it is executed: nobody insists on such a thing.
+    pub fn panics(&self) -> bool {
+        matches!(&self.command, Command::Reserve(ask) if ask.party.iter().all(|p| !p.berth_required))
+    }
+}
+
 /// A hold as a client knows it.
 #[derive(Clone, Copy, Debug)]
 pub struct Known {
@@ -86,6 +93,9 @@ impl Client {
                 let request = self.requests.remove(at);
                 self.remember(request);
             }
+            Err(_) if self.requests[at].panics() => {
+                self.requests.remove(at);
+            }
             Err(fault) => {
                 let after = |ms: u64| Pushback::After(Duration::from_millis(ms));
                 let (trouble, pushback) = match fault {
@@ -108,6 +118,10 @@ impl Client {
 
     /// Nobody answered a try in time.
     pub fn time_out(&mut self, at: usize, now: u64, urged: bool, dice: &mut Dice) {
+        if self.requests[at].panics() {
+            self.requests.remove(at);
+            return;
+        }
         self.try_again(at, Trouble::Deadline, Pushback::None, now, urged, dice);
     }
 

@@ -131,8 +131,8 @@ impl Node {
         segment_bytes: u64,
     ) -> Result<Self, NoStart> {
         let disk = |fault: &dyn core::fmt::Display| NoStart::Disk(fault.to_string());
-        let dir = DataDir::open(root).map_err(|fault| disk(&fault))?;
-        let snapshots = FileSnapshots::open(dir.snap(), dir.cut(), SNAP_SEGMENT);
+        let dir = DataDir::open(&root).map_err(|fault| disk(&fault))?;
+        let snapshots = FileSnapshots::open(&dir.snap(), &dir.cut(), SNAP_SEGMENT);
         let snapshots = snapshots.map_err(|fault| disk(&fault))?;
         let plans = PlanBook::new(&ground.catalogue);
         let parse = |text: &str| plans.parse(text);
@@ -143,7 +143,7 @@ impl Node {
         let base = base.map_err(|berth_node::ClockBehind| NoStart::ClockBehind)?;
         let end = core::mem::take(&mut found.end);
         let segments = LogSettings { segment_bytes, ..LogSettings::default() };
-        let log = FileLog::resume(dir.log(), dir.cut(), segments, end);
+        let log = FileLog::resume(&dir.log(), &dir.cut(), segments, end);
         let mut log = log.map_err(|fault| disk(&fault))?;
         let restart = Restart {
             catalogue: &ground.catalogue,

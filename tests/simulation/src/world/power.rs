@@ -101,7 +101,8 @@ impl World {
     fn read_log(&self) -> Result<Vec<berth_persistence::Frame>, Violation> {
         let node = self.node.as_ref().expect("a node is up");
         let wrong = |what: String| Violation { property: "log-exact", what };
-        let reader = LogReader::open(node.dir().log()).map_err(|fault| wrong(fault.to_string()))?;
+        let reader =
+            LogReader::open(&node.dir().log()).map_err(|fault| wrong(fault.to_string()))?;
         let mut frames = Vec::new();
         for frame in reader {
             match frame {

@@ -53,7 +53,13 @@ impl World {
             let wish = self.load.panics();
             return self.begin(who, wish.command, wish.target);
         }
-        for (fault, n) in [(Fault::SaleChange, 12), (Fault::BlockChange, 12), (Fault::Retire, 1)] {
+        // Once in many seeds a run is over for good.
+        if self.luck.per_mille(20) && self.strikes(Fault::Retire, 5) {
+            let wish = self.load.operate(Fault::Retire);
+            self.note(Fault::Retire);
+            return self.begin(who, wish.command, wish.target);
+        }
+        for (fault, n) in [(Fault::SaleChange, 12), (Fault::BlockChange, 12)] {
             if self.strikes(fault, n) {
                 let wish = self.load.operate(fault);
                 wish.fault.into_iter().for_each(|fault| self.note(fault));

@@ -166,7 +166,7 @@ impl Workload {
             let command = self.on_hold(known);
             return Wish { command, target: Target::Hold(known.hold), fault };
         }
-        if roll < 68 && !client.bookings.is_empty() {
+        if roll < 75 && !client.bookings.is_empty() {
             let (_, pnr, party) = *self.dice.of(&client.bookings);
             let target = Target::Pnr(String::new());
             if self.dice.per_mille(300) {
@@ -176,7 +176,7 @@ impl Workload {
             return plain(Command::Cancel(Cancel { request, pnr, passengers }), target);
         }
         let run = self.run();
-        if roll < 70 {
+        if roll == 99 {
             return plain(Command::GetRun, Target::Train(run));
         }
         plain(Command::Reserve(self.reserve(run)), Target::Train(run))
@@ -234,7 +234,7 @@ impl Workload {
                 let journey = self.journey(run);
                 let legs = self.dice.per_mille(700).then_some(journey);
                 let block = Block { request, berths, legs };
-                if self.dice.per_mille(500) {
+                if self.dice.per_mille(400) {
                     Command::Block(block)
                 } else {
                     Command::Unblock(block)
@@ -246,7 +246,7 @@ impl Workload {
             }
             _ => {
                 let quota = self.dice.per_mille(500).then(|| "GN".parse().expect("a quota"));
-                let open = self.dice.per_mille(600);
+                let open = self.dice.per_mille(800);
                 Command::SetSale(SaleChange { request, class: None, quota, open })
             }
         };

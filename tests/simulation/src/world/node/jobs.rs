@@ -141,7 +141,7 @@ impl Node {
             for taken in &waiting {
                 if let Err(fault) = self.put(taken) {
                     self.keeper.failed.get_or_insert(fault);
-                    return self.kept(waiting);
+                    return self.is_kept(waiting);
                 }
             }
             self.keeper.written = waiting;
@@ -151,7 +151,7 @@ impl Node {
             self.keeper.failed.get_or_insert(fault.to_string());
         }
         let written = core::mem::take(&mut self.keeper.written);
-        self.kept(written);
+        self.is_kept(written);
     }
 
     fn put(&mut self, taken: &Taken) -> Result<(), String> {
@@ -166,7 +166,7 @@ impl Node {
     }
 
     /// All of them are durable, or none is kept.
-    fn kept(&mut self, group: Vec<Box<Taken>>) {
+    fn is_kept(&mut self, group: Vec<Box<Taken>>) {
         let failed = self.keeper.failed.clone();
         for taken in group {
             let Taken { run, epoch, version, lent, .. } = *taken;
