@@ -12,6 +12,8 @@
 //! the way out.
 
 mod bookings;
+#[cfg(test)]
+mod broken;
 mod end;
 mod names;
 mod past;
@@ -452,7 +454,7 @@ impl Register {
         }
     }
 
-    /// Moves a deadline on request; the request before it that did so is forgotten.
+    /// Moves a deadline on request; the one before is forgotten.
     pub(crate) fn extend(&mut self, card: u32, mark: RequestMark, expires_at: UnixMillis) {
         if let Some(before) = self.card(card).extend() {
             self.forget_id(before.id, Named::Extend, card);
@@ -477,25 +479,5 @@ impl Register {
 
     fn forget_id(&mut self, id: RequestId, named: Named, card: u32) {
         self.names.remove(self.names.hash(id.0), named, card);
-    }
-
-    /// A past hold of nobody without a name, for the tests of the invariants.
-    #[cfg(test)]
-    pub(crate) fn add_past(&mut self, hold: HoldId, at: UnixMillis) {
-        let request = RequestMark { id: RequestId(hold.0), digest: 0 };
-        let (pool, legs) = (crate::PoolIndex(0), crate::LegRange { from: 0, to: 1 });
-        let made = Made { hold, request, pool, legs, created_at: at, expires_at: at };
-        let mut card = Card::free(NONE);
-        card.fill(made, core::iter::empty());
-        card.end(at, crate::SeatState::Released);
-        self.past.push(&card);
-    }
-
-    /// Loses an id, for the tests of the invariants.
-    #[cfg(test)]
-    pub(crate) fn lose_request(&mut self, hold: HoldId) {
-        let card = self.named(hold);
-        let id = self.card(card).request().id;
-        self.forget_id(id, Named::Reserve, card);
     }
 }
