@@ -2,7 +2,8 @@
 //!
 //! One file a subject: `edges` (who may use whom), `licences` and `bans` (what may come in, read
 //! from `deny.toml` so that there is one list), `manifests` (how crates are set up), `source` (how
-//! files are named and what they may name), `documents` (what the papers owe the code). `tree`
+//! files are named and what they may name), `documents` (what the papers owe the code), `proofs` (the
+//! ledger of long proofs, and what of it is stale). `tree`
 //! finds and reads the files.
 //! Nothing here starts a server, opens a socket or writes.
 
@@ -11,6 +12,7 @@ mod documents;
 mod edges;
 mod licences;
 mod manifests;
+mod proofs;
 mod source;
 pub mod tree;
 
