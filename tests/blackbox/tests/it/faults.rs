@@ -109,7 +109,7 @@ async fn round(
         let cut_at = fault.cut_after;
         until("the fault, or enough", async || {
             if cut_at.is_some_and(|told| diary.told() >= told) {
-                shim.cut(home);
+                shim::cut(home);
             }
             (server.has_ended() || diary.told() >= ENOUGH).then_some(())
         })
@@ -121,7 +121,7 @@ async fn round(
     } else {
         drop(server);
     }
-    tally.struck += usize::from(shim.struck(home));
+    tally.struck += usize::from(shim::struck(home));
     let begun = Instant::now();
     let server = home.serve_with(settings);
     tally.starts.push(begun.elapsed());
@@ -191,9 +191,9 @@ async fn the_weaker_word_does_not_survive_a_power_cut() {
     let mut server = home.begin_under(&settings, &shim.environment(&home, &fault));
     assert!(server.comes_up());
     let hold = server.client().await.reserve(reserve("10001", 1)).await.unwrap().done();
-    shim.cut(&home);
+    shim::cut(&home);
     until("the power fails", async || server.has_ended().then_some(())).await;
-    assert!(shim.struck(&home));
+    assert!(shim::struck(&home));
     drop(server);
     let server = home.serve();
     let lost = server.client().await.get_hold(get_hold(&hold.hold_id)).await.unwrap();
@@ -215,7 +215,7 @@ async fn a_journal_that_failed_says_so_until_a_restart() {
         while let Some(ended) = writers.join_next().await {
             ended.expect("a writer ends with its first fault");
         }
-        assert!(shim.struck(&home), "{op} {action}");
+        assert!(shim::struck(&home), "{op} {action}");
         for _ in 0..2 {
             let error = client.reserve(reserve("10001", 1)).await.unwrap_err();
             let ClientError::Unavailable { message, .. } = &error else { panic!("{error}") };

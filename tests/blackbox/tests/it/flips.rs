@@ -104,14 +104,14 @@ impl Truth {
         let session = server.session(256).await;
         let sell = async |n: usize| {
             let ask = v1::ReserveRequest {
-                run: Some(run("10005", AHEAD + (n % 5) as i32)),
+                run: Some(run("10005", AHEAD + i32::try_from(n % 5).expect("a small number"))),
                 ttl: Some(ttl(900)),
                 reference: format!("mark-{n}"),
                 ..reserve("", 1)
             };
             let hold = session.reserve(ask).await.unwrap().done();
             let booking = session.confirm(confirm(&hold.hold_id)).await.unwrap().done();
-            if n % 3 == 0 {
+            if n.is_multiple_of(3) {
                 return session.cancel(cancel(&booking.pnr)).await.unwrap().done().booking.unwrap();
             }
             booking

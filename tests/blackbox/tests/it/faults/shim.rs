@@ -1,6 +1,6 @@
 //! Builds the shim once, and says in its words what shall go wrong.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::LazyLock;
 
@@ -14,7 +14,9 @@ const SOURCE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/shim/faults.c");
 
 /// See the module.
 #[derive(Clone, Copy)]
-pub struct Shim;
+pub struct Shim {
+    library: &'static Path,
+}
 
 /// One thing that goes wrong.
 #[derive(Clone, Debug, Default)]
@@ -49,13 +51,12 @@ fn power(some: Option<u32>) -> String {
 impl Shim {
     /// With the C compiler that built half of the dependencies.
     pub fn build() -> Self {
-        LazyLock::force(&LIBRARY);
-        Self
+        Self { library: &LIBRARY.1 }
     }
 
     /// What the next server in this home must find in its environment.
-    pub fn environment(self, home: &Home, fault: &Fault) -> Vec<(&'static str, String)> {
-        let text = |path: PathBuf| path.to_str().expect("a path that is text").to_owned();
+    pub fn environment(&self, home: &Home, fault: &Fault) -> Vec<(&'static str, String)> {
+        let text = |path: &Path| path.to_str().expect("a path that is text").to_owned();
         let (fifo, log) = (home.beside("fifo"), home.beside("shim.log"));
         // Of the server before.
         let _ = std::fs::remove_file(&log);
@@ -64,32 +65,32 @@ impl Shim {
             mknodat(CWD, &fifo, FileType::Fifo, mode, 0).expect("a fifo can be made");
         }
         let mut environment = vec![
-            ("LD_PRELOAD", text(LIBRARY.1.clone())),
-            ("BERTH_SHIM_DIR", text(home.data())),
-            ("BERTH_SHIM_LOG", text(log)),
-            ("BERTH_SHIM_FIFO", text(fifo)),
+            ("LD_PRELOAD", text(self.library)),
+            ("BERTH_SHIM_DIR", text(&home.data())),
+            ("BERTH_SHIM_LOG", text(&log)),
+            ("BERTH_SHIM_FIFO", text(&fifo)),
         ];
         environment.extend(fault.rule.clone().map(|rule| ("BERTH_SHIM_RULE", rule)));
         environment.extend(fault.power.clone().map(|power| ("BERTH_SHIM_POWER", power)));
         environment
     }
+}
 
-    /// Cuts the power of the server that was started with a fault of power, if it is there yet.
-    pub fn cut(self, home: &Home) {
-        use rustix::fs::{OFlags, open};
-        // Whoever reads it is the server; without one there is nobody to wait for.
-        let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        if let Ok(fifo) = open(home.beside("fifo"), flags, Mode::empty()) {
-            let _ = rustix::io::write(&fifo, b"!");
-        }
+/// Cuts the power of the server that was started with a fault of power, if it is there yet.
+pub fn cut(home: &Home) {
+    use rustix::fs::{OFlags, open};
+    // Whoever reads it is the server; without one there is nobody to wait for.
+    let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    if let Ok(fifo) = open(home.beside("fifo"), flags, Mode::empty()) {
+        let _ = rustix::io::write(&fifo, b"!");
     }
+}
 
-    /// Whether something has gone wrong since the last server was started.
-    pub fn struck(self, home: &Home) -> bool {
-        let log = std::fs::read_to_string(home.beside("shim.log")).unwrap_or_default();
-        assert!(!log.contains("no rule") && !log.contains("no watcher"), "{log}");
-        !log.is_empty()
-    }
+/// Whether something has gone wrong since the last server was started.
+pub fn struck(home: &Home) -> bool {
+    let log = std::fs::read_to_string(home.beside("shim.log")).unwrap_or_default();
+    assert!(!log.contains("no rule") && !log.contains("no watcher"), "{log}");
+    !log.is_empty()
 }
 
 static LIBRARY: LazyLock<(TempDir, PathBuf)> = LazyLock::new(|| {
