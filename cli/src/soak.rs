@@ -7,12 +7,16 @@
 
 mod check;
 mod effect;
+mod error;
 mod facts;
+mod faults;
 mod findings;
 mod flow;
 mod ids;
 mod ledger;
 mod line;
+mod memory;
+mod outcome;
 pub mod report;
 mod scenario;
 mod server;
@@ -25,17 +29,21 @@ mod wish;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use berth_client::{Admin, ClientError};
+use berth_client::Admin;
 use clap::Args;
 use hdrhistogram::Histogram;
 use jiff::Zoned;
 use jiff::tz::TimeZone;
+use tokio::sync::oneshot;
 
 use crate::said::Exit;
 use check::{counts, expiry, journal, overlap};
+use error::SoakError;
 use facts::{Entry, Read};
+use faults::{Fault, SlowReaders};
 use findings::Findings;
 use flow::Shared;
 use ledger::Ledger;
@@ -82,6 +90,12 @@ pub struct SoakArgs {
     /// Where its own server keeps its journal; kept afterwards [default: a temporary directory]
     #[arg(long, value_name = "DIR", conflicts_with = "server")]
     data_dir: Option<PathBuf>,
+    /// What else to do to the server, such as kill,slow,cancel
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "FAULT")]
+    faults: Vec<Fault>,
+    /// With the fault kill: how long its own server lives
+    #[arg(long, value_name = "TIME", default_value = "20s", value_parser = crate::target::span)]
+    kill_every: Duration,
     /// Seed of the clients' dice [default: drawn]
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
@@ -93,85 +107,6 @@ pub struct SoakArgs {
     zone: String,
 }
 
-/// Why a soak came to nothing.
-#[derive(Debug, thiserror::Error)]
-pub enum SoakError {
-    /// Not on this machine.
-    #[error(
-        "{url:?} is not a loopback address: soak puts load on this machine only, such as \
-         http://127.0.0.1:50051"
-    )]
-    NotLoopback {
-        /// What was given.
-        url: String,
-    },
-    /// Its own server.
-    #[error("its own server did not start: {why}")]
-    Start {
-        /// What happened.
-        why: String,
-    },
-    /// Its own server's end.
-    #[error("its own server did not stop in order: {why}; see {}", log.display())]
-    Stop {
-        /// What happened.
-        why: String,
-        /// Its log.
-        log: PathBuf,
-    },
-    /// Nothing to play on.
-    #[error("{found} runs to play on: the server has too few of the trains that come with berth")]
-    NoRuns {
-        /// How many there are.
-        found: usize,
-    },
-    /// A server that was set otherwise.
-    #[error(
-        "the server takes no hold of {ttl:?} (ttl {why}): name --admin-server, so that soak asks for \
-         its bounds"
-    )]
-    Bounds {
-        /// What was asked for.
-        ttl: Duration,
-        /// What the server says of it.
-        why: String,
-    },
-    /// A berth map that does not fit.
-    #[error("the berth map of run {run} has {berths} berths, another number than before")]
-    Map {
-        /// Which run.
-        run: String,
-        /// How many it has now.
-        berths: usize,
-    },
-    /// A run does not come to rest.
-    #[error(
-        "run {run} keeps changing although soak asks for nothing: is somebody else selling it?"
-    )]
-    Restless {
-        /// Which run.
-        run: String,
-    },
-    /// The journal cannot be read.
-    #[error("the journal cannot be read: {why}")]
-    Journal {
-        /// Why.
-        why: String,
-    },
-    /// The zone does not exist.
-    #[error("{zone:?} is not a time zone: expected an IANA name such as Asia/Kolkata")]
-    Zone {
-        /// What was given.
-        zone: String,
-    },
-    /// A call.
-    #[error(transparent)]
-    Client(#[from] ClientError),
-    /// Threads.
-    #[error("cannot start: {0}")]
-    Runtime(std::io::Error),
-}
-
 /// Runs a soak and prints its report.
 pub fn run(args: &SoakArgs) -> ExitCode {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
@@ -181,7 +116,13 @@ pub fn run(args: &SoakArgs) -> ExitCode {
         Ok(report) => report,
         Err(fault) => {
             eprintln!("berth: {fault}");
-            let usage = matches!(fault, SoakError::Zone { .. } | SoakError::NotLoopback { .. });
+            let usage = matches!(
+                fault,
+                SoakError::Zone { .. }
+                    | SoakError::NotLoopback { .. }
+                    | SoakError::NotOurs
+                    | SoakError::Grace
+            );
             return if usage { Exit::Usage } else { Exit::Fault }.into();
         }
     };
@@ -199,6 +140,13 @@ async fn soak(args: &SoakArgs) -> Result<Report, SoakError> {
         TimeZone::get(&args.zone).map_err(|_| SoakError::Zone { zone: args.zone.clone() })?;
     for url in args.server.iter().chain(&args.admin_server) {
         server::is_loopback(url)?;
+    }
+    if args.faults.contains(&Fault::Kill) {
+        match (&args.server, args.scenario) {
+            (Some(_), _) => return Err(SoakError::NotOurs),
+            (None, Scenario::Expiry) => return Err(SoakError::Grace),
+            (None, _) => {}
+        }
     }
     let mut own = match &args.server {
         Some(_) => None,
@@ -226,7 +174,7 @@ async fn soak_on(
 ) -> Result<Report, SoakError> {
     let seed = args.seed.unwrap_or_else(rand::random);
     let (server, admin_server) = match &own {
-        Some(own) => (own.server.clone(), Some(own.admin_server.clone())),
+        Some(own) => (own.server(), Some(own.admin_server())),
         None => (args.server.clone().unwrap_or_default(), args.admin_server.clone()),
     };
     let admin = match &admin_server {
@@ -252,6 +200,7 @@ async fn soak_on(
         stage.runs.len()
     );
     let begun = Instant::now();
+    let kills = args.faults.contains(&Fault::Kill);
     let shared = Arc::new(Shared {
         lines,
         stage,
@@ -260,10 +209,26 @@ async fn soak_on(
         room: ledger::Room::default(),
         until: begun + args.duration,
         times,
-        resends: args.scenario == Scenario::Retry,
+        resends: args.scenario == Scenario::Retry || kills,
+        restarts: kills,
+        gives_up: args.faults.contains(&Fault::Cancel),
+        given_up: AtomicU64::new(0),
     });
-    let played = args.scenario.play(&shared, args.clients, seed).await;
+    let slow = args.faults.contains(&Fault::Slow);
+    let slow = slow.then(|| SlowReaders::open(&server, &shared.stage));
+    let (over, is_over) = oneshot::channel();
+    let play = async {
+        let played = args.scenario.play(&shared, args.clients, seed).await;
+        // Who looks after the server may have ended with a fault of its own.
+        let _ = over.send(());
+        played
+    };
+    let kill_every = kills.then_some(args.kill_every);
+    let (played, driven) =
+        tokio::join!(play, faults::drive(own.as_deref_mut(), kill_every, is_over));
     let took = begun.elapsed();
+    let driven = driven?;
+    let faults = (!args.faults.is_empty()).then(|| driven.faults(slow, &shared.given_up));
     let ended_early = ended_early(&shared, took, args.duration);
     wait_for_deadlines(&played.ledger).await;
     let seen = survey::look(shared.lines.reader(), admin.as_ref(), &shared.stage).await?;
@@ -312,6 +277,8 @@ async fn soak_on(
         unanswered,
         kinds: figures.iter().map(KindView::of).collect(),
         expiry,
+        faults,
+        memory: driven.memory,
         checked: verdict.checked,
         violations: ViolationsView::of(&verdict.findings),
         data_dir: None,

@@ -18,6 +18,7 @@ use super::findings::Findings;
 use super::ids::Ids;
 use super::ledger::{Deed, Ledger, Move, Room, Sure, ToldHold, UnknownReserve};
 use super::line::{Lines, NoAnswer, Way};
+use super::outcome::{Word, shown_wrong, word};
 use super::stage::Stage;
 use super::times::Times;
 use super::wish::{Taste, wish};
@@ -29,8 +30,10 @@ pub const FAULT: &str = "unexpected-fault";
 pub const TRIES: &str = "retry-differs";
 /// Tries of one request that is not answered, most.
 const TRIES_MAX: usize = 6;
-/// How long an answer may take on its way, milliseconds.
-const SHOWN_LATE_MS: u64 = 1_000;
+/// The same, where the server is killed: some 16 s.
+const TRIES_MAX_RESTARTS: usize = 54;
+/// Longest patience of a caller that gives up, microseconds.
+const PATIENCE_US: u32 = 2_000;
 /// Requests in a row without any answer after which a client gives up: the server is gone.
 const SILENCE_MAX: u32 = 20;
 
@@ -47,14 +50,12 @@ pub struct Shared {
     /// Calls are given up so often that connections break, and sessions send again by themselves
     /// what was unanswered: the version of an answer may then be later than its effect's.
     pub resends: bool,
-}
-
-/// What a request came to.
-#[derive(Clone, Debug)]
-pub enum Word {
-    Done(Box<Effect>, Sure),
-    Refused(i32),
-    Unknown,
+    /// The server is killed and comes back: its clients wait for it.
+    pub restarts: bool,
+    /// Every sixteenth call is dropped before it is answered, and made again.
+    pub gives_up: bool,
+    /// How many were.
+    pub given_up: AtomicU64,
 }
 
 /// How a request is tried.
@@ -127,11 +128,20 @@ impl Flow {
         if self.number % 16 == 7 { Way::Unary } else { Way::Session }
     }
 
+    /// The same, unless this caller loses patience.
+    fn way_or_none(&mut self) -> Way {
+        if !self.shared.gives_up || self.dice(16) != 0 {
+            return self.way();
+        }
+        self.shared.given_up.fetch_add(1, Relaxed);
+        Way::Dropped(Duration::from_micros(u64::from(50 + self.dice(PATIENCE_US))))
+    }
+
     /// Sends one request until it is answered, as `tries` says.
     async fn ask(&mut self, run: u32, bodies: &[&Command], request: u128, tries: &Tries) -> Word {
         let kind = effect::kind(bodies[0]);
         let mut heard: Vec<Heard> = Vec::new();
-        let plain = [(0, self.way())];
+        let plain = [(0, self.way_or_none())];
         let salvo = if tries.salvo.is_empty() { &plain[..] } else { &tries.salvo };
         let first =
             join_all(salvo.iter().map(|(body, way)| self.one(run, bodies, *body, *way))).await;
@@ -139,7 +149,8 @@ impl Flow {
             self.note(run, request, one, &mut heard);
         }
         let answered = |heard: &[Heard]| heard.iter().any(|h| h.body == 0 && h.said.is_some());
-        for again in 0..TRIES_MAX as u64 {
+        let tries_max = if self.shared.restarts { TRIES_MAX_RESTARTS } else { TRIES_MAX };
+        for again in 0..tries_max as u64 {
             if answered(&heard) {
                 break;
             }
@@ -400,96 +411,7 @@ impl Flow {
     }
 }
 
-/// Whether a hold is shown as it must be at that time. The server's time in an answer is that of the
-/// answer, a little after the look: so "expired" is exact, "held" has some time to spare.
-pub fn shown_wrong(effect: &Effect) -> Option<String> {
-    let Effect { hold, server_time, expires_at, .. } = *effect;
-    let late = server_time >= expires_at + SHOWN_LATE_MS;
-    let wrong =
-        if server_time < expires_at { effect.expired } else { effect.held * u8::from(late) };
-    (wrong != 0).then(|| {
-        let shown = if server_time < expires_at { "expired" } else { "held" };
-        format!(
-            "hold {hold:032x} shown as {shown} at {server_time} ms, its deadline is {expires_at}"
-        )
-    })
-}
-
-/// What several tries come to. An effect counts whichever content it was of; without one, a try
-/// that was not answered leaves it open.
-fn word(heard: &[Heard], resends: bool) -> Word {
-    let effects = heard.iter().filter_map(|h| match &h.said {
-        Some(Said::Done(effect)) => Some(effect),
-        _ => None,
-    });
-    let silent = heard.iter().any(|h| h.said.is_none());
-    if let Some(effect) = effects.min_by_key(|effect| effect.version) {
-        let sure = if silent || resends { Sure::Late } else { Sure::Exact };
-        return Word::Done(effect.clone(), sure);
-    }
-    let refused = heard.iter().find_map(|h| match &h.said {
-        Some(Said::Refused(reason, _)) => Some(*reason),
-        _ => None,
-    });
-    match refused {
-        Some(reason) if !silent => Word::Refused(reason),
-        _ => Word::Unknown,
-    }
-}
-
 /// Passengers as requests number them.
 fn numbers(set: u8) -> Vec<u32> {
     (0..8).filter(|i| set >> i & 1 == 1).map(|i| i + 1).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::soak::ledger::NO_BERTH;
-
-    fn effect(server_time: u64, held: u8, expired: u8) -> Effect {
-        Effect {
-            version: 7,
-            server_time,
-            hold: 9,
-            pnr: 0,
-            from: 0,
-            to: 2,
-            party: 1,
-            seats: [NO_BERTH; 6],
-            passengers: 1,
-            created_at: 1_000,
-            expires_at: 11_000,
-            held,
-            expired,
-        }
-    }
-
-    #[test]
-    fn a_hold_shown_wrong_for_its_time_is_found() {
-        assert_eq!(shown_wrong(&effect(10_999, 1, 0)), None);
-        assert_eq!(shown_wrong(&effect(11_000, 0, 1)), None);
-        assert!(shown_wrong(&effect(10_999, 0, 1)).is_some_and(|what| what.contains("as expired")));
-        assert_eq!(
-            shown_wrong(&effect(11_100, 1, 0)),
-            None,
-            "on its way since before the deadline"
-        );
-        assert!(shown_wrong(&effect(12_000, 1, 0)).is_some_and(|what| what.contains("as held")));
-    }
-
-    #[test]
-    fn without_an_effect_a_silent_try_leaves_it_open() {
-        let heard = |said| Heard { body: 0, begun: 1, ended: 2, said };
-        let done = |version| Said::Done(Box::new(Effect { version, ..effect(1, 1, 0) }));
-        let refused = || Said::Refused(11, "no".into());
-        assert!(matches!(word(&[heard(Some(refused()))], false), Word::Refused(11)));
-        assert!(matches!(word(&[heard(None), heard(Some(refused()))], false), Word::Unknown));
-        let first = word(&[heard(Some(done(9))), heard(Some(done(8)))], false);
-        assert!(matches!(first, Word::Done(effect, Sure::Exact) if effect.version == 8));
-        let late = word(&[heard(None), heard(Some(done(8)))], false);
-        assert!(matches!(late, Word::Done(_, Sure::Late)));
-        let resent = word(&[heard(Some(done(8)))], true);
-        assert!(matches!(resent, Word::Done(_, Sure::Late)), "a broken session asks again");
-    }
 }

@@ -7,7 +7,9 @@ use berth_client::v1;
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
+use super::faults::FaultsView;
 use super::findings::{Findings, Violation};
+use super::memory::MemoryView;
 use super::tally::{Figures, Kind};
 use crate::words;
 
@@ -27,6 +29,8 @@ pub struct Report {
     pub unanswered: RateView,
     pub kinds: Vec<KindView>,
     pub expiry: Option<ExpiryView>,
+    pub faults: Option<FaultsView>,
+    pub memory: Option<MemoryView>,
     pub checked: CheckedView,
     pub violations: ViolationsView,
     pub data_dir: Option<String>,
@@ -249,6 +253,7 @@ impl Report {
                 expiry.probed, late.p50, late.p99, late.max
             )?;
         }
+        self.write_faults(out)?;
         let c = &self.checked;
         writeln!(
             out,
@@ -279,6 +284,40 @@ impl Report {
             writeln!(out, "kept: {dir}")?;
         }
         Ok(())
+    }
+}
+
+impl Report {
+    fn write_faults(&self, out: &mut String) -> std::fmt::Result {
+        if let Some(faults) = &self.faults {
+            write!(out, "faults: {} kills", faults.kills)?;
+            if let Some(away) = &faults.away_ms {
+                write!(out, " (serving again after ms p50 {} max {})", away.p50, away.max)?;
+            }
+            writeln!(
+                out,
+                ", {} calls given up, {} slow readers ({} reads, opened {} times)",
+                faults.cancelled, faults.slow_readers, faults.slow_reads, faults.slow_opened
+            )?;
+        }
+        let Some(memory) = &self.memory else { return Ok(()) };
+        let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
+        write!(
+            out,
+            "memory: {:.1} MiB at first, {:.1} at last, {:.1} at most",
+            mib(memory.first_bytes),
+            mib(memory.last_bytes),
+            mib(memory.max_bytes)
+        )?;
+        match memory.slope_bytes_per_minute {
+            Some(slope) => writeln!(
+                out,
+                "; {:+.2} MiB a minute in the second half of {} s",
+                slope as f64 / f64::from(1 << 20),
+                memory.looked_ms / 1_000
+            ),
+            None => writeln!(out, "; too short for a slope"),
+        }
     }
 }
 
@@ -317,6 +356,21 @@ mod tests {
                 probed: 150,
                 seen_late_ms: spread(),
             }),
+            faults: Some(FaultsView {
+                kills: 3,
+                away_ms: Some(spread()),
+                slow_readers: 8,
+                slow_reads: 90,
+                slow_opened: 11,
+                cancelled: 60,
+            }),
+            memory: Some(MemoryView {
+                first_bytes: 50 << 20,
+                last_bytes: 61 << 20,
+                max_bytes: 64 << 20,
+                slope_bytes_per_minute: Some(1 << 19),
+                looked_ms: 40_000,
+            }),
             checked: CheckedView {
                 runs: 8,
                 holds: 900,
@@ -351,6 +405,8 @@ mod tests {
             "VIOLATION berth-leg-twice 12951/2026-12-01: B3-12 is in two holds",
             "1 violations: berth-leg-twice 1",
             "kept: /tmp/berth-soak",
+            "faults: 3 kills (serving again after ms p50 4 max 12), 60 calls given up",
+            "50.0 MiB at first, 61.0 at last, 64.0 at most; +0.50 MiB a minute",
         ] {
             assert!(text.contains(part), "{part:?} is not in\n{text}");
         }

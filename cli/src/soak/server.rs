@@ -18,8 +18,8 @@ const STOP_LIMIT: Duration = Duration::from_secs(20);
 /// A child that is ended with its handle.
 pub struct OwnServer {
     child: Child,
-    pub server: String,
-    pub admin_server: String,
+    /// Of the public and of the admin listener.
+    addresses: [SocketAddr; 2],
     /// Holds `data/` and `serve.log`.
     pub root: PathBuf,
     temporary: bool,
@@ -28,49 +28,39 @@ pub struct OwnServer {
 impl OwnServer {
     /// Starts this executable as a server on free ports.
     pub async fn start(data_dir: Option<&Path>) -> Result<Self, SoakError> {
-        let fault = |why: String| SoakError::Start { why };
         let temporary = data_dir.is_none();
         let root = data_dir.map_or_else(
             || std::env::temp_dir().join(format!("berth-soak-{}", uuid::Uuid::new_v4())),
             Path::to_path_buf,
         );
-        std::fs::create_dir_all(&root).map_err(|e| fault(format!("{}: {e}", root.display())))?;
-        let log =
-            std::fs::File::create(root.join("serve.log")).map_err(|e| fault(e.to_string()))?;
-        let program = std::env::current_exe().map_err(|e| fault(e.to_string()))?;
-        let mut command = Command::new(program);
-        // Its settings are this soak's alone.
-        for (name, _) in std::env::vars_os() {
-            if name.to_string_lossy().starts_with("BERTH_") {
-                command.env_remove(name);
-            }
-        }
-        let mut child = command
-            .args(["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"])
-            .arg("--data-dir")
-            .arg(root.join("data"))
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(log)
-            .kill_on_drop(true)
-            .spawn()
-            .map_err(|e| fault(e.to_string()))?;
-        let stdout = child.stdout.take().ok_or_else(|| fault("it has no stdout".into()))?;
-        let mut lines = BufReader::new(stdout).lines();
-        let ready = tokio::time::timeout(READY_LIMIT, lines.next_line()).await;
-        let line = match ready {
-            Ok(Ok(Some(line))) => line,
-            Ok(_) => return Err(fault(format!("it ended; see {}/serve.log", root.display()))),
-            Err(_) => {
-                let log = root.display();
-                return Err(fault(format!("not ready after {READY_LIMIT:?}; see {log}/serve.log")));
-            }
-        };
-        let (server, admin) = addresses(&line).ok_or_else(|| fault(format!("it said {line:?}")))?;
-        // Whatever else it prints is read, so that it never waits for us.
-        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-        let url = |address: SocketAddr| format!("http://{address}");
-        Ok(Self { child, server: url(server), admin_server: url(admin), root, temporary })
+        std::fs::create_dir_all(&root)
+            .map_err(|e| SoakError::Start { why: format!("{}: {e}", root.display()) })?;
+        let free = SocketAddr::from(([127, 0, 0, 1], 0));
+        let (child, [public, admin]) = spawn(&root, [free, free]).await?;
+        Ok(Self { child, addresses: [public, admin], root, temporary })
+    }
+
+    /// URL of its public listener.
+    pub fn server(&self) -> String {
+        format!("http://{}", self.addresses[0])
+    }
+
+    /// URL of its admin listener.
+    pub fn admin_server(&self) -> String {
+        format!("http://{}", self.addresses[1])
+    }
+
+    /// Its process, while it runs.
+    pub fn pid(&self) -> Option<u32> {
+        self.child.id()
+    }
+
+    /// kill -9, and a start in the same place on the same ports.
+    pub async fn kill_and_start(&mut self) -> Result<(), SoakError> {
+        let fault = |e: std::io::Error| SoakError::Start { why: e.to_string() };
+        self.child.kill().await.map_err(fault)?;
+        (self.child, self.addresses) = spawn(&self.root, self.addresses).await?;
+        Ok(())
     }
 
     /// Where its journal is.
@@ -108,6 +98,50 @@ impl OwnServer {
         drop(std::fs::remove_dir_all(&self.root));
         None
     }
+}
+
+/// A server below `root` that listens there, once it is ready.
+async fn spawn(
+    root: &Path,
+    [public, admin]: [SocketAddr; 2],
+) -> Result<(Child, [SocketAddr; 2]), SoakError> {
+    let fault = |why: String| SoakError::Start { why };
+    let log = std::fs::OpenOptions::new().create(true).append(true).open(root.join("serve.log"));
+    let log = log.map_err(|e| fault(e.to_string()))?;
+    let program = std::env::current_exe().map_err(|e| fault(e.to_string()))?;
+    let mut command = Command::new(program);
+    // Its settings are this soak's alone.
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("BERTH_") {
+            command.env_remove(name);
+        }
+    }
+    let (public, admin) = (public.to_string(), admin.to_string());
+    let mut child = command
+        .args(["serve", "--listen", &public, "--admin-listen", &admin])
+        .arg("--data-dir")
+        .arg(root.join("data"))
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(log)
+        .kill_on_drop(true)
+        .spawn()
+        .map_err(|e| fault(e.to_string()))?;
+    let stdout = child.stdout.take().ok_or_else(|| fault("it has no stdout".into()))?;
+    let mut lines = BufReader::new(stdout).lines();
+    let ready = tokio::time::timeout(READY_LIMIT, lines.next_line()).await;
+    let line = match ready {
+        Ok(Ok(Some(line))) => line,
+        Ok(_) => return Err(fault(format!("it ended; see {}/serve.log", root.display()))),
+        Err(_) => {
+            let log = root.display();
+            return Err(fault(format!("not ready after {READY_LIMIT:?}; see {log}/serve.log")));
+        }
+    };
+    let (public, admin) = addresses(&line).ok_or_else(|| fault(format!("it said {line:?}")))?;
+    // Whatever else it prints is read, so that it never waits for us.
+    tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+    Ok((child, [public, admin]))
 }
 
 /// The two addresses of the ready line.

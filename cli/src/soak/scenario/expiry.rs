@@ -12,7 +12,8 @@ use tokio::time::sleep;
 use super::super::check::expiry::{Look, NOT_SOLD_AGAIN, Probe, SHOWN};
 use super::super::effect::ms;
 use super::super::stage::{StageRun, stop};
-use crate::soak::flow::{Flow, Mine, Tries, Word};
+use crate::soak::flow::{Flow, Mine, Tries};
+use crate::soak::outcome::Word;
 use crate::soak::wish::{Taste, wish};
 
 /// Holds of the probe, most.

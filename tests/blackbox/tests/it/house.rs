@@ -3,7 +3,8 @@
 //! One file a subject: `edges` (who may use whom), `licences` and `bans` (what may come in, read
 //! from `deny.toml` so that there is one list), `manifests` (how crates are set up), `source` (how
 //! files are named and what they may name), `documents` (what the papers owe the code), `planted`
-//! (what must not be in the binary), `promises` (that what the papers promise is tested). `tree`
+//! (what must not be in the binary), `promises` (that what the papers promise is tested), `proofs`
+//! (the ledger of long proofs, and what of it is stale). `tree`
 //! finds and reads the files.
 //! Nothing here starts a server, opens a socket or writes.
 
@@ -14,6 +15,7 @@ mod licences;
 mod manifests;
 mod planted;
 mod promises;
+mod proofs;
 mod source;
 pub mod tree;
 

@@ -3,9 +3,10 @@
 //! `house` checks the repository itself: edges between crates, licences, bans, names, documents.
 //! It needs no server and no network. Every other test starts a server of its own (`server`) with
 //! the trains of `fixtures/trains.jsonl` and asks it over gRPC (`asking`): `wire` what the calls mean,
-//! `bad_input` what comes of nonsense, `crash` and `stop` how a server ends, `damage` what it
-//! makes of a hurt disk, `isolation` what one run's load does to others, `client` what our own
-//! client makes of a crowd and of a crash, `soak` whether the soak checks what it says. `ledger`
+//! `bad_input` what comes of nonsense, `crash` and `stop` how a server ends, `damage`,
+//! `flips` and `faults` what it makes of a hurt disk and of a bad one, `isolation` what one run's load does to others, `client` what our own
+//! client makes of a crowd and of a crash, `linear` whether all that was told over many kills can have
+//! happened in one order, `soak` whether the soak checks what it says. `ledger`
 //! judges a history by its events alone, `diary` by what callers were told.
 
 mod asking;
@@ -14,9 +15,12 @@ mod client;
 mod crash;
 mod damage;
 mod diary;
+mod faults;
+mod flips;
 mod house;
 mod isolation;
 mod ledger;
+mod linear;
 mod patience;
 mod raw;
 mod relay;

@@ -18,3 +18,24 @@ pub async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T
         tokio::time::sleep(PAUSE).await;
     }
 }
+
+/// Looks until the count is `enough`, as long as it grows.
+pub async fn until_counted(what: &str, enough: u64, look: impl Fn() -> u64) {
+    let (mut last, mut grew) = (0, Instant::now());
+    loop {
+        let now = look();
+        if now >= enough {
+            return;
+        }
+        if now != last {
+            (last, grew) = (now, Instant::now());
+        }
+        assert!(grew.elapsed() < PATIENCE, "{now} of {enough} for {PATIENCE:?}: {what}");
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// A moment for the others, before something is asked once more.
+pub async fn breath() {
+    tokio::time::sleep(PAUSE).await;
+}

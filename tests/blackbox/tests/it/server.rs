@@ -73,7 +73,12 @@ impl Home {
     }
 
     pub fn catalogue(&self) -> PathBuf {
-        self.0.path().join("trains.jsonl")
+        self.beside("trains.jsonl")
+    }
+
+    /// A file beside the data directory.
+    pub fn beside(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
     }
 
     /// The program, in this place and with nothing said yet.
@@ -116,10 +121,16 @@ impl Home {
 
     /// Starts a server and does not wait for it.
     pub fn begin(&self, more: &[&str]) -> Server {
+        self.begin_under(more, &[])
+    }
+
+    /// The same with more in its environment.
+    pub fn begin_under(&self, more: &[&str], environment: &[(&str, String)]) -> Server {
         let log = self.0.path().join("stderr");
         let stderr = fs::File::create(&log).expect("a log file");
         let mut command = self.command(&self.data(), more);
         let mut child = command
+            .envs(environment.iter().map(|(name, value)| (name, value)))
             .stdout(Stdio::piped())
             .stderr(stderr)
             .spawn()
@@ -177,17 +188,27 @@ impl Server {
     }
 
     fn wait_until_ready(&mut self) {
+        assert!(self.comes_up(), "the server ended before it was ready");
+    }
+
+    /// Waits until it is ready, or has ended.
+    pub fn comes_up(&mut self) -> bool {
         let mut line = String::new();
         while self.stdout.read_line(&mut line).expect("stdout is text") > 0 {
             let addresses = line.trim().strip_prefix("berth is serving on ");
             if let Some((listen, admin)) = addresses.and_then(|a| a.split_once(", admin on ")) {
                 self.listen = format!("http://{listen}");
                 self.admin_listen = format!("http://{admin}");
-                return;
+                return true;
             }
             line.clear();
         }
-        panic!("the server ended before it was ready");
+        false
+    }
+
+    /// Whether it has ended by itself.
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().expect("the child is ours").is_some()
     }
 
     pub fn home(&self) -> Home {

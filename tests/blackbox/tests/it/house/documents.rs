@@ -20,7 +20,7 @@ const REQUIRED: &[&str] = &[
     "docs/journal-format.md",
     "docs/metrics.md",
     "docs/operations.md",
-    "docs/proof/ledger.md",
+    "docs/proof/README.md",
 ];
 
 #[test]

@@ -35,8 +35,9 @@ const EDGES: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// Crates that look at the house from the side: they may use all of it, nobody may use them.
-const FROM_THE_SIDE: &[&str] = &["berth-benches", "berth-blackbox", "berth-sim"];
+/// Crates that look at the house from the side: they may use all of it and each other, the product
+/// may use none of them.
+const FROM_THE_SIDE: &[&str] = &["berth-benches", "berth-blackbox", "berth-history", "berth-sim"];
 
 /// What a crate must not reach, not even through another crate.
 const WALLS: &[(&str, &[&str], &str)] = &[
@@ -67,11 +68,11 @@ fn the_edges_between_crates_are_the_listed_ones() {
         let from = package.name.as_str();
         let inside = package.dependencies.iter().filter(|d| members.contains(d.name.as_str()));
         let used: BTreeSet<&str> = inside.map(|d| d.name.as_str()).collect();
-        for to in used.iter().filter(|to| FROM_THE_SIDE.contains(to)) {
-            findings.push(format!("{from} -> {to}: {to} looks from the side, nobody uses it"));
-        }
         if FROM_THE_SIDE.contains(&from) {
             continue;
+        }
+        for to in used.iter().filter(|to| FROM_THE_SIDE.contains(to)) {
+            findings.push(format!("{from} -> {to}: {to} looks from the side, no product uses it"));
         }
         let Some(allowed) = listed.get(from) else {
             findings.push(format!("{from} is new: give it a line in EDGES and in ARCHITECTURE.md"));
