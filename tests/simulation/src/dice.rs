@@ -39,7 +39,7 @@ impl Dice {
 
     /// 0 .. `bound`; `bound` is at least 1.
     pub fn below(&mut self, bound: u64) -> u64 {
-        (u128::from(self.word()) * u128::from(bound) >> 64) as u64
+        ((u128::from(self.word()) * u128::from(bound)) >> 64) as u64
     }
 
     /// A place in a list of `len`.

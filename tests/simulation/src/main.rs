@@ -90,7 +90,7 @@ fn main() -> ExitCode {
     let limit = match (args.minutes, args.seeds) {
         (Some(minutes), _) => Duration::from_secs_f64(minutes * 60.0),
         (None, Some(_)) => Duration::MAX,
-        (None, None) => Duration::from_mins(1),
+        (None, None) => Duration::from_secs(60),
     };
     many(first..end, limit, setup, &stage, args.no_shrink)
 }

@@ -14,6 +14,7 @@ mod fast_refusal;
 mod fault_true;
 mod first_answer;
 mod grace;
+mod history;
 mod id_once;
 mod in_order;
 mod log_exact;
@@ -29,6 +30,7 @@ use std::rc::Rc;
 
 use berth_inventory::{Answer, Event, Version};
 use berth_node::Fault;
+use berth_persistence::MemoryEvents;
 
 use crate::oracle::attempt::Attempt;
 use crate::oracle::state::State;
@@ -114,6 +116,8 @@ pub struct Look<'a> {
     pub oracle: &'a Oracle,
     /// The node.
     pub node: &'a Node,
+    /// The event store.
+    pub events: &'a MemoryEvents,
     /// The time.
     pub now: u64,
     /// Nothing is under way: memory, log and public words must be one.
@@ -173,6 +177,7 @@ pub const ALL: &[&dyn Property] = &[
     &replay_is_memory::ReplayIsMemory,
     &snapshot_and_tail::SnapshotAndTail,
     &names_unique::NamesUnique,
+    &history::History,
 ];
 
 /// Asks each property in turn.

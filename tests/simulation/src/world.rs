@@ -9,6 +9,7 @@ mod faulty;
 pub mod net;
 pub mod node;
 mod power;
+mod store;
 mod traffic;
 pub mod workload;
 
@@ -16,7 +17,7 @@ use std::sync::Arc;
 
 use berth_inventory::{RunId, UnixMillis};
 use berth_node::{Calendar, Names, Settings};
-use berth_persistence::MemoryDisk;
+use berth_persistence::{MemoryDisk, MemoryEvents, SegmentIndexer};
 
 use crate::dice::Dice;
 use crate::fault::{Counts, Fault, Faults};
@@ -137,6 +138,13 @@ pub struct World {
     last_today: i32,
     full_disk_until: u64,
     fault_rate: u64,
+    /// The event store, and who fills it.
+    events: MemoryEvents,
+    indexer: SegmentIndexer,
+    indexer_rests: u64,
+    /// Segments of the log go in this world, and so many went.
+    retains: bool,
+    retired: u64,
 }
 
 impl World {
@@ -177,7 +185,7 @@ impl World {
             wall_off: 0,
             disk: MemoryDisk::new(512),
             ground,
-            segment_bytes: dice.between(2, 64) << 10,
+            segment_bytes: dice.between(1, 12) << 10,
             node: None,
             down_until: 0,
             oracle,
@@ -194,6 +202,11 @@ impl World {
             last_today: DAY,
             full_disk_until: 0,
             fault_rate: dice.between(5, 60),
+            events: MemoryEvents::new(),
+            indexer: SegmentIndexer::default(),
+            indexer_rests: 0,
+            retains: dice.per_mille(300),
+            retired: 0,
             dice,
         }
     }
@@ -218,7 +231,7 @@ impl World {
         for _ in 0..self.setup.steps {
             self.one_step()?;
         }
-        self.heal()?;
+        self.heal();
         let end = self.step + LIVENESS_STEPS;
         let mut calm = 0;
         while calm < 3 {
@@ -240,7 +253,7 @@ impl World {
     }
 
     /// The faults are taken away; a node that can do no more is started anew.
-    fn heal(&mut self) -> Result<(), Violation> {
+    fn heal(&mut self) {
         self.story.add(|| "the faults are over".to_owned());
         self.urged = true;
         self.disk.disarm();
@@ -254,7 +267,6 @@ impl World {
         if let Some(node) = &self.node {
             node.front.vitals.measure(u64::MAX, 0);
         }
-        Ok(())
     }
 
     /// An operator looks at the node: one that can do no more is started anew.
@@ -337,7 +349,7 @@ impl World {
         self.inject()?;
         self.somebody()?;
         self.after_step()?;
-        if self.step % FULL_EVERY == 0 {
+        if self.step.is_multiple_of(FULL_EVERY) {
             self.look_at_all(false)?;
         }
         Ok(())
@@ -353,14 +365,14 @@ impl World {
         }
         let Some(node) = &self.node else { return Ok(()) };
         let now = node.now(self.steady).0;
-        let look = Look { oracle: &self.oracle, node, now, quiet: false };
+        let look = Look { oracle: &self.oracle, node, events: &self.events, now, quiet: false };
         each(|property| property.step(&look))
     }
 
     fn look_at_all(&mut self, quiet: bool) -> Result<(), Violation> {
         let Some(node) = &self.node else { return Ok(()) };
         let now = node.now(self.steady).0;
-        let look = Look { oracle: &self.oracle, node, now, quiet };
+        let look = Look { oracle: &self.oracle, node, events: &self.events, now, quiet };
         each(|property| property.full(&look))
     }
 
@@ -383,7 +395,7 @@ impl World {
         if node.has_keeping() {
             who.push((Turn::Keeper, 10));
         }
-        who.push((Turn::Cover, 1));
+        who.extend([(Turn::Cover, 1), (Turn::Indexer, 1)]);
         let sum: u64 = who.iter().map(|(_, weight)| weight).sum();
         let mut roll = self.dice.below(sum);
         let turn = who.into_iter().find(|(_, weight)| {
@@ -410,6 +422,7 @@ impl World {
                 // What the disk says about it, the next snapshot says again.
                 let _ = self.node_mut().cover(steady);
             }
+            Turn::Indexer => self.index()?,
             Turn::Journal => match self.node_mut().journal() {
                 Happened::Nothing => {}
                 Happened::Written(lsn, frame) => self.oracle.written(lsn, frame),
@@ -478,6 +491,7 @@ enum Turn {
     Actor(RunId),
     Keeper,
     Cover,
+    Indexer,
 }
 
 /// FNV-1a over words.

@@ -27,6 +27,10 @@ fn refused(reason: Reason) -> Expected {
     Expected::Refused(vec![reason])
 }
 
+fn known_if(is_known: bool, reason: Reason) -> Expected {
+    if is_known { Expected::Known } else { refused(reason) }
+}
+
 /// What must come of `command` in `state` at `now`.
 pub fn rule(facts: &Facts, state: &State, command: &Command, now: u64) -> Expected {
     let now = now.max(state.last_at);
@@ -62,20 +66,16 @@ pub fn rule(facts: &Facts, state: &State, command: &Command, now: u64) -> Expect
                 return refused(Reason::UnknownPassenger);
             }
             let confirmed = state.holds.get(&booking.hold).map(|h| h.those(SeatState::Confirmed));
-            match asked.and(confirmed.unwrap_or_default()).is_empty() {
-                true => Expected::Known,
-                false => Expected::Effect,
+            if asked.and(confirmed.unwrap_or_default()).is_empty() {
+                Expected::Known
+            } else {
+                Expected::Effect
             }
         }
-        Command::GetHold(hold) => match state.holds.contains_key(hold) {
-            true => Expected::Known,
-            false => refused(Reason::UnknownHold),
-        },
-        Command::GetBooking(pnr) => match state.bookings.contains_key(pnr) {
-            true => Expected::Known,
-            false => refused(Reason::UnknownBooking),
-        },
-        Command::GetRun => Expected::Known,
+        Command::GetHold(hold) => known_if(state.holds.contains_key(hold), Reason::UnknownHold),
+        Command::GetBooking(pnr) => {
+            known_if(state.bookings.contains_key(pnr), Reason::UnknownBooking)
+        }
         Command::SetSale(ask) => {
             if state.effect(ask.request.id).is_some() {
                 return refused(Reason::IdempotencyMismatch);
@@ -104,7 +104,7 @@ pub fn rule(facts: &Facts, state: &State, command: &Command, now: u64) -> Expect
             None if state.retired => Expected::Known,
             None => Expected::Effect,
         },
-        Command::Expire(_) | Command::Grace { .. } => Expected::Known,
+        Command::GetRun | Command::Expire(_) | Command::Grace { .. } => Expected::Known,
     }
 }
 

@@ -45,7 +45,7 @@ pub struct Seat {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hold {
     /// Its id.
-    pub hold: HoldId,
+    pub id: HoldId,
     /// Who asked.
     pub request: RequestMark,
     /// Who prolonged it last.
@@ -174,10 +174,10 @@ impl State {
     pub fn effect(&self, id: RequestId) -> Option<Effect> {
         for hold in self.holds.values() {
             if hold.request.id == id {
-                return Some(Effect::Made(hold.hold, hold.request.digest));
+                return Some(Effect::Made(hold.id, hold.request.digest));
             }
             if let Some(mark) = hold.extend.filter(|mark| mark.id == id) {
-                return Some(Effect::Prolonged(hold.hold, mark.digest));
+                return Some(Effect::Prolonged(hold.id, mark.digest));
             }
         }
         let booked = self.bookings.iter().find(|(_, booking)| booking.request.id == id);
@@ -228,7 +228,7 @@ impl State {
                     seats.push(Seat { passenger: held.passenger, berth, state });
                 }
                 let made = Hold {
-                    hold: *hold,
+                    id: *hold,
                     request: *request,
                     extend: None,
                     pool: pool.0,
@@ -308,7 +308,7 @@ impl State {
             }
             Event::RunRetired => {
                 self.retired = true;
-                let live: Vec<HoldId> = self.live().map(|hold| hold.hold).collect();
+                let live: Vec<HoldId> = self.live().map(|hold| hold.id).collect();
                 for hold in live {
                     if let Some(record) = self.holds.get_mut(&hold).map(Rc::make_mut) {
                         record.expires = record.expires.min(at);

@@ -1,6 +1,8 @@
 //! Nothing happens that nobody asked for: an event stands for a request that reached the node before
 //! it, in time, was not answered otherwise, and means the same; the node's own events are few.
 
+use core::fmt::Write as _;
+
 use berth_inventory::{Command, Event, HoldId, Pnr, RequestMark};
 
 use super::{EventCase, Property, Verdict, ensure};
@@ -64,10 +66,8 @@ fn marked(case: &EventCase<'_>, mark: RequestMark) -> Verdict {
         if may_cause(case, attempt) {
             return means(case, attempt);
         }
-        why += &format!(
-            " [sent {} arrived {:?} deadline {} {:?}, event at {}]",
-            attempt.sent, attempt.arrived, attempt.deadline, attempt.end, case.at
-        );
+        let Attempt { sent, arrived, deadline, end, .. } = attempt;
+        let _ = write!(why, " [sent {sent} arrived {arrived:?} deadline {deadline} {end:?}]");
     }
     Err(why)
 }
@@ -104,7 +104,7 @@ fn means(case: &EventCase<'_>, attempt: &Attempt) -> Verdict {
             if expires_at.0 != at + ask.ttl.0 {
                 return differs("another deadline");
             }
-            if *reference != ask.reference { differs("another reference") } else { Ok(()) }
+            if *reference == ask.reference { Ok(()) } else { differs("another reference") }
         }
         (Event::Confirmed { hold, passengers, rest, payment, .. }, Command::Confirm(ask)) => {
             let held = |hold: &HoldId| {
@@ -114,11 +114,8 @@ fn means(case: &EventCase<'_>, attempt: &Attempt) -> Verdict {
             if *hold != ask.hold || Some(*passengers) != meant {
                 return differs("others are confirmed");
             }
-            if *rest != ask.rest || *payment != ask.payment {
-                differs("other terms")
-            } else {
-                Ok(())
-            }
+            let same = *rest == ask.rest && *payment == ask.payment;
+            if same { Ok(()) } else { differs("other terms") }
         }
         (Event::Extended { hold, expires_at, .. }, Command::Extend(ask)) => {
             let Some(record) = before.holds.get(hold) else { return differs("no such hold") };

@@ -41,7 +41,7 @@ impl Property for ExpiryInTime {
                 ensure(look.now < hold.expires + LATE_MS, || {
                     format!(
                         "hold {} of run {run} was due at {}, it is {} and all is quiet",
-                        hold.hold, hold.expires, look.now
+                        hold.id, hold.expires, look.now
                     )
                 })?;
             }

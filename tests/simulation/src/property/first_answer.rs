@@ -52,13 +52,11 @@ impl Property for FirstAnswer {
         // What it says took effect did so, by this very request.
         let effect = state.effect(mark.id);
         let took = match (&attempt.command, &case.answer.said, effect) {
-            (Command::Reserve(_), Said::Hold(view), Some(Effect::Made(hold, digest))) => {
-                hold == view.hold && digest == mark.digest
-            }
             (Command::Confirm(_), Said::Booking(view), Some(Effect::Booked(pnr, digest))) => {
                 pnr == view.pnr && digest == mark.digest
             }
-            (Command::Extend(_), Said::Hold(view), Some(Effect::Prolonged(hold, digest))) => {
+            (Command::Reserve(_), Said::Hold(view), Some(Effect::Made(hold, digest)))
+            | (Command::Extend(_), Said::Hold(view), Some(Effect::Prolonged(hold, digest))) => {
                 hold == view.hold && digest == mark.digest
             }
             (Command::Reserve(_) | Command::Confirm(_) | Command::Extend(_), said, _) => {

@@ -41,7 +41,7 @@ fn given_first(case: &EventCase<'_>) -> Verdict {
         ensure(hold.expires <= start.as_of || hold.expires >= deadline, || {
             format!(
                 "{:?} comes before the grace of hold {} until {deadline}; its deadline is {}",
-                case.event, hold.hold, hold.expires
+                case.event, hold.id, hold.expires
             )
         })?;
     }

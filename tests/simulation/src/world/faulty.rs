@@ -107,7 +107,8 @@ impl World {
             self.full_disk_until = 0;
             self.disk.set_capacity(None);
         }
-        if self.strikes(Fault::FlipSnapshot, 4) {
+        // Where segments go, snapshots are the only place of something.
+        if !self.retains && self.strikes(Fault::FlipSnapshot, 4) {
             self.flip_snapshot();
         }
     }

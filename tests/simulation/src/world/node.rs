@@ -29,7 +29,7 @@ pub use journal::Happened;
 use shard_side::ShardSide;
 
 /// Bytes of a snapshot segment: small, so that compaction happens.
-const SNAP_SEGMENT: u64 = 24 << 10;
+const SNAP_SEGMENT: u64 = 8 << 10;
 
 /// Whoever waits for an answer; the tag of his command says who.
 #[derive(Debug)]
@@ -124,14 +124,14 @@ impl Node {
     /// # Errors
     /// Why it does not start.
     pub fn start(
-        root: berth_persistence::DiskPath,
+        root: &berth_persistence::DiskPath,
         ground: &Ground,
         clocks: Clocks,
         accept_clock: bool,
         segment_bytes: u64,
     ) -> Result<Self, NoStart> {
         let disk = |fault: &dyn core::fmt::Display| NoStart::Disk(fault.to_string());
-        let dir = DataDir::open(&root).map_err(|fault| disk(&fault))?;
+        let dir = DataDir::open(root).map_err(|fault| disk(&fault))?;
         let snapshots = FileSnapshots::open(&dir.snap(), &dir.cut(), SNAP_SEGMENT);
         let snapshots = snapshots.map_err(|fault| disk(&fault))?;
         let plans = PlanBook::new(&ground.catalogue);
@@ -270,7 +270,7 @@ impl Node {
                     let retry_after = berth_inventory::Millis(berth_node::RETRY_OVERLOADED_MS);
                     let what = "the queue of this shard";
                     parcel.fail(&Fault::Overloaded { what, retry_after });
-                    tell(&mut self.told, parcel);
+                    tell(&mut self.told, *parcel);
                 }
                 side.wake();
             }
@@ -349,7 +349,7 @@ impl Node {
 }
 
 /// Takes the answers out of a parcel.
-fn tell(told: &mut Vec<(u64, Outcome)>, parcel: Box<Parcel<Caller>>) {
+fn tell(told: &mut Vec<(u64, Outcome)>, parcel: Parcel<Caller>) {
     for work in parcel.works {
         match work.state {
             berth_node::State::Told(outcome) => told.push((work.tag, outcome)),

@@ -42,7 +42,7 @@ impl World {
         let clocks = Clocks { wall: self.wall(), steady: self.steady };
         let accept = self.luck.per_mille(300);
         let root = self.disk.path(ROOT);
-        let started = Node::start(root, &self.ground, clocks, accept, self.segment_bytes);
+        let started = Node::start(&root, &self.ground, clocks, accept, self.segment_bytes);
         let node = match started {
             Ok(node) => node,
             Err(NoStart::ClockBehind) => {
@@ -202,7 +202,7 @@ impl World {
             self.counts.note(Fault::FlipLog);
             let clocks = Clocks { wall: self.wall(), steady: self.steady };
             let root = disk.path(ROOT);
-            let started = Node::start(root, &self.ground, clocks, true, self.segment_bytes);
+            let started = Node::start(&root, &self.ground, clocks, true, self.segment_bytes);
             // One that does not start says so.
             let Ok(node) = started else { continue };
             self.judge_flip(&node).map_err(|what| Violation {

@@ -56,8 +56,8 @@ impl Actor {
 /// Snapshots that wait, and those that are written and not synced.
 #[derive(Default)]
 pub struct Keeper {
-    waiting: Vec<Box<Taken>>,
-    written: Vec<Box<Taken>>,
+    waiting: Vec<Taken>,
+    written: Vec<Taken>,
     failed: Option<String>,
 }
 
@@ -99,7 +99,7 @@ impl Node {
         if let Some(Task::Snapshot(taken)) = actor.task.take_if(|t| matches!(t, Task::Snapshot(_)))
         {
             actor.task = Some(Task::Kept);
-            self.keeper.waiting.push(taken);
+            self.keeper.waiting.push(*taken);
             return;
         }
         let Some((entry, epoch, job)) = actor.jobs.pop_front() else { return };
@@ -166,10 +166,10 @@ impl Node {
     }
 
     /// All of them are durable, or none is kept.
-    fn is_kept(&mut self, group: Vec<Box<Taken>>) {
+    fn is_kept(&mut self, group: Vec<Taken>) {
         let failed = self.keeper.failed.clone();
         for taken in group {
-            let Taken { run, epoch, version, lent, .. } = *taken;
+            let Taken { run, epoch, version, lent, .. } = taken;
             // Its actor may have died meanwhile: then nobody passes this on.
             let Some(actor) = self.actors.get_mut(&run.id) else { continue };
             if !matches!(actor.task, Some(Task::Kept)) {

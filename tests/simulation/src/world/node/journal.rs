@@ -160,14 +160,14 @@ impl Node {
                 batch.publish();
                 side.set_durable(batch.number, group.lsn);
                 for parcel in batch.done.drain(..) {
-                    tell(&mut self.told, parcel);
+                    tell(&mut self.told, *parcel);
                 }
             }
             // Whether a parked command took effect is unknown until the disk is read again.
             Some(fault) => {
                 for mut parcel in batch.done.drain(..) {
                     parcel.fail(fault);
-                    tell(&mut self.told, parcel);
+                    tell(&mut self.told, *parcel);
                 }
             }
         }
@@ -209,6 +209,14 @@ impl Node {
         }
         while self.snapshots.compact()? {}
         Ok(marked)
+    }
+
+    /// The last frame that snapshots vouch for, whatever happens to the power.
+    pub fn synced_cover(&mut self) -> Option<Lsn> {
+        if self.keeper.has_failed() || self.snapshots.sync().is_err() {
+            return None;
+        }
+        self.snapshots.covered().map(|covered| covered.lsn)
     }
 
     /// The last frame of a stop in order; its number.

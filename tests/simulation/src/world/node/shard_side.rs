@@ -159,7 +159,7 @@ impl Node {
     pub(super) fn after_message(&mut self, at: usize) {
         let side = &mut self.sides[at];
         for parcel in side.shard.take_answers() {
-            tell(&mut self.told, parcel);
+            tell(&mut self.told, *parcel);
         }
         for effect in side.shard.take_effects() {
             match effect {
