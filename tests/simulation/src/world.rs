@@ -223,7 +223,7 @@ impl World {
     /// An operator looks at the node: one that can do no more is started anew.
     fn operate(&mut self) {
         let out = |node: &Node| {
-            node.has_failed() || runs().iter().any(|run| node.is_out_of_service(*run))
+            node.has_failed() || self.oracle.runs.keys().any(|run| node.is_out_of_service(*run))
         };
         if self.node.as_ref().is_some_and(out) {
             self.crash(false);
