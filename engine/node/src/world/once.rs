@@ -122,6 +122,21 @@ fn what_the_run_would_say_differently_goes_to_the_run() {
 }
 
 #[test]
+fn a_run_whose_train_has_left_has_left_even_if_the_clock_is_set_back() {
+    let mut world = World::new(1);
+    let run = sold_out(&mut world);
+    world.now = run.plan().departure(run.published.load_full().unwrap().midnight(), 0);
+    world.ask(&run, block(100, true));
+    world.commit();
+    // As after a start with --accept-clock.
+    world.now.0 -= 1;
+    assert_eq!(fast(&world, &run, &wish(101, SMALL, 1)), None, "the run would say CLOSED");
+    let slow = world.ask(&run, reserve(101, SMALL, 1));
+    world.commit();
+    assert_eq!(world.refusal(slow).reason(), Reason::Closed);
+}
+
+#[test]
 fn nothing_is_sold_out_while_an_expiry_is_due() {
     let mut world = World::new(1);
     let run = world.run(0);
