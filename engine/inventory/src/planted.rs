@@ -68,7 +68,7 @@ mod chosen {
         ("fast-refusal-to-owner", "the owner of the last berth is told SOLD_OUT without the queue"),
         ("id-not-fed", "an id is on its way and the fast refusal does not know it"),
         ("fast-refusal-of-closed", "the fast refusal says SOLD_OUT where sale is closed"),
-        ("fast-refusal-past-expiry", "the fast refusal does not see that a hold is due"),
+        ("fast-refusal-after-departure", "it says SOLD_OUT where the train has left"),
         ("cover-ahead", "the cover mark vouches for events that no snapshot has"),
         // The disk.
         ("torn-frame-accepted", "the CRC of a frame is not checked"),

@@ -250,14 +250,13 @@ fn sold_out(run: &RunEntry, reserve: &Reserve, now: UnixMillis) -> Option<Answer
     // As the run itself counts: time does not run backward there, whatever an operator accepted.
     let now = now.max(head.as_of);
     let open = !head.retired
-        // fast-refusal
+        // refusal-right, both
         && (head.closed >> pool.0 & 1 == 0 || planted!("fast-refusal-of-closed"))
         && published.opens(pool) <= now
-        && plan.departure(published.midnight(), from) > now
+        && (plan.departure(published.midnight(), from) > now
+            || planted!("fast-refusal-after-departure"))
         && reserve.party.len() <= usize::from(plan.pool(pool).party_max);
-    // fast-refusal
-    let due = head.next_expiry <= now && !planted!("fast-refusal-past-expiry");
-    if !open || due || free >= u32::from(asked) {
+    if !open || head.next_expiry <= now || free >= u32::from(asked) {
         return None;
     }
     let refusal = Refusal::SoldOut {

@@ -9,6 +9,7 @@ mod faulty;
 pub mod net;
 pub mod node;
 mod power;
+mod setup;
 mod store;
 mod traffic;
 pub mod workload;
@@ -20,7 +21,7 @@ use berth_node::{Calendar, Names, Settings};
 use berth_persistence::{MemoryDisk, MemoryEvents, SegmentIndexer};
 
 use crate::dice::Dice;
-use crate::fault::{Counts, Fault, Faults};
+use crate::fault::{Counts, Fault};
 use crate::oracle::Oracle;
 use crate::property::{Look, Violation, each};
 use crate::story::Story;
@@ -28,59 +29,9 @@ use crate::trains::{DAY, DAY_MS, OPEN_DAYS, ZONE_MS, catalogue, extra_run, runs}
 use client::Client;
 use net::Net;
 use node::{Ground, Happened, Node};
+use setup::Words;
+pub use setup::{Failure, Setup, Summary};
 use workload::Workload;
-
-/// What a seed is run with. The same setup is the same story.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Setup {
-    /// The seed.
-    pub seed: u64,
-    /// Clients.
-    pub clients: usize,
-    /// Steps of the safety phase.
-    pub steps: u32,
-    /// What may go wrong.
-    pub faults: Faults,
-}
-
-impl Setup {
-    /// A seed with everything.
-    pub const fn of(seed: u64) -> Self {
-        Self { seed, clients: 20, steps: 2_000, faults: Faults::ALL }
-    }
-}
-
-/// What became of a seed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Summary {
-    /// With what.
-    pub setup: Setup,
-    /// Steps of both phases.
-    pub steps: u64,
-    /// What went wrong in it.
-    pub counts: Counts,
-    /// Answers judged, and those that were refusals.
-    pub answers: (u64, u64),
-    /// Events judged.
-    pub events: u64,
-    /// Starts of the node.
-    pub starts: u64,
-    /// Everything in the end, in one word.
-    pub digest: u64,
-}
-
-/// A seed that failed.
-#[derive(Clone, Debug)]
-pub struct Failure {
-    /// With what.
-    pub setup: Setup,
-    /// At which step.
-    pub step: u64,
-    /// What does not hold.
-    pub violation: Violation,
-    /// The last steps.
-    pub story: Vec<String>,
-}
 
 /// Steps of the liveness phase, at most.
 const LIVENESS_STEPS: u64 = 60_000;
@@ -272,7 +223,7 @@ impl World {
     /// An operator looks at the node: one that can do no more is started anew.
     fn operate(&mut self) {
         let out = |node: &Node| {
-            node.has_failed() || runs().iter().any(|run| node.is_out_of_service(*run))
+            node.has_failed() || self.oracle.runs.keys().any(|run| node.is_out_of_service(*run))
         };
         if self.node.as_ref().is_some_and(out) {
             self.crash(false);
@@ -492,15 +443,4 @@ enum Turn {
     Keeper,
     Cover,
     Indexer,
-}
-
-/// FNV-1a over words.
-struct Words(u64);
-
-impl Words {
-    fn add(&mut self, word: impl core::fmt::Display) {
-        for byte in word.to_string().bytes().chain([b' ']) {
-            self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-        }
-    }
 }

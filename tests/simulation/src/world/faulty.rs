@@ -83,6 +83,7 @@ impl World {
         self.begin(who, command, Target::Hold(known.hold));
         let at = self.clients[who].requests.len() - 1;
         self.send(who, &[at]);
+        self.net.hurry(self.steady);
     }
 
     fn disks(&mut self) {

@@ -1,7 +1,7 @@
 //! The event store, in its version in memory: fed from sealed segments, sometimes late, sometimes
 //! lost; and segments of the log that go once nobody needs them.
 
-use berth_persistence::{MemoryEvents, retire_segments};
+use berth_persistence::{EventStoreError, MemoryEvents, retire_segments};
 
 use super::World;
 use crate::fault::Fault;
@@ -41,9 +41,15 @@ impl World {
             return Ok(());
         }
         let Some(covered) = self.node_mut().synced_cover() else { return Ok(()) };
-        let retired = retire_segments(log, 0, covered, &self.events).map_err(|fault| {
-            Violation { property: "history", what: format!("segments cannot go: {fault}") }
-        })?;
+        let retired = match retire_segments(log, 0, covered, &self.events) {
+            Ok(retired) => retired,
+            // The disk would not; the next look tries again.
+            Err(EventStoreError::File(_)) => return Ok(()),
+            Err(fault) => {
+                let what = format!("segments cannot go: {fault}");
+                return Err(Violation { property: "history", what });
+            }
+        };
         for _ in 0..retired.segments {
             self.note(Fault::Retention);
         }

@@ -193,7 +193,14 @@ impl Node {
     /// The actor of a run dies with what it has; whether there was one.
     pub fn kill_actor(&mut self, run: RunId) -> bool {
         let Some(actor) = self.actors.remove(&run) else { return false };
-        self.sides[actor.side].mail.push_back(Mail::Died { run, epoch: actor.epoch });
+        let mail = &mut self.sides[actor.side].mail;
+        let died = Mail::Died { run, epoch: actor.epoch };
+        // Its last words may arrive after the news of its death.
+        if actor.epoch % 2 == 0 {
+            mail.push_front(died);
+        } else {
+            mail.push_back(died);
+        }
         true
     }
 
