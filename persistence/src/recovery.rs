@@ -212,7 +212,9 @@ fn recover_by(
     let log = dir.log();
     let kept = segment::first_kept(&log)?;
     vouch_for_deleted(snapshots, kept)?;
-    let mut scanner = Scanner::open(&log, Magic::Group, covered.next())?;
+    // From the last covered frame on: behind it there may be a segment that has nothing yet, and who
+    // goes on there must know what its first frame follows.
+    let mut scanner = Scanner::open(&log, Magic::Group, covered)?;
     let mut replayer = Replayer::new(snapshots, Plans::new(parse, find_text, snapshots));
     replayer.take_cover(snapshots.covered().unwrap_or_default());
     let content = |(at, fault): (LogPosition, CodecFault)| {

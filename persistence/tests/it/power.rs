@@ -5,7 +5,8 @@ use berth_inventory::{Digest, RunIndex};
 use berth_persistence::conformance::{TEXT, World};
 use berth_persistence::{
     CommitLog, Covered, DataDir, DiskFault, Durability, EncodedSnapshot, FileLog, FileSnapshots,
-    LogSettings, Lsn, MemoryDisk, MemorySnapshots, Section, SnapshotStore, recover,
+    LogReader, LogSettings, Lsn, MemoryDisk, MemorySnapshots, NodeRecord, Section, SnapshotStore,
+    recover,
 };
 
 use crate::support::{is_true, recover_with};
@@ -135,4 +136,38 @@ fn what_a_restart_reads_after_a_failed_sync_is_brought_to_the_disk() {
     node.disk.power_cut(&mut |_| 0);
     let found = recover_with(&dir, &node.snapshots).unwrap();
     assert_eq!(found.end.chain.last, unknown, "and so has the disk");
+}
+
+/// A segment was begun and has nothing yet, and snapshots hold all that came before it: what is
+/// appended there follows the frame before it all the same.
+#[test]
+fn a_log_goes_on_in_a_segment_that_was_just_begun() {
+    let mut node = Node::new(8);
+    let mut section = Section::default();
+    (0..4).for_each(|_| node.world.create(&mut section));
+    node.commit(&section);
+    loop {
+        node.snapshot();
+        let sealed = node.log.sealed_segments().unwrap().len();
+        let section = node.world.group(20);
+        let lsn = node.log.append(&[], &[(0, &section)]).unwrap();
+        if node.log.sealed_segments().unwrap().len() > sealed {
+            break;
+        }
+        node.digests.push(node.world.digests());
+        node.log.sync(Durability::Power).unwrap();
+        node.told = lsn;
+    }
+
+    let dir = DataDir::open(&node.disk.path("data")).unwrap();
+    let snapshots = FileSnapshots::open(&dir.snap(), &dir.cut(), SNAPSHOT_SEGMENT).unwrap();
+    let found = recover_with(&dir, &snapshots).unwrap();
+    assert_eq!((found.end.chain.last, found.end.offset), (node.told, 0));
+    let settings = LogSettings { segment_bytes: SEGMENT, zero_bytes_per_second: 0 };
+    let mut log = FileLog::resume(&dir.log(), &dir.cut(), settings, found.end).unwrap();
+    let at = node.world.now;
+    let last = log.append(&[NodeRecord::CleanStop { at }], &[]).unwrap();
+    log.sync(Durability::Power).unwrap();
+    let frames = LogReader::open(&dir.log()).unwrap().map(|frame| frame.unwrap().lsn);
+    assert_eq!(frames.last(), Some(last));
 }

@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use berth_inventory::{RunId, UnixMillis};
 use berth_node::{Calendar, Names, Settings};
-use berth_persistence::{MemoryDisk, MemoryEvents, SegmentIndexer};
+use berth_persistence::{Durability, MemoryDisk, MemoryEvents, SegmentIndexer};
 
 use crate::dice::Dice;
 use crate::fault::{Counts, Fault};
@@ -114,6 +114,7 @@ impl World {
             catalogue: Arc::clone(&stage.catalogue),
             settings,
             shards: 2,
+            durability: if dice.per_mille(800) { Durability::Power } else { Durability::Process },
             queue: dice.between(3, 64) as usize,
             budget: dice.between(1, 32) as usize,
             calendar: stage.calendar.clone(),
@@ -346,6 +347,9 @@ impl World {
         if node.has_keeping() {
             who.push((Turn::Keeper, 10));
         }
+        if node.needs_settling() {
+            who.push((Turn::Settling, 2));
+        }
         who.extend([(Turn::Cover, 1), (Turn::Indexer, 1)]);
         let sum: u64 = who.iter().map(|(_, weight)| weight).sum();
         let mut roll = self.dice.below(sum);
@@ -374,6 +378,7 @@ impl World {
                 let _ = self.node_mut().cover(steady);
             }
             Turn::Indexer => self.index()?,
+            Turn::Settling => self.node_mut().settle(),
             Turn::Journal => match self.node_mut().journal() {
                 Happened::Nothing => {}
                 Happened::Written(lsn, frame) => self.oracle.written(lsn, frame),
@@ -443,4 +448,5 @@ enum Turn {
     Keeper,
     Cover,
     Indexer,
+    Settling,
 }

@@ -1,6 +1,6 @@
 //! What goes wrong between two steps.
 
-use berth_persistence::DiskFault;
+use berth_persistence::{DiskFault, Durability};
 
 use super::World;
 use super::net::Target;
@@ -157,7 +157,7 @@ impl World {
         if self.strikes(Fault::Crash, 12) {
             self.note(Fault::Crash);
             self.crash(false);
-        } else if self.strikes(Fault::PowerCut, 12) {
+        } else if self.ground.durability == Durability::Power && self.strikes(Fault::PowerCut, 12) {
             self.note(Fault::PowerCut);
             self.crash(true);
         } else if self.strikes(Fault::CleanStop, 5) {

@@ -50,6 +50,8 @@ pub struct Ground {
     pub settings: Settings,
     /// Shards.
     pub shards: u16,
+    /// What "durable" means.
+    pub durability: Durability,
     /// Parcels of a queue.
     pub queue: usize,
     /// Commands of one drain.

@@ -167,6 +167,8 @@ impl World {
                 Happened::Written(lsn, frame) => self.oracle.written(lsn, frame),
                 Happened::Durable(lsn) => self.oracle.durable(lsn)?,
             }
+        } else if node.needs_settling() {
+            node.settle();
         } else if node.has_keeping() {
             node.keep();
         } else {

@@ -7,7 +7,7 @@ use berth_sim::seeds::{keep_panics_quiet, live};
 use berth_sim::world::{Setup, Stage};
 
 /// Seeds of a test run.
-const SEEDS: u64 = 12;
+const SEEDS: u64 = 24;
 
 fn survives(setup: Setup, stage: &Stage) {
     if let Err(failure) = live(setup, stage, false) {

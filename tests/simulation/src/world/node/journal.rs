@@ -105,7 +105,7 @@ impl Node {
                 Happened::Written(lsn, frame)
             }
             Stage::Appended => {
-                let synced = self.log.sync(Durability::Power);
+                let synced = self.log.sync(self.ground.durability);
                 if let Err(fault) = synced {
                     self.fail(&mut group, &fault.to_string());
                     self.group = Some(group);
@@ -113,7 +113,9 @@ impl Node {
                 }
                 group.stage = Stage::Ended(0);
                 self.groups += 1;
-                self.settled = group.lsn;
+                if self.ground.durability == Durability::Power {
+                    self.settled = group.lsn;
+                }
                 self.log_end = LogPoint { lsn: group.lsn + 1, bytes: self.log.bytes() };
                 let lsn = group.lsn;
                 self.group = Some(group);
@@ -127,6 +129,20 @@ impl Node {
                 }
                 Happened::Nothing
             }
+        }
+    }
+
+    /// Whether something was told that would not survive a power cut.
+    pub fn needs_settling(&self) -> bool {
+        let (settled, end) = (self.settled, self.log.end().lsn.0);
+        self.group.is_none() && settled < end && !self.has_failed()
+    }
+
+    /// Under the weaker words: what was told is brought to the disk behind the caller.
+    pub fn settle(&mut self) {
+        match self.log.sync(Durability::Power) {
+            Ok(()) => self.settled = self.log.end().lsn.0,
+            Err(fault) => self.front.vitals.fail_journal(&fault.to_string()),
         }
     }
 
