@@ -2,9 +2,10 @@
 //!
 //! Wing and Gong's search as Lowe and Porcupine do it, run by run: one after the other, what was
 //! asked before the first answer that is still to be placed may come next, if the twin gives the
-//! answer that was told; else it goes back. Two things make it short. What changes nothing is placed
-//! as soon as it fits, for it hinders nobody. What was tried is remembered by the set of what is
-//! placed and the state. Deadlines that pass are moves of their own, possible from the deadline on.
+//! answer that was told; else it goes back. Three things make it short. What changes nothing is never
+//! placed later than where it fits, for it hinders nobody. What was tried is remembered by the set of
+//! what is placed and the state. And versions say what to try first: they may mislead, which costs
+//! time and changes no verdict. Deadlines that pass are moves of their own, possible from the deadline on.
 //! Stamps and deadlines are not compared: a restart moves them, and only the journal says when.
 
 use std::collections::{BTreeMap, HashSet};
@@ -41,6 +42,8 @@ struct Entry<'a> {
     part: Part,
     invoked: u64,
     returned: u64,
+    /// Where to try it: version, effects before what looks at them.
+    hint: (u64, bool, u64),
 }
 
 /// What of a request an entry is.
@@ -61,7 +64,10 @@ fn entries<'a>(tries: &[&'a Try]) -> Vec<Entry<'a>> {
     let mut entries = Vec::new();
     let mut add = |one: &'a Try, part, invoked, returned| {
         if returned != UNANSWERED {
-            entries.push(Entry { one, part, invoked, returned });
+            let version = one.answer.as_ref().map_or(0, |answer| answer.version);
+            let looks = part == Part::Answer || one.request == Id::default();
+            let hint = (version, looks, invoked);
+            entries.push(Entry { one, part, invoked, returned, hint });
         }
     };
     for &one in tries {
@@ -94,6 +100,8 @@ fn entries<'a>(tries: &[&'a Try]) -> Vec<Entry<'a>> {
 /// A move that was made.
 struct Made {
     what: Move,
+    /// Its place among what could be tried.
+    rank: usize,
     mark: u64,
     /// Absent: it changed nothing, so that there is no use in making it later.
     undo: Option<Undo>,
@@ -103,8 +111,8 @@ struct Made {
 enum Move {
     /// An entry was placed.
     Place(usize),
-    /// A deadline passed: that of the hold with this number among those that live.
-    Expire(usize),
+    /// A deadline passed.
+    Expire(Id),
 }
 
 /// Neighbours in the list of moments.
@@ -178,28 +186,27 @@ impl<'a> Search<'a> {
     }
 
     fn go(mut self) -> Verdict {
-        let (mut from, mut expiries_from) = (self.first(), 0);
+        let mut from = 0;
         while self.first() != self.end() {
             if self.moves > MOVES_MAX {
                 return Verdict::Undecided;
             }
-            let made = self.next_entry(from);
-            if let Some(made) = made.or_else(|| self.next_expiry(expiries_from)) {
-                self.made.push(made);
-                (from, expiries_from) = (self.first(), 0);
-                continue;
-            }
-            self.note_stuck();
-            match self.take_back() {
-                Some(Move::Place(place)) => {
-                    (from, expiries_from) = (self.links[place * 2].behind, 0);
+            let moves = self.possible();
+            let made = (from..moves.len()).find_map(|rank| self.make(moves[rank], rank));
+            from = match made {
+                Some(made) => {
+                    self.made.push(made);
+                    0
                 }
-                Some(Move::Expire(number)) => (from, expiries_from) = (self.end(), number + 1),
                 None => {
-                    let ((placed, stuck), of) = (self.furthest, self.entries.len());
-                    return Verdict::Broken { placed, of, stuck };
+                    self.note_stuck();
+                    let Some(rank) = self.take_back() else {
+                        let ((placed, stuck), of) = (self.furthest, self.entries.len());
+                        return Verdict::Broken { placed, of, stuck };
+                    };
+                    rank + 1
                 }
-            }
+            };
         }
         Verdict::Linearizable { moves: self.moves, back: self.back }
     }
@@ -213,20 +220,38 @@ impl<'a> Search<'a> {
         moment / 2
     }
 
-    /// Places the first entry from `from` on that fits.
-    fn next_entry(&mut self, from: usize) -> Option<Made> {
-        let mut moment = from;
+    /// What may come next: entries that were asked before the first answer which is not placed, and
+    /// deadlines that have passed by then. The likeliest entry first, then deadlines.
+    fn possible(&self) -> Vec<Move> {
+        let mut places = Vec::new();
+        let mut moment = self.first();
         while moment != self.end() && moment.is_multiple_of(2) {
-            if let Some(made) = self.place(moment / 2) {
-                return Some(made);
-            }
+            places.push(moment / 2);
             moment = self.links[moment].behind;
         }
-        None
+        places.sort_by_key(|place| self.entries[*place].hint);
+        let first = self.first_answer();
+        let bound = self.entries.get(first).map_or(u64::MAX, |entry| entry.returned / 1_000);
+        let due = |(_, expires): &(Id, u64)| *expires <= bound + SKEW_MS;
+        let expiries = self.twin.live().filter(due).map(|(hold, _)| Move::Expire(hold));
+        let mut moves: Vec<Move> = places.iter().take(1).map(|place| Move::Place(*place)).collect();
+        moves.extend(expiries);
+        moves.extend(places.iter().skip(1).map(|place| Move::Place(*place)));
+        moves
     }
 
-    fn place(&mut self, place: usize) -> Option<Made> {
+    fn make(&mut self, what: Move, rank: usize) -> Option<Made> {
         self.moves += 1;
+        match what {
+            Move::Place(place) => self.place(place, rank),
+            Move::Expire(hold) => {
+                let undo = self.twin.apply(&Event::Expired { hold }, 0, None).ok()?;
+                self.settle(what, rank, mark((1, hold)), Some(undo), true)
+            }
+        }
+    }
+
+    fn place(&mut self, place: usize, rank: usize) -> Option<Made> {
         let Entry { one, part, .. } = self.entries[place];
         let answer = one.answer.as_ref().expect("only what was answered is placed");
         let event = match part {
@@ -247,30 +272,18 @@ impl<'a> Search<'a> {
             (Part::Effect, None) => self.twin.is_done(one.request, &one.ask),
             _ => self.twin.judge(one.request, &one.ask, answer, 0).is_ok(),
         };
-        self.settle(Move::Place(place), mark((0, place)), undo, fits)
-    }
-
-    /// Lets a deadline pass that has passed by the first answer which is not placed.
-    fn next_expiry(&mut self, from: usize) -> Option<Made> {
-        let first = self.first_answer();
-        let bound = self.entries.get(first).map_or(u64::MAX, |entry| entry.returned / 1_000);
-        let due = |(_, (_, expires)): &(usize, (Id, u64))| *expires <= bound + SKEW_MS;
-        let live: Vec<_> = self.twin.live().enumerate().skip(from).filter(due).collect();
-        for (number, (hold, _)) in live {
-            self.moves += 1;
-            let undo = self.twin.apply(&Event::Expired { hold }, 0, None).ok();
-            if undo.is_some() {
-                let made = self.settle(Move::Expire(number), mark((1, hold)), undo, true);
-                if made.is_some() {
-                    return made;
-                }
-            }
-        }
-        None
+        self.settle(Move::Place(place), rank, mark((0, place)), undo, fits)
     }
 
     /// Makes a move for good, or takes it back at once: it does not fit, or was tried from here.
-    fn settle(&mut self, what: Move, mark: u64, undo: Option<Undo>, fits: bool) -> Option<Made> {
+    fn settle(
+        &mut self,
+        what: Move,
+        rank: usize,
+        mark: u64,
+        undo: Option<Undo>,
+        fits: bool,
+    ) -> Option<Made> {
         let placed = self.placed ^ mark;
         if !fits || undo.is_some() && !self.seen.insert((placed, self.twin.fingerprint())) {
             if let Some(undo) = undo {
@@ -283,12 +296,12 @@ impl<'a> Search<'a> {
             self.unlink(place * 2);
             self.unlink(place * 2 + 1);
         }
-        Some(Made { what, mark, undo })
+        Some(Made { what, rank, mark, undo })
     }
 
-    /// Takes back up to the last move that changed something.
-    fn take_back(&mut self) -> Option<Move> {
-        while let Some(Made { what, mark, undo }) = self.made.pop() {
+    /// Takes back up to the last move that changed something; the rank that it had.
+    fn take_back(&mut self) -> Option<usize> {
+        while let Some(Made { what, rank, mark, undo }) = self.made.pop() {
             self.back += 1;
             self.placed ^= mark;
             if let Move::Place(place) = what {
@@ -297,7 +310,7 @@ impl<'a> Search<'a> {
             }
             if let Some(undo) = undo {
                 self.twin.undo(undo);
-                return Some(what);
+                return Some(rank);
             }
         }
         None

@@ -6,7 +6,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use berth_client::v1;
+use berth_client::{ClientError, v1};
 use futures_util::future::join_all;
 use tokio::task::JoinSet;
 
@@ -58,12 +58,16 @@ pub struct Diary(Arc<Mutex<Vec<Entry>>>);
 
 impl Asked {
     async fn ask(&self, door: &Door) -> Option<Told> {
-        Some(match self {
-            Self::Reserve(ask) => match door.try_it(ask).await.ok()?.outcome() {
+        self.try_it(door).await.ok()
+    }
+
+    async fn try_it(&self, door: &Door) -> Result<Told, ClientError> {
+        Ok(match self {
+            Self::Reserve(ask) => match door.try_it(ask).await?.outcome() {
                 Ok(hold) => Told::Held { berths: berths(&hold.allocations), hold: hold.hold_id },
                 Err(refusal) => Told::Refused(refusal.reason()),
             },
-            Self::Confirm(ask) => match door.try_it(ask).await.ok()?.outcome() {
+            Self::Confirm(ask) => match door.try_it(ask).await?.outcome() {
                 Ok(booking) => Told::Booked {
                     berths: berths(&booking.allocations),
                     pnr: booking.pnr,
@@ -71,7 +75,7 @@ impl Asked {
                 },
                 Err(refusal) => Told::Refused(refusal.reason()),
             },
-            Self::Release(ask) => match door.try_it(ask).await.ok()?.outcome() {
+            Self::Release(ask) => match door.try_it(ask).await?.outcome() {
                 Ok(released) => {
                     Told::Released { hold: ask.hold_id.clone(), who: released.passengers }
                 }
@@ -184,13 +188,14 @@ impl Diary {
                 return None;
             }
             let door = if place % 16 == 0 { &unary } else { &session };
-            let now = entry.asked.ask(door).await.expect("an answer from a server that serves");
+            let now = entry.asked.try_it(door).await;
+            let now = now.expect("an answer from a server that serves");
             if let Some(first) = &entry.told {
                 assert_eq!(now, *first, "a retry of {:?}", entry.asked);
                 return None;
             }
             if !matches!(now, Told::Refused(_)) {
-                let again = entry.asked.ask(door).await.expect("an answer");
+                let again = entry.asked.try_it(door).await.expect("an answer");
                 assert_eq!(again, now, "a second retry of {:?}", entry.asked);
             }
             Some((place, now))

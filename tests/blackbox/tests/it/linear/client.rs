@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use berth_history::{Answer, Ask, Id, Said, Try, UNANSWERED};
+use berth_history::{Answer, Ask, Id, Refused, Said, Try, UNANSWERED};
 use rand::rngs::SmallRng;
 use rand::seq::IndexedRandom as _;
 use rand::{Rng as _, SeedableRng as _};
@@ -56,7 +56,7 @@ impl Player {
         loop {
             let said = self.try_once(run, request, ask).await;
             if let Some(answer) = said {
-                self.learn(run, &answer);
+                self.learn(run, ask, &answer);
                 return;
             }
             if request == Id::default() {
@@ -90,11 +90,25 @@ impl Player {
         answer
     }
 
-    fn learn(&mut self, run: usize, answer: &Answer) {
-        let dice = self.dice.random_range(0..1_000);
-        match &answer.said {
-            Said::Hold(hold) => self.stand.board(run).show_hold(hold.hold, dice),
-            Said::Booking { booking, .. } => self.stand.board(run).show_booking(booking.pnr, dice),
+    fn learn(&mut self, run: usize, ask: &Ask, answer: &Answer) {
+        let dice = self.dice.random_range(0..10_000);
+        let mut board = self.stand.board(run);
+        match (&answer.said, ask) {
+            (Said::Hold(hold), Ask::Reserve { .. }) => board.show_hold(hold.hold, dice),
+            (Said::Booking { booking, .. }, Ask::Confirm { .. }) => {
+                board.show_booking(booking.pnr, dice);
+            }
+            (Said::Cancelled { .. }, Ask::Cancel { pnr, who: 0 }) => board.forget_booking(*pnr),
+            // Some of those who come later shall still find it.
+            (
+                Said::Refused(
+                    Refused::AlreadyConfirmed { .. }
+                    | Refused::BookingCancelled { .. }
+                    | Refused::HoldReleased { .. }
+                    | Refused::HoldExpired { .. },
+                ),
+                Ask::Confirm { hold, .. } | Ask::Extend { hold, .. } | Ask::Release { hold, .. },
+            ) if dice % 4 == 0 => board.forget_hold(*hold),
             _ => {}
         }
     }
@@ -125,7 +139,7 @@ impl Player {
                 (request, Ask::Confirm { hold, who, keep, payment })
             }
             (48..56, Some(hold), _) => (request, Ask::Release { hold, who }),
-            (56..60, Some(hold), _) => {
+            (56..60, Some(hold), _) if self.stand.size.extends => {
                 let ttl = *[SHORT_MS, LONG_MS].choose(&mut self.dice).expect("two");
                 (request, Ask::Extend { hold, ttl })
             }

@@ -22,17 +22,20 @@ pub struct Size {
     pub clients: usize,
     /// Days on which each of the trains is sold.
     pub days: i32,
+    /// A run knows the last extension of a hold only, so that an earlier one, asked again, is a new
+    /// one: too much for a judge that knows no versions.
+    pub extends: bool,
 }
 
 impl Size {
     /// Many runs, many clients.
     pub fn wide() -> Self {
-        Self { clients: 64, days: 8 }
+        Self { clients: 64, days: 8, extends: true }
     }
 
     /// Few of both, so that each run has a long history.
     pub fn narrow() -> Self {
-        Self { clients: 12, days: 1 }
+        Self { clients: 12, days: 1, extends: false }
     }
 }
 
@@ -64,28 +67,43 @@ pub struct Board {
 /// As many of each as a board shows.
 const SHOWN: usize = 48;
 
+/// Bookings: all that are sold at a time, so that what is sold can be given back.
+const SHOWN_BOOKINGS: usize = 2_000;
+
 impl Board {
     pub fn show_hold(&mut self, hold: Id, dice: usize) {
-        show(&mut self.holds, hold, dice);
+        show(&mut self.holds, SHOWN, hold, dice);
     }
 
     pub fn show_booking(&mut self, pnr: u64, dice: usize) {
-        show(&mut self.pnrs, pnr, dice);
+        show(&mut self.pnrs, SHOWN_BOOKINGS, pnr, dice);
+    }
+
+    /// It has ended: most of those who come later shall find something else.
+    pub fn forget_hold(&mut self, hold: Id) {
+        self.holds.retain(|shown| *shown != hold);
+    }
+
+    pub fn forget_booking(&mut self, pnr: u64) {
+        self.pnrs.retain(|shown| *shown != pnr);
     }
 }
 
-fn show<T>(shown: &mut Vec<T>, what: T, dice: usize) {
-    if shown.len() < SHOWN {
+fn show<T: PartialEq>(shown: &mut Vec<T>, most: usize, what: T, dice: usize) {
+    if shown.contains(&what) {
+        return;
+    }
+    if shown.len() < most {
         shown.push(what);
     } else {
-        shown[dice % SHOWN] = what;
+        shown[dice % most] = what;
     }
 }
 
 /// See the module.
 pub struct Stand {
     pub runs: Vec<Run>,
-    size: Size,
+    pub size: Size,
     lines: watch::Sender<Option<Arc<Lines>>>,
     boards: Vec<Mutex<Board>>,
     answered: AtomicU64,
