@@ -17,7 +17,9 @@ mod names;
 mod published;
 mod settings;
 mod shard;
+mod sync;
 mod table;
+mod under_way;
 mod vitals;
 #[cfg(test)]
 mod world;
@@ -35,4 +37,5 @@ pub use shard::{
     Standing, Whereabouts,
 };
 pub use table::{PoolRow, RunTable, SaleStatus};
+pub use under_way::UnderWay;
 pub use vitals::{Health, Vitals};
