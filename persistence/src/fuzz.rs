@@ -140,8 +140,12 @@ fn snapshot(bytes: &[u8]) {
     state.created.plan = world.plan().hash();
     if let Ok(run) = Run::from_state(Arc::clone(world.plan()), state.clone()) {
         assert_eq!(run.check(), [], "a state that is taken breaks no law");
-        assert_eq!(run.digest(), state.digest());
-        assert_eq!(run.state(), state);
+        // No run writes a state with ids that it should have forgotten by then: what is loaded of one
+        // is the state after that, and stays so.
+        let settled = run.state();
+        assert_eq!(run.digest(), settled.digest());
+        let again = Run::from_state(Arc::clone(world.plan()), settled.clone());
+        assert_eq!(again.expect("its own state is one").state(), settled);
     }
 }
 
