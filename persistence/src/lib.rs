@@ -17,6 +17,8 @@ mod durability;
 mod event_store;
 mod file;
 mod frame;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod group;
 mod indexer;
 mod inspect;

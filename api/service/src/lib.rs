@@ -12,6 +12,8 @@ mod availability;
 mod codec;
 mod deadline;
 mod desk;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod health;
 mod inventory;
 mod journal;

@@ -5,6 +5,8 @@
 //! while the connection can take answers, so a caller that does not read is not read either.
 
 mod frames;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 
 use core::pin::Pin;
 use core::task::{Context, Poll};

@@ -37,6 +37,8 @@ pub(crate) use operations::{
     retire, unblock,
 };
 pub(crate) use pen::Pen;
+#[cfg(any(test, fuzzing))]
+pub(crate) use read::compared;
 pub(crate) use read::{Asked, look, request, session};
 pub(crate) use run::{Standing, answered_row, lost_row, run_row, train_run};
 pub(crate) use said::{berth_map, berths_change, pool_names};

@@ -7,7 +7,7 @@
 
 use core::sync::atomic::{
     AtomicU32, AtomicU64,
-    Ordering::{Acquire, Relaxed, Release, SeqCst},
+    Ordering::{Acquire, Relaxed, Release},
 };
 use std::sync::{Arc, Mutex, OnceLock};
 
@@ -24,6 +24,7 @@ use past::PastRuns;
 
 use crate::filter::IdFilter;
 use crate::published::Published;
+use crate::under_way::UnderWay;
 
 mod past;
 
@@ -180,7 +181,7 @@ pub struct RunEntry {
     /// Ids that may be known, while live.
     pub filter: IdFilter,
     /// Commands between ingress and execution.
-    pub in_flight: AtomicU32,
+    pub in_flight: UnderWay,
     /// Outside the calendar: made by an operator, or it would be, once it has an event.
     pub extra: core::sync::atomic::AtomicBool,
     /// Has events in the journal (then a cold one answers from its snapshot).
@@ -205,7 +206,7 @@ impl RunEntry {
         self.kept.store(version.0, Release);
         self.published.store(None);
         // Whoever feeds the filter has his permit by then.
-        self.filter.give_up(|| self.in_flight.load(SeqCst) == 0);
+        self.filter.give_up(|| self.in_flight.is_empty());
     }
 
     /// The version of the snapshot that a cold run is read from.
@@ -442,7 +443,7 @@ impl Directory {
             published: ArcSwapOption::empty(),
             kept: AtomicU64::new(0),
             filter: IdFilter::default(),
-            in_flight: AtomicU32::new(0),
+            in_flight: UnderWay::default(),
             extra: false.into(),
             journaled: false.into(),
             live: false.into(),

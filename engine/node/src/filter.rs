@@ -4,18 +4,23 @@
 //! effect is always found; an id that is found in vain only goes through the queue. Generations:
 //! the shard rotates after it has executed as many commands of the take lane as a run has permits,
 //! so everything in flight at one rotation has been executed at the next, and what took effect is
-//! seeded anew from the run's memory. A run that comes (back) to life only adds what it remembers.
+//! seeded anew from the run's memory. Whoever has fed an id and not pushed it while two rotations went
+//! by has it fed again when it is executed. A run that comes (back) to life only adds what it remembers.
 //! A generation begins small and, when it has been fed what it has room for, a larger one takes the
 //! next ids: most of a network's runs hear of few. A run that goes cold gives its filter up, unless
 //! something is in flight to it.
 //! Source: Bloom, "Space/time trade-offs in hash coding with allowable errors" (CACM 1970).
 
-use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::Arc;
 
-use arc_swap::ArcSwapOption;
 use berth_inventory::RequestId;
 use berth_kernel::prefetch_all;
+
+use super::sync::ArcSwapOption;
+use super::sync::atomic::{
+    AtomicU32, AtomicU64,
+    Ordering::{Acquire, Relaxed, Release},
+};
 
 /// Bits of a generation: 128 bytes to 16 KiB, in few steps, for all that a run outgrew are asked.
 const SIZES: [usize; 4] = [1 << 10, 1 << 12, 1 << 14, 1 << 17];
@@ -31,7 +36,7 @@ struct Generation<B: ?Sized = [AtomicU64]> {
 impl Generation {
     fn for_ids(count: usize) -> Arc<Self> {
         fn sized<const WORDS: usize>() -> Arc<Generation> {
-            let bits = [const { AtomicU64::new(0) }; WORDS];
+            let bits = core::array::from_fn::<_, WORDS, _>(|_| AtomicU64::new(0));
             Arc::new(Generation { fed: AtomicU32::new(0), bits })
         }
         let enough = SIZES.iter().position(|bits| *bits >= count * BITS_PER_ID);
@@ -95,6 +100,8 @@ impl Generations {
 #[derive(Default)]
 pub struct IdFilter {
     generations: ArcSwapOption<Generations>,
+    /// Rotations so far, each counted after it is done.
+    rotations: AtomicU32,
 }
 
 impl IdFilter {
@@ -136,12 +143,21 @@ impl IdFilter {
             }
             Some(Arc::new(next))
         });
+        self.rotations.fetch_add(1, Release);
     }
 
-    /// Feeds an id; before its command is pushed.
-    pub fn feed(&self, id: RequestId) {
+    /// Rotations so far.
+    #[inline]
+    pub(crate) fn rotations(&self) -> u32 {
+        self.rotations.load(Acquire)
+    }
+
+    /// Feeds an id; before its command is pushed. It stays until two rotations more have been
+    /// counted than are returned.
+    pub fn feed(&self, id: RequestId) -> u32 {
         // A rotation between load and feed would lose the id: look again until it stood still.
         loop {
+            let rotations = self.rotations();
             let seen = self.generations.load();
             let Some(generations) = seen.as_ref() else {
                 let first = || Some(Arc::new(Generations::of(false, Generation::for_ids(0))));
@@ -154,7 +170,7 @@ impl IdFilter {
             }
             let now = self.generations.load();
             if now.as_ref().is_some_and(|now| now.all().any(|known| Arc::ptr_eq(known, fed))) {
-                return;
+                return rotations;
             }
         }
     }

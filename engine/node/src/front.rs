@@ -5,7 +5,7 @@
 
 mod trail;
 
-use core::sync::atomic::Ordering::{Relaxed, SeqCst};
+use core::sync::atomic::Ordering::Relaxed;
 use std::sync::Arc;
 
 use berth_inventory::{
@@ -28,23 +28,32 @@ pub use trail::Trail;
 pub struct Permit {
     run: Arc<RunEntry>,
     counted: bool,
+    /// Rotations of the run's filter before the command's id was fed.
+    fed: u32,
 }
 
 impl Permit {
     /// For the node's own commands, which no bound keeps out.
     pub(crate) fn own(run: &Arc<RunEntry>) -> Self {
-        Self { run: Arc::clone(run), counted: false }
+        Self { run: Arc::clone(run), counted: false, fed: 0 }
     }
 
     /// The same right for somebody else; what is left leads to the run.
     pub(crate) fn hand_on(&mut self) -> Self {
-        Self { run: Arc::clone(&self.run), counted: core::mem::take(&mut self.counted) }
+        let counted = core::mem::take(&mut self.counted);
+        Self { run: Arc::clone(&self.run), counted, fed: self.fed }
+    }
+
+    /// Whether the command took so long to be pushed that its id has left the filter.
+    #[inline]
+    pub(crate) fn is_fed_in_vain(&self) -> bool {
+        self.run.filter.rotations().wrapping_sub(self.fed) >= 2
     }
 
     /// The command is executed; what is left leads to its run.
     pub(crate) fn settle(&mut self) {
         if core::mem::take(&mut self.counted) {
-            self.run.in_flight.fetch_sub(1, Relaxed);
+            self.run.in_flight.leave();
         }
     }
 }
@@ -172,10 +181,10 @@ impl Front {
             Lane::Take => RUN_PERMITS,
         };
         // Seen by a run that goes cold before anything that is done with the permit.
-        if run.in_flight.fetch_add(1, SeqCst) < bound {
-            return Ok(Permit { run, counted: true });
+        if run.in_flight.enter(bound) {
+            let fed = run.filter.rotations();
+            return Ok(Permit { run, counted: true, fed });
         }
-        run.in_flight.fetch_sub(1, Relaxed);
         Err(Fault::Overloaded {
             what: "the queue of this run",
             retry_after: Millis(RETRY_OVERLOADED_MS),
@@ -188,14 +197,14 @@ impl Front {
     /// # Errors
     /// As [`Front::permit`].
     pub fn permit_for(&self, run: Arc<RunEntry>, command: &Command) -> Result<Permit, Fault> {
-        let permit = self.permit(run, Lane::of(command))?;
+        let mut permit = self.permit(run, Lane::of(command))?;
         if let Command::Reserve(reserve) = command {
             // no-sold-out-after-effect: the guard
             if planted!("id-not-fed") {
                 return Ok(permit);
             }
             // One that was found in vain is fed too: what it was taken for may leave the filter.
-            permit.filter.feed(reserve.request.id);
+            permit.fed = permit.filter.feed(reserve.request.id);
         }
         Ok(permit)
     }

@@ -22,7 +22,9 @@ mod published;
 mod restart;
 mod settings;
 mod shard;
+mod sync;
 mod table;
+mod under_way;
 mod vitals;
 #[cfg(test)]
 mod world;
@@ -43,4 +45,5 @@ pub use shard::{
     Standing, Whereabouts,
 };
 pub use table::{PoolRow, RunTable, SaleStatus};
+pub use under_way::UnderWay;
 pub use vitals::{Health, Vitals};

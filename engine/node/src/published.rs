@@ -5,13 +5,10 @@
 //! `gaps` has the counts per pool.
 //! Source: Boehm, "Can seqlocks get along with programming language memory models?" (MSPC 2012).
 
+// Also from where `tests/interleavings` compiles it.
+#[path = "published/gaps.rs"]
 mod gaps;
 
-use core::sync::atomic::{
-    AtomicU32, AtomicU64,
-    Ordering::{Acquire, Relaxed, Release},
-    fence,
-};
 use std::sync::{Arc, OnceLock};
 
 use berth_inventory::{
@@ -20,6 +17,12 @@ use berth_inventory::{
 };
 use berth_kernel::prefetch;
 
+use super::sync::atomic::{
+    AtomicU32, AtomicU64,
+    Ordering::{Acquire, Relaxed, Release},
+    fence,
+};
+use super::sync::{self, spin_loop};
 use gaps::GapCells;
 
 /// The few words of a run that are not per berth.
@@ -184,7 +187,7 @@ impl Published {
                     return seen;
                 }
             }
-            core::hint::spin_loop();
+            spin_loop();
         }
     }
 

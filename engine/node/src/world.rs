@@ -29,7 +29,7 @@ use berth_persistence::{Catalogue, CommitLog, Durability, MemoryLog, NodeRecord}
 
 use crate::{
     Batch, Calendar, Directory, Docket, Effect, Front, Grace, Job, JobDone, Lane, LogPoint, Names,
-    Outcome, Parcel, Published, RunEntry, Settings, Shard, State, Vitals, Way, Work,
+    Outcome, Parcel, Permit, Published, RunEntry, Settings, Shard, State, Vitals, Way, Work,
 };
 use past::Past;
 
@@ -176,12 +176,17 @@ impl World {
 
     /// Has a command executed that must be begun before `deadline`.
     pub fn ask_by(&mut self, run: &Arc<RunEntry>, command: Command, deadline: UnixMillis) -> u64 {
+        let run = self.front.permit(Arc::clone(run), Lane::of(&command));
+        let run = run.expect("fewer than a run's permits are under way");
+        self.push(run, command, deadline)
+    }
+
+    /// Has a command executed that was let in before.
+    pub fn push(&mut self, run: Permit, command: Command, deadline: UnixMillis) -> u64 {
         let ticket = self.asked.len() as u64;
-        self.asked.push(Arc::clone(run));
+        self.asked.push(Arc::clone(&run));
         let at = usize::from(run.shard);
         let lane = Lane::of(&command);
-        let run = self.front.permit(Arc::clone(run), lane);
-        let run = run.expect("fewer than a run's permits are under way");
         let work = Work::new(run, command, deadline, ticket);
         let mut parcel = Some(Box::new(Parcel::of_work((), work)));
         let mut docket = Docket::default();

@@ -4,15 +4,12 @@
 //! the worker, so nobody else has to set it. Always true: an instant that was set is either waited
 //! for, or its wake is followed by a drain, after which the worker sets the next.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 use std::time::Duration;
 
 use berth_inventory::UnixMillis;
-use tokio::sync::Notify;
 
-use crate::clock::Clock;
-use crate::shared::ShardShared;
+use super::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
+use super::sync::{Notify, notified_within};
 
 const NEVER: u64 = UnixMillis::MAX.0;
 
@@ -47,23 +44,19 @@ impl Alarm {
         self.over.store(true, SeqCst);
         self.changed.notify_one();
     }
-}
 
-/// Waits for the shard's looks until the node ends.
-pub(crate) async fn ring(shard: Arc<ShardShared>, clock: Clock) {
-    let alarm = &shard.alarm;
-    while !alarm.over.load(SeqCst) {
-        let at = alarm.at.load(SeqCst);
-        let left = at.saturating_sub(clock.now().0);
-        if at == NEVER {
-            alarm.changed.notified().await;
-        } else if left > 0 {
-            tokio::select! {
-                () = tokio::time::sleep(Duration::from_millis(left)) => {}
-                () = alarm.changed.notified() => {}
+    /// Waits for the looks and wakes their shard, until it is ended.
+    pub async fn ring(&self, now: impl Fn() -> UnixMillis, wake: impl Fn()) {
+        while !self.over.load(SeqCst) {
+            let at = self.at.load(SeqCst);
+            let left = at.saturating_sub(now().0);
+            if at == NEVER {
+                self.changed.notified().await;
+            } else if left > 0 {
+                notified_within(&self.changed, Duration::from_millis(left)).await;
+            } else if self.at.compare_exchange(at, NEVER, SeqCst, SeqCst).is_ok() {
+                wake();
             }
-        } else if alarm.at.compare_exchange(at, NEVER, SeqCst, SeqCst).is_ok() {
-            shard.wake();
         }
     }
 }

@@ -263,7 +263,7 @@ async fn build(
     let shards: Vec<_> = (0..options.workers).map(|_| Arc::new(ShardShared::new())).collect();
     let log_end = Arc::new(LogEnd::default());
     log_end.set(opened.log_end);
-    let journal = JournalHandle::new();
+    let journal = JournalHandle::default();
     let health = watch::Sender::new(Health::Recovering);
     let durable_lsn = watch::Sender::new(opened.log_end.lsn.saturating_sub(1));
     let settled = opened.settled;

@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 
 use berth_persistence::free_space;
 
-use crate::alarm::ring;
 use crate::clock::OFFSET_ALARM_MS;
 use crate::engine::House;
 
@@ -21,7 +20,8 @@ const PAST_ROUNDS: u64 = 600;
 /// Starts the round and the shards' alarms; they end with the house.
 pub(crate) fn start(house: &Arc<House>) {
     for shard in &house.shards {
-        tokio::spawn(ring(Arc::clone(shard), house.clock.clone()));
+        let (shared, clock) = (Arc::clone(shard), house.clock.clone());
+        tokio::spawn(async move { shared.alarm.ring(|| clock.now(), || shared.wake()).await });
         // The first look is at what recovery left to do.
         shard.wake();
     }

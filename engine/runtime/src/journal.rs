@@ -6,13 +6,14 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
-use std::thread::{JoinHandle, Thread};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use berth_node::{Batch, Front, Health, LogPoint};
 use berth_persistence::{CommitLog, Durability, LogError, NONE_WRITE_EVERY_MS, NodeRecord};
 use tokio::sync::watch;
 
+use crate::kick::Kick;
 use crate::reply::{Back, Sink, fail, hand_over};
 use crate::shared::{LogEnd, ShardShared};
 
@@ -21,27 +22,8 @@ const NONE_WRITE_EVERY: Duration = Duration::from_millis(NONE_WRITE_EVERY_MS);
 /// snapshots may rest on it.
 const SETTLE_EVERY: Duration = Duration::from_secs(1);
 
-/// Wakes the journal thread; one wake in flight at most.
-#[derive(Clone)]
-pub(crate) struct JournalHandle {
-    kicked: Arc<AtomicBool>,
-    thread: Arc<std::sync::OnceLock<Thread>>,
-}
-
-impl JournalHandle {
-    pub fn new() -> Self {
-        Self { kicked: Arc::default(), thread: Arc::default() }
-    }
-
-    /// Something waits to be written, or the thread should look whether it must stop.
-    pub fn kick(&self) {
-        if !self.kicked.swap(true, SeqCst)
-            && let Some(thread) = self.thread.get()
-        {
-            thread.unpark();
-        }
-    }
-}
+/// Wakes the journal thread: something waits to be written, or it should look whether it must stop.
+pub(crate) type JournalHandle = Arc<Kick>;
 
 /// What the journal thread is made of.
 pub(crate) struct Journal {
@@ -66,10 +48,10 @@ pub(crate) struct Journal {
 impl Journal {
     /// Starts the thread. It ends after `stop` is set and everything is written, with the log.
     pub fn start(self, handle: &JournalHandle) -> std::io::Result<JoinHandle<Box<dyn CommitLog>>> {
-        let kicked = Arc::clone(&handle.kicked);
+        let kick = Arc::clone(handle);
         let fatal = self.fatal.clone();
         let thread = std::thread::Builder::new().name("berth-journal".into()).spawn(move || {
-            let run = std::panic::AssertUnwindSafe(|| self.run(&kicked));
+            let run = std::panic::AssertUnwindSafe(|| self.run(&kick));
             match std::panic::catch_unwind(run) {
                 Ok(log) => log,
                 Err(panic) => {
@@ -78,12 +60,11 @@ impl Journal {
                 }
             }
         })?;
-        let _ = handle.thread.set(thread.thread().clone());
-        handle.kick();
+        handle.attach(thread.thread().clone());
         Ok(thread)
     }
 
-    fn run(mut self, kicked: &AtomicBool) -> Box<dyn CommitLog> {
+    fn run(mut self, kick: &Kick) -> Box<dyn CommitLog> {
         let mut group: Vec<_> = self.shards.iter().map(|_| Batch::new(0)).collect();
         let (mut written, mut settled) = (Instant::now(), Instant::now());
         loop {
@@ -107,14 +88,11 @@ impl Journal {
             if stopping {
                 return self.log;
             }
-            if !kicked.swap(false, SeqCst) {
-                match self.durability {
-                    Durability::None => std::thread::park_timeout(NONE_WRITE_EVERY),
-                    Durability::Process => std::thread::park_timeout(SETTLE_EVERY),
-                    Durability::Power => std::thread::park(),
-                }
-                kicked.swap(false, SeqCst);
-            }
+            kick.wait(match self.durability {
+                Durability::None => Some(NONE_WRITE_EVERY),
+                Durability::Process => Some(SETTLE_EVERY),
+                Durability::Power => None,
+            });
         }
     }
 
@@ -170,7 +148,10 @@ impl Journal {
                 }
                 // Whether a parked command took effect is unknown until the disk is read again:
                 // that is said to everybody, answers that rest on the lost group included.
-                Some(fault) => batch.done.drain(..).for_each(|post| fail(post, fault)),
+                Some(fault) => {
+                    batch.done.drain(..).for_each(|post| fail(post, fault));
+                    shard.group_failed();
+                }
             }
         }
         for sink in &woken {

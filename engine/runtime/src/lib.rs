@@ -5,7 +5,8 @@
 //! `journal` is the thread that makes groups durable, publishes and answers; `indexer` feeds the
 //! event store and bounds the log, `history` reads one run from both; `housekeeping` looks at disk
 //! and clock, `alarm` wakes a shard when something is due; `stores` reads a run's past, `cold` shows
-//! it to readers, `keeper` writes it.
+//! it to readers, `keeper` writes it. How threads wait for each other: `wake` (a worker), `kick` (the
+//! journal), `tray` (a stream), over `sync`.
 
 mod alarm;
 mod clock;
@@ -17,6 +18,7 @@ mod housekeeping;
 mod indexer;
 mod journal;
 mod keeper;
+mod kick;
 mod open;
 mod options;
 mod reply;
@@ -25,6 +27,9 @@ mod shared;
 mod standings;
 mod stores;
 mod supervisor;
+mod sync;
+mod tray;
+mod wake;
 mod worker;
 
 #[cfg(test)]

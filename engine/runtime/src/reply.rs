@@ -3,16 +3,13 @@
 //! Always true: every command that was pushed is answered once, or its caller learns that nobody
 //! will answer any more.
 
-use std::sync::atomic::{
-    AtomicBool,
-    Ordering::{AcqRel, Acquire, Release, SeqCst},
-};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll};
+use std::sync::Arc;
 
 use berth_node::{Fault, Outcome, Parcel, State, Way, Work};
-use futures_util::task::AtomicWaker;
 use tokio::sync::oneshot;
+
+pub use crate::tray::Lost;
+use crate::tray::Tray;
 
 /// A parcel on its way between a caller and a shard.
 pub(crate) type Post = Box<Parcel<Back>>;
@@ -150,66 +147,12 @@ pub(crate) fn fail(mut post: Post, fault: &Fault) {
 }
 
 /// The answers of one session that its stream has not taken yet.
-#[derive(Default)]
-pub struct Sink {
-    posts: Mutex<Vec<Post>>,
-    /// Somebody has seen to it that the stream looks.
-    woken: AtomicBool,
-    /// Answers were lost with the node.
-    lost: AtomicBool,
-    waker: AtomicWaker,
-}
-
-impl core::fmt::Debug for Sink {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.write_str("Sink")
-    }
-}
-
-impl Sink {
-    /// Whether the stream must be woken for it.
-    fn put(&self, post: Post) -> bool {
-        let mut posts = self.posts.lock().unwrap_or_else(PoisonError::into_inner);
-        posts.push(post);
-        drop(posts);
-        !self.woken.swap(true, AcqRel)
-    }
-
-    /// Has the stream look.
-    pub(crate) fn wake(&self) {
-        self.waker.wake();
-    }
-
-    fn lose(&self) {
-        self.lost.store(true, Release);
-        self.waker.wake();
-    }
-
-    /// Takes what is there, all of it, into `taken`; pending while there is nothing. `Err` when
-    /// what is not answered by now never will be.
-    pub(crate) fn poll_take(
-        &self,
-        cx: &mut Context<'_>,
-        taken: &mut Vec<Post>,
-    ) -> Poll<Result<(), Lost>> {
-        self.waker.register(cx.waker());
-        self.woken.store(false, SeqCst);
-        let mut posts = self.posts.lock().unwrap_or_else(PoisonError::into_inner);
-        if !posts.is_empty() {
-            core::mem::swap(&mut *posts, taken);
-            return Poll::Ready(Ok(()));
-        }
-        drop(posts);
-        if self.lost.load(Acquire) { Poll::Ready(Err(Lost)) } else { Poll::Pending }
-    }
-}
-
-/// What is not answered by now never will be: the node is going.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Lost;
+pub(crate) type Sink = Tray<Post>;
 
 #[cfg(test)]
 mod tests {
+    use std::task::{Context, Poll};
+
     use super::*;
 
     fn look(sink: &Sink) -> Poll<Result<(), Lost>> {

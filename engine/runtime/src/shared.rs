@@ -1,8 +1,8 @@
 //! What ingress, a shard's worker and the journal thread share of one shard.
 
 use std::sync::atomic::{
-    AtomicBool, AtomicU64,
-    Ordering::{Acquire, Release, SeqCst},
+    AtomicU64,
+    Ordering::{Acquire, Release},
 };
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -13,6 +13,7 @@ use tokio::sync::watch;
 
 use crate::alarm::Alarm;
 use crate::reply::{Back, Post, fail};
+use crate::wake::Wake;
 use crate::worker::WorkerMessage;
 
 /// Parcels of each lane's queue: about 60 ms of one shard's work.
@@ -21,12 +22,8 @@ const QUEUE_ITEMS: usize = 8_192;
 pub(crate) struct ShardShared {
     finish: ArrayQueue<Post>,
     take: ArrayQueue<Post>,
-    /// A drain is on its way or at work.
-    scheduled: AtomicBool,
-    /// The shard stopped for want of room in its batch.
-    starved: AtomicBool,
+    wake: Wake,
     batch: Mutex<Batch<Back>>,
-    durable: AtomicU64,
     /// The frame in which the last durable batch is.
     told_lsn: AtomicU64,
     pub durable_watch: watch::Sender<u64>,
@@ -40,10 +37,8 @@ impl ShardShared {
         Self {
             finish: ArrayQueue::new(QUEUE_ITEMS),
             take: ArrayQueue::new(QUEUE_ITEMS),
-            scheduled: AtomicBool::new(false),
-            starved: AtomicBool::new(false),
+            wake: Wake::default(),
             batch: Mutex::new(Batch::new(1)),
-            durable: AtomicU64::new(0),
             told_lsn: AtomicU64::new(0),
             durable_watch: watch::Sender::new(0),
             worker: OnceLock::new(),
@@ -69,10 +64,13 @@ impl ShardShared {
 
     /// One wake in flight at most; after a push.
     pub fn wake(&self) {
-        if !self.scheduled.load(SeqCst)
-            && !self.scheduled.swap(true, SeqCst)
-            && let Some(worker) = self.worker.get()
-        {
+        if self.wake.call() {
+            self.drain();
+        }
+    }
+
+    fn drain(&self) {
+        if let Some(worker) = self.worker.get() {
             // A worker that has stopped answers nothing any more; tickets tell when dropped.
             let _ = worker.cast(WorkerMessage::Drain);
         }
@@ -80,8 +78,7 @@ impl ShardShared {
 
     /// After a drain that left nothing: whether it may rest, or must look again.
     pub fn may_rest(&self) -> bool {
-        self.scheduled.store(false, SeqCst);
-        self.finish.is_empty() && self.take.is_empty() || self.scheduled.swap(true, SeqCst)
+        self.wake.may_rest(|| self.finish.is_empty() && self.take.is_empty())
     }
 
     pub fn send(&self, message: WorkerMessage) {
@@ -96,7 +93,7 @@ impl ShardShared {
     }
 
     pub fn durable(&self) -> u64 {
-        self.durable.load(SeqCst)
+        self.wake.durable()
     }
 
     pub fn told_lsn(&self) -> u64 {
@@ -105,25 +102,33 @@ impl ShardShared {
 
     pub fn set_durable(&self, number: u64, lsn: u64) {
         self.told_lsn.store(lsn, Release);
-        self.durable.store(number, SeqCst);
+        let calls = self.wake.group_ended(Some(number));
         self.durable_watch.send_replace(number);
-        if self.starved.swap(false, SeqCst) {
-            self.wake();
+        if calls {
+            self.drain();
         }
+    }
+
+    /// A group ended and nothing of it is durable: who waits for it must be told.
+    pub fn group_failed(&self) {
+        if self.wake.group_ended(None) {
+            self.drain();
+        }
+    }
+
+    /// Groups that ended so far; to be asked before what is durable and whether the journal failed.
+    pub fn groups_ended(&self) -> u64 {
+        self.wake.ended()
     }
 
     /// Asks to be woken after the next group; under the lock of the batch.
     pub fn starve(&self) {
-        self.starved.store(true, SeqCst);
+        self.wake.starve();
     }
 
-    /// After a drain that must wait for a group: whether it may go on at once, because the group
-    /// ended meanwhile and its wake found the drain still scheduled.
-    /// `seen` is what the drain knew as durable: a group may have ended before it asked to be woken.
+    /// After a drain that must wait for a group: whether it must go on at once. See [`Wake`].
     pub fn wait_for_group(&self, seen: u64) -> bool {
-        self.scheduled.store(false, SeqCst);
-        let ended = !self.starved.load(SeqCst) || self.durable() != seen;
-        ended && !self.scheduled.swap(true, SeqCst)
+        self.wake.wait_for_group(seen)
     }
 }
 

@@ -187,15 +187,15 @@ impl WorkerState {
     fn drain(&mut self) -> bool {
         let shared = Arc::clone(&self.place.shared);
         let log_end = Arc::clone(&self.place.log_end);
-        let fault = self.place.vitals.journal_fault();
+        let vitals = Arc::clone(&self.place.vitals);
         let (mut starved, mut waits, mut seen) = (false, false, 0);
         let mut docket = core::mem::take(&mut self.docket);
         docket.take_in(|lane| shared.queue(lane).pop());
         self.in_batch(|shard, now, batch| {
             // Under the lock: a group that ended before is seen, one that ends later wakes us.
-            seen = shared.durable();
-            shard.begin(now, seen, log_end.get(), batch);
-            if let Some(fault) = fault {
+            seen = shared.groups_ended();
+            shard.begin(now, shared.durable(), log_end.get(), batch);
+            if let Some(fault) = vitals.journal_fault() {
                 shard.fail_waiting(&fault);
             }
             let done = shard.work_off(&mut docket, DRAIN_BUDGET, now, batch);

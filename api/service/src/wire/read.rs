@@ -6,6 +6,8 @@
 //! their words have one source. Always true: what the straight way takes, prost takes to mean the
 //! same.
 
+#[cfg(any(test, fuzzing))]
+pub(crate) mod compared;
 mod straight;
 #[cfg(test)]
 pub(super) mod tests;

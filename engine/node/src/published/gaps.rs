@@ -7,9 +7,9 @@
 //! quarter of a sum exceeds the number of berths, which 16 bits hold. Between two publications cells
 //! may say anything; what is summed then is not used.
 
-use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
-
 use berth_inventory::{LegRange, PoolIndex};
+
+use super::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// Cells of one word, and bits of one cell.
 const CELLS: usize = 4;

@@ -28,6 +28,11 @@ impl<T> Surroundings<T> {
         let State::Asked(command) = &mut work.state else {
             unreachable!("a command is executed once");
         };
+        if let Command::Reserve(reserve) = &*command
+            && work.run.is_fed_in_vain()
+        {
+            work.run.filter.feed(reserve.request.id);
+        }
         let outcome = self.answer_to(slot, command, now, batch);
         // The fault of one that met a panic rests on nothing.
         let rests_on = if outcome.is_ok() { slot.last_batch } else { 0 };

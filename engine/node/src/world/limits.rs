@@ -1,6 +1,5 @@
 //! Bounds of groups, of waiting lines and of what is under way.
 
-use core::sync::atomic::Ordering::Relaxed;
 use std::sync::Arc;
 
 use berth_inventory::{HoldId, Millis, Reason, UnixMillis};
@@ -143,7 +142,7 @@ fn a_parcel_that_is_interrupted_is_told_whole_when_its_last_command_is_durable()
 fn an_answer_that_nobody_takes_keeps_no_permit() {
     let mut world = World::new(1);
     let run = world.run(0);
-    let under_way = |run: &crate::RunEntry| run.in_flight.load(Relaxed);
+    let under_way = |run: &crate::RunEntry| run.in_flight.count();
     world.jobs_wait = true;
     let waits = world.ask(&run, reserve(1, LARGE, 1));
     assert_eq!(under_way(&run), 1, "it waits for its run");

@@ -224,6 +224,26 @@ fn what_the_timer_and_the_finish_lane_do_does_not_age_the_filter() {
     assert_eq!(fast(&world, &run, &wish(777, SMALL, 1)), Some(Reason::SoldOut));
 }
 
+#[test]
+fn an_id_that_is_pushed_after_two_rotations_is_never_refused_fast() {
+    let mut world = World::new(1);
+    let run = world.run(0);
+    let holds: Vec<_> =
+        [(1, 6), (2, 2)].map(|(id, count)| world.held(&run, reserve(id, SMALL, count))).into();
+    // Let in and fed; then its thread gets no time for as long as it takes.
+    let command = reserve(777, SMALL, 2);
+    let slow = world.front.permit_for(Arc::clone(&run), &command).expect("one of many");
+    for id in 0..2 * u128::from(RUN_PERMITS) {
+        world.ask(&run, reserve(1_000_000 + id, SMALL, 1));
+    }
+    world.ask(&run, release(3, holds[1]));
+    let ticket = world.push(slow, command, UnixMillis::MAX);
+    world.commit();
+    world.hold(ticket);
+    assert_eq!(fast(&world, &run, &wish(777, SMALL, 2)), None, "it took effect");
+    assert_eq!(fast(&world, &run, &wish(778, SMALL, 2)), Some(Reason::SoldOut));
+}
+
 #[derive(Clone, Debug)]
 enum Step {
     Arrive(u8),

@@ -26,8 +26,9 @@ pub fn encode_event(event: &domain::Event, out: &mut Vec<u8>) {
     }
 }
 
+/// As [`encode_event`], by the mirror.
 #[cold]
-fn encode_any(event: &domain::Event, out: &mut Vec<u8>) {
+pub fn encode_any(event: &domain::Event, out: &mut Vec<u8>) {
     codec::encode(&Event::of(event), out);
 }
 
@@ -47,8 +48,9 @@ pub fn decode_frequent(bytes: &mut &[u8]) -> Option<domain::Event> {
     frequent::decode(bytes)
 }
 
+/// As [`decode_event`], by the mirror.
 #[cold]
-fn decode_any(bytes: &mut &[u8]) -> Result<domain::Event, CodecFault> {
+pub fn decode_any(bytes: &mut &[u8]) -> Result<domain::Event, CodecFault> {
     codec::decode::<Event<'_>>("event", bytes)?.into_domain()
 }
 

@@ -4,6 +4,7 @@ mod bytes;
 mod random;
 
 use super::super::inventory;
+use super::compared::{called, led};
 use super::*;
 
 /// One function for each request: read both ways, straight from its bytes and by prost.
@@ -46,20 +47,4 @@ both_ways! {
     cancel(CancelRequest, Cancel)
     get_hold(GetHoldRequest, GetHold)
     get_booking(GetBookingRequest, GetBooking)
-}
-
-/// What a message of a session leads to: its commands, or the status that ends the stream.
-type Led = Result<Vec<Asked>, (tonic::Code, String)>;
-
-/// Reads a message of a session both ways and gives what both lead to.
-fn led(message: &[u8], holds: &HoldTimes) -> Led {
-    type Way = fn(&[u8], &HoldTimes, &mut Vec<Asked>) -> Result<(), Status>;
-    let read = |way: Way| {
-        let mut asked = Vec::new();
-        let ended = way(message, holds, &mut asked);
-        ended.map(|()| asked).map_err(|status| (status.code(), status.message().to_owned()))
-    };
-    let (straight, by_prost) = (read(session), read(session_by_prost));
-    assert_eq!(straight, by_prost, "{message:02x?}");
-    straight
 }

@@ -13,8 +13,10 @@ use super::tree::{denied, locked, metadata, packages, read};
 
 /// Packages whose build script may call the C compiler. Each was read: C or assembly only, no
 /// C++, no library of the system.
-const C_BUILDS: &[(&str, &str)] =
-    &[("blake3", "feature `pure` is on: its build script compiles nothing")];
+const C_BUILDS: &[(&str, &str)] = &[
+    ("blake3", "feature `pure` is on: its build script compiles nothing"),
+    ("generator", "compiles an assembly file, on powerpc64 only; tests alone use it, by loom"),
+];
 
 /// Packages that claim a native library by `links`. None of these links one in truth.
 const LINKS: &[(&str, &str)] = &[("prettyplease", "uses `links` only to pass its version on")];

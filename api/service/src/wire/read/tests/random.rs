@@ -311,19 +311,7 @@ proptest! {
     ) {
         let message = message.encode_to_vec();
         let disturbed = changes.iter().fold(message, |message, change| change.apply(&message));
-        let holds = HoldTimes::default();
-        let read = request(Kind::Reserve, &disturbed, &holds);
-        match request_by_prost(Kind::Reserve, &disturbed, &holds) {
-            Ok(Ok(ask)) => assert_eq!(read.expect("it is well-formed"), ask),
-            Ok(Err(invalid)) => {
-                let status = read.expect_err("it has violations");
-                assert_eq!(status.message(), Trouble::from(invalid).into_status().message());
-            }
-            Err(error) => {
-                let status = read.expect_err("it is no protobuf");
-                assert_eq!(status.message(), error.to_string());
-            }
-        }
+        called(Kind::Reserve, &disturbed, &HoldTimes::default());
     }
 
     #[test]

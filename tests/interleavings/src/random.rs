@@ -1,0 +1,34 @@
+//! The product over shuttle: many schedules of larger scenes, sequentially consistent.
+#![allow(dead_code, unused_imports, reason = "files of the product, of which scenes use a part")]
+
+mod sync;
+
+#[path = "../../../engine/runtime/src/alarm.rs"]
+mod alarm;
+#[path = "../../../engine/node/src/filter.rs"]
+mod filter;
+#[path = "../../../engine/runtime/src/kick.rs"]
+mod kick;
+#[path = "../../../engine/node/src/published.rs"]
+mod published;
+#[path = "../../../engine/runtime/src/tray.rs"]
+mod tray;
+#[path = "../../../engine/node/src/under_way.rs"]
+mod under_way;
+#[path = "../../../engine/runtime/src/wake.rs"]
+mod wake;
+
+#[path = "model.rs"]
+mod model;
+#[path = "scenes.rs"]
+pub mod scenes;
+
+/// Runs a scene under so many random schedules, and as many that preempt rarely.
+///
+/// # Panics
+/// When a schedule breaks a law, or leaves a thread waiting for ever; it is printed and can be
+/// replayed by `shuttle::replay`.
+pub fn explore(schedules: usize, scene: fn()) {
+    shuttle::check_random(scene, schedules);
+    shuttle::check_pct(scene, schedules, 3);
+}
