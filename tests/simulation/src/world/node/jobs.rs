@@ -197,9 +197,9 @@ impl Node {
         let died = Mail::Died { run, epoch: actor.epoch };
         // Its last words may arrive after the news of its death.
         if actor.epoch % 2 == 0 {
-            mail.push_front(died)
+            mail.push_front(died);
         } else {
-            mail.push_back(died)
+            mail.push_back(died);
         }
         true
     }
