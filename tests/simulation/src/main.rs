@@ -117,10 +117,10 @@ fn planted(args: &Args, setup: impl Fn(u64) -> Setup, stage: &Stage) -> Option<E
         let seconds = done.time.as_secs_f64();
         match &done.found {
             Some((setup, violation)) => println!(
-                "{name:26} {seconds:6.1} s {:5} seeds  seed {} breaks {}",
+                "{name:28} {seconds:6.1} s {:5} seeds  seed {} breaks {}",
                 done.seeds, setup.seed, violation.property
             ),
-            None => println!("{name:26} {seconds:6.1} s {:5} seeds  NOT FOUND", done.seeds),
+            None => println!("{name:28} {seconds:6.1} s {:5} seeds  NOT FOUND", done.seeds),
         }
         searches.push(done);
     }
