@@ -49,7 +49,11 @@ impl Run {
                 self.register.end_if_empty(card, at, SeatState::Confirmed);
             }
             Event::Extended { hold, request, expires_at } => {
-                self.register.extend(self.register.named(*hold), *request, *expires_at);
+                let card = self.register.named(*hold);
+                // first-answer
+                let stays = crate::planted!("extend-without-effect");
+                let old = self.register.card(card).expires_at;
+                self.register.extend(card, *request, if stays { old } else { *expires_at });
                 changes.holds = true;
             }
             Event::Released { hold, passengers } => {

@@ -461,10 +461,7 @@ impl Register {
         }
         self.remember(mark.id, Named::Extend, card);
         self.card_mut(card).set_extend(mark);
-        // first-answer, expiry-in-time
-        if !crate::planted!("extend-without-effect") {
-            self.postpone(card, expires_at);
-        }
+        self.postpone(card, expires_at);
     }
 
     /// Moves a deadline.
