@@ -193,20 +193,17 @@ impl<'a> Search<'a> {
             }
             let moves = self.possible();
             let made = (from..moves.len()).find_map(|rank| self.make(moves[rank], rank));
-            from = match made {
-                Some(made) => {
-                    self.made.push(made);
-                    0
-                }
-                None => {
-                    self.note_stuck();
-                    let Some(rank) = self.take_back() else {
-                        let ((placed, stuck), of) = (self.furthest, self.entries.len());
-                        return Verdict::Broken { placed, of, stuck };
-                    };
-                    rank + 1
-                }
+            if let Some(made) = made {
+                self.made.push(made);
+                from = 0;
+                continue;
+            }
+            self.note_stuck();
+            let Some(rank) = self.take_back() else {
+                let ((placed, stuck), of) = (self.furthest, self.entries.len());
+                return Verdict::Broken { placed, of, stuck };
             };
+            from = rank + 1;
         }
         Verdict::Linearizable { moves: self.moves, back: self.back }
     }
