@@ -1,7 +1,7 @@
 //! Faults put into the code on purpose, so that the simulation proves that it would find them.
 //!
 //! Each is one guard at the place where it would be made, named here with what it breaks. They exist
-//! under `--cfg berth_planted` only: without it [`planted!`](crate::planted) is `false` before
+//! under `--cfg berth_planted` only: without it [`planted!`](macro@crate::planted) is `false` before
 //! anything is compiled, and their names are nowhere in what is built. At most one is chosen, for the
 //! whole process, before the world begins.
 
