@@ -18,6 +18,9 @@ mod under_way;
 #[path = "../../../engine/runtime/src/wake.rs"]
 mod wake;
 
+use shuttle::scheduler::{PctScheduler, RandomScheduler};
+use shuttle::{Config, Runner};
+
 #[path = "model.rs"]
 mod model;
 #[path = "scenes.rs"]
@@ -29,6 +32,12 @@ pub mod scenes;
 /// When a schedule breaks a law, or leaves a thread waiting for ever; it is printed and can be
 /// replayed by `shuttle::replay`.
 pub fn explore(schedules: usize, scene: fn()) {
-    shuttle::check_random(scene, schedules);
-    shuttle::check_pct(scene, schedules, 3);
+    let mut config = Config::new();
+    config.stack_size = STACK;
+    Runner::new(RandomScheduler::new(schedules), config.clone()).run(scene);
+    Runner::new(PctScheduler::new(3, schedules), config).run(scene);
 }
+
+/// Bytes of a thread's stack. An atomic of shuttle is a hundred bytes, and two thousand of them, a
+/// filter's largest generation, are made on the stack.
+const STACK: usize = 8 << 20;
