@@ -116,7 +116,7 @@ async fn query(desk: Arc<Desk>, message: Bytes) -> Result<Pen, Status> {
     let look = wire::look(&message)?;
     let Found { version, as_of, table } = desk.look(&look).await?;
     let mut pen = Pen::default();
-    wire::query_response(&mut pen, version, as_of, &table, &desk.teller().names);
+    wire::query_response(&mut pen, version, as_of, &table, &desk.engine.front().names);
     Ok(pen)
 }
 
@@ -160,6 +160,7 @@ fn legs(plan: &Plan, journey: Journey) -> Seen<LegRange> {
 impl Service for Availability {
     type WatchStream = Pin<Box<dyn Stream<Item = Result<v1::WatchResponse, Status>> + Send>>;
 
+    // The generated trait wants it; over the wire `answer_query` is there first.
     async fn query(
         &self,
         request: Request<v1::QueryRequest>,
@@ -245,4 +246,21 @@ fn batch(message: &v1::BatchQueryRequest) -> Result<Vec<Look>, Invalid> {
         }
     }
     if violations.is_empty() { Ok(looks) } else { Err(Invalid { violations }) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use berth_proto::FILE_DESCRIPTOR_SET;
+    use prost::Message as _;
+
+    #[test]
+    fn the_call_that_is_cut_short_is_one_of_the_descriptor() {
+        let set = prost_types::FileDescriptorSet::decode(FILE_DESCRIPTOR_SET).expect("it decodes");
+        let named = |service: &prost_types::ServiceDescriptorProto| {
+            let path = |method: &str| format!("/berth.v1.{}/{method}", service.name());
+            service.method.iter().any(|method| path(method.name()) == QUERY)
+        };
+        assert!(set.file.iter().flat_map(|file| &file.service).any(named));
+    }
 }

@@ -4,7 +4,7 @@
 //! definition of what is told: rare refusals and faults still go that way.
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use berth_engine::node::{Names, RunEntry, Work};
 use berth_engine::prefetch_all;

@@ -148,6 +148,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_heap_is_that_of_serve() {
+        let serve = include_str!("../../../../cli/src/serve/heap.rs");
+        assert!(
+            serve.contains(&format!("{:?}", HEAP.0)) && serve.contains(&format!("{:?}", HEAP.1))
+        );
+    }
+
+    #[test]
     fn a_start_is_read_as_it_is_printed() {
         let start = Start { events: 7, runs: 2, replay: 0.5, serving: 0.25 };
         assert_eq!(parse("7 2 0.5 0.25"), Some(start));

@@ -18,21 +18,9 @@ use tonic_health::pb::health_client::HealthClient;
 use crate::asking::{Answered as _, get_hold, query, reserve};
 use crate::diary::Diary;
 use crate::patience::until;
-use crate::server::Home;
+use crate::server::{BOUNDED, Home};
 use shim::{Fault, Shim};
 
-/// Small segments, snapshots all the time, and no segment kept that nobody needs: so that
-/// everything that a server writes is soon written.
-const BUSY: &[&str] = &[
-    "--retain-log-bytes",
-    "0",
-    "--log-segment-bytes",
-    "65536",
-    "--checkpoint-bytes",
-    "30000",
-    "--idle-seconds",
-    "1",
-];
 /// Answers after which a moment that did not come is waited for no longer.
 const ENOUGH: usize = 4_000;
 
@@ -151,7 +139,7 @@ async fn nothing_answered_is_lost_at_any_moment_of_writing() {
         let place = if rounds < MOMENTS.len() { round_number * 2 } else { round_number };
         let (op, pattern, action, most) = MOMENTS[place % MOMENTS.len()];
         let fault = Fault::at(op, pattern, dice.random_range(1..=most), action);
-        told += round(&home, &shim, &fault, BUSY, &mut tally).await.told();
+        told += round(&home, &shim, &fault, BOUNDED, &mut tally).await.told();
     }
     is_sound(&home);
     tally.say("moments", rounds, told);
@@ -175,7 +163,7 @@ async fn nothing_answered_is_lost_when_the_power_fails() {
                 Fault::cut(some, op, pattern, dice.random_range(1..=most), "cut-after")
             }
         };
-        told += round(&home, &shim, &fault, BUSY, &mut tally).await.told();
+        told += round(&home, &shim, &fault, BOUNDED, &mut tally).await.told();
     }
     is_sound(&home);
     tally.say("power", rounds, told);

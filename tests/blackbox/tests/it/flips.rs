@@ -23,22 +23,11 @@ use crate::asking::{
 };
 use crate::ledger::RunName;
 use crate::patience::until;
-use crate::server::{Home, Server};
+use crate::server::{BOUNDED, Home, Server};
 
 /// Small segments, snapshots all the time; the log is kept.
 const KEEPING: &[&str] =
     &["--log-segment-bytes", "65536", "--checkpoint-bytes", "30000", "--idle-seconds", "1"];
-/// The same, and segments go: the event store alone has the beginning.
-const BOUNDED: &[&str] = &[
-    "--log-segment-bytes",
-    "65536",
-    "--checkpoint-bytes",
-    "30000",
-    "--idle-seconds",
-    "1",
-    "--retain-log-bytes",
-    "0",
-];
 /// Holds of the story: enough for some segments.
 const HOLDS: usize = 1_600;
 

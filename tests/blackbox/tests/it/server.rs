@@ -22,6 +22,19 @@ use crate::patience::{PATIENCE, until};
 /// The trains of these tests.
 pub const CATALOGUE: &str = include_str!("../../fixtures/trains.jsonl");
 
+/// Flags of a log whose every corner is soon seen: the smallest segments there are, snapshots all the
+/// time, and no segment kept that nobody needs, so that the event store alone has the beginning.
+pub const BOUNDED: &[&str] = &[
+    "--retain-log-bytes",
+    "0",
+    "--log-segment-bytes",
+    "65536",
+    "--checkpoint-bytes",
+    "30000",
+    "--idle-seconds",
+    "1",
+];
+
 /// A data directory with its catalogue. Clones share it; the last one removes it.
 #[derive(Clone)]
 pub struct Home(Arc<TempDir>);

@@ -2,37 +2,12 @@
 
 use std::sync::Arc;
 
-use berth_inventory::{
-    CoachEntry, Date, Entry, PlanHash, PoolIndex, RunCreated, RunId, RunningDays, StopEntry,
-    TravelClass,
-};
+use berth_inventory::{Date, PoolIndex, RunCreated, RunId, TravelClass};
 use proptest::prelude::*;
 use prost::Message as _;
 
+use super::super::write::tests::plan;
 use super::*;
-
-fn plan() -> Arc<Plan> {
-    let stop = |place: u32, code: &str| StopEntry {
-        code: code.into(),
-        km: place * 100,
-        arrival: (place > 0).then_some(600 + place * 700),
-        departure: (place < 3).then_some(605 + place * 700),
-    };
-    let coach = |(id, layout): (&str, &str)| CoachEntry {
-        id: id.into(),
-        layout: layout.into(),
-        stops: None,
-    };
-    let entry = Entry {
-        number: "12951".into(),
-        name: "TEST".into(),
-        days: RunningDays::DAILY,
-        stops: (0..).zip(["A", "NDLS", "X-1", "Z_9"]).map(|(at, code)| stop(at, code)).collect(),
-        coaches: [("B1", "3A"), ("S10", "SL"), ("H1", "1A")].map(coach).into(),
-        pools: Vec::new(),
-    };
-    Arc::new(Plan::new(&entry, PlanHash([7; 32])).expect("a plan"))
-}
 
 fn row() -> impl Strategy<Value = (usize, SaleStatus, u16)> {
     let at = prop_oneof![1_700_000_000_000..2_000_000_000_000u64, any::<u64>()];
@@ -55,13 +30,13 @@ proptest! {
     #[test]
     fn a_table_is_what_prost_writes(
         rows in proptest::collection::vec(row(), 0..6),
-        (from, more) in (0..3u8, 0..3u8),
+        (from, more) in (0..4u8, 0..4u8),
         days in 0..40_000i32,
         version in any::<u64>(),
         as_of in any::<u64>(),
     ) {
         let plan = plan();
-        let legs = LegRange { from, to: from + 1 + more % (3 - from) };
+        let legs = LegRange { from, to: from + 1 + more % (4 - from) };
         let row = |(pool, status, free): (usize, SaleStatus, u16)| PoolRow {
             pool: PoolIndex((pool % plan.pools().len()) as u8),
             status,

@@ -13,7 +13,7 @@ use prost::Message as _;
 
 use super::*;
 
-fn plan() -> Arc<Plan> {
+pub(in crate::wire) fn plan() -> Arc<Plan> {
     let stop = |place: u32, code: &str| StopEntry {
         code: code.into(),
         km: place * 100,

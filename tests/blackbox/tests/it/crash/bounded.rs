@@ -14,19 +14,7 @@ use crate::asking::{Answered as _, try_journal};
 use crate::diary::Diary;
 use crate::ledger::{Ledger, RunName};
 use crate::patience::until;
-use crate::server::{Home, Server};
-
-/// The smallest segments there are, snapshots all the time, and nothing kept that nobody needs.
-const BOUNDED: &[&str] = &[
-    "--retain-log-bytes",
-    "0",
-    "--log-segment-bytes",
-    "65536",
-    "--checkpoint-bytes",
-    "30000",
-    "--idle-seconds",
-    "1",
-];
+use crate::server::{BOUNDED, Home, Server};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_answered_goes_with_the_segments_that_go_under_64_writers() {

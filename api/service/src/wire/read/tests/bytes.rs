@@ -115,6 +115,20 @@ fn a_message_has_1_to_1024_commands() {
 }
 
 #[test]
+fn a_message_is_read_behind_those_of_others_and_a_broken_one_takes_none_along() {
+    let (one, holds) = (get_hold_of(HOLD), HoldTimes::default());
+    let mut asked = Vec::new();
+    session(&one.repeat(2), &holds, &mut asked).expect("fine");
+    let broken = [&one[..], &field(1, &[0xff])].concat();
+    session(&broken, &holds, &mut asked).expect_err("no protobuf");
+    session(&one.repeat(1_025), &holds, &mut asked).expect_err("too many");
+    session(&[], &holds, &mut asked).expect_err("no command");
+    assert_eq!(asked.len(), 2, "what was read before stays, and nothing of the broken ones");
+    session(&one.repeat(1_024), &holds, &mut asked).expect("others do not count");
+    assert_eq!(asked.len(), 1_026);
+}
+
+#[test]
 fn a_message_cut_or_flipped_anywhere_is_read_as_prost_reads_it() {
     let release = release_of(&[field(1, UUID), field(2, HOLD), field(3, &[1, 2])]);
     let whole = [get_hold_of(HOLD), release].concat();
