@@ -25,8 +25,8 @@ struct Taken {
 /// What an actor is at.
 enum Task {
     Snapshot(Box<Taken>),
-    /// The keeper has its snapshot.
-    Kept,
+    /// The keeper has the snapshot of this hand-over.
+    Kept(u32),
 }
 
 /// One run's actor.
@@ -76,7 +76,7 @@ impl Node {
     pub fn busy_actors(&self) -> Vec<RunId> {
         let ready = |actor: &Actor| match &actor.task {
             Some(Task::Snapshot(taken)) => self.may_keep(actor.side, taken),
-            Some(Task::Kept) => false,
+            Some(Task::Kept(_)) => false,
             None => actor.jobs.front().is_some_and(|(_, _, job)| match job {
                 Job::Rebuild => self.settled >= self.sides[actor.side].told_lsn,
                 Job::Load | Job::Snapshot { .. } => true,
@@ -98,7 +98,7 @@ impl Node {
         let side = actor.side;
         if let Some(Task::Snapshot(taken)) = actor.task.take_if(|t| matches!(t, Task::Snapshot(_)))
         {
-            actor.task = Some(Task::Kept);
+            actor.task = Some(Task::Kept(taken.epoch));
             self.keeper.waiting.push(*taken);
             return;
         }
@@ -170,9 +170,10 @@ impl Node {
         let failed = self.keeper.failed.clone();
         for taken in group {
             let Taken { run, epoch, version, lent, .. } = taken;
-            // Its actor may have died meanwhile: then nobody passes this on.
+            // Its actor may have died meanwhile: then nobody passes this on, and its successor may
+            // wait for a snapshot of its own.
             let Some(actor) = self.actors.get_mut(&run.id) else { continue };
-            if !matches!(actor.task, Some(Task::Kept)) {
+            if !matches!(actor.task, Some(Task::Kept(waits)) if waits == epoch) {
                 continue;
             }
             actor.task = None;
