@@ -308,8 +308,10 @@ impl Oracle {
                 }
                 let refused = matches!(answer.said, berth_inventory::Said::Refused(_));
                 self.refusals += u64::from(refused);
+                // An answer may be told after a later event let go of its hold: nothing of it is kept.
                 if let Some(first) = First::of(&answer.said)
                     && let Some(mark) = attempt.mark()
+                    && model.state().effect(mark.id).is_some()
                 {
                     self.first.entry((mark.id, mark.digest)).or_insert(first);
                 }
