@@ -16,7 +16,7 @@ mod slots;
 pub mod stage;
 mod tick;
 mod unary;
-mod zipf;
+pub mod zipf;
 
 pub use round::{Calls, Load, Outcome, Pressure, Style, fresh_salt};
 pub use stage::{HOT_BENCH, HOT_REAL, Spread, Stage};

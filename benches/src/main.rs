@@ -26,6 +26,7 @@ mod shape;
 mod suite;
 mod versus;
 mod wire;
+mod yields;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -78,6 +79,18 @@ enum What {
         /// The record
         #[arg(long, value_name = "FILE", default_value = instructions::RECORD)]
         file: PathBuf,
+    },
+    /// Say what seat choice is worth in berth-kilometres, against the fair bound and the optimum
+    Yield {
+        /// Print every train, load and policy, and the goals, as one JSON object on stdout
+        #[arg(long)]
+        json: bool,
+        /// One day, no report: to see that it works
+        #[arg(long)]
+        quick: bool,
+        /// Where benchmarks.md is
+        #[arg(long, value_name = "DIR", default_value = "docs")]
+        docs: PathBuf,
     },
     /// What callgrind counts
     #[command(hide = true)]
@@ -162,6 +175,9 @@ fn main() -> ExitCode {
                 if record { instructions::record(&file) } else { instructions::check(&file) };
             return told_of(done.map(|()| ExitCode::SUCCESS));
         }
+        What::Yield { json, quick, docs } => {
+            return told_of(yields::run((!quick).then_some(docs.as_path()), json, quick));
+        }
         What::CountCore { commands } => {
             instructions::count(commands);
             return ExitCode::SUCCESS;
@@ -191,6 +207,10 @@ fn list() {
     let rows: Vec<_> = profile::names().collect();
     println!("{:<10} what eats a row, to docs/profiles/: {}", "profile", rows.join(", "));
     println!("{:<10} instructions of the pure machine, against the record", "core-instructions");
+    println!(
+        "{:<10} berth-kilometres that seat choice wins, against what nobody can beat",
+        "yield"
+    );
     println!("{:<10} a whole node in this process, without gRPC", "engine");
     println!("{:<10} what is promised in seconds and bytes", "bounds");
 }
