@@ -165,6 +165,10 @@ pub trait Snapshots: Send {
     /// The latest cover mark.
     fn covered(&self) -> Option<Covered>;
 
+    /// The latest cover mark, unless snapshots were found damaged when the store was opened and
+    /// nobody has put a mark since: what the lost ones held is in the log alone until then.
+    fn vouched(&self) -> Option<Covered>;
+
     /// A catalogue text put here.
     fn plan_text(&self, hash: PlanHash) -> Option<Arc<str>>;
 
@@ -180,7 +184,13 @@ pub trait SnapshotStore: Snapshots {
     /// Appends a catalogue text, before the first snapshot that refers to it; once is enough.
     fn put_plan_text(&mut self, hash: PlanHash, text: &str) -> Result<(), SnapshotError>;
 
-    /// Appends a cover mark. It must be true of the snapshots put before it.
+    /// Whether a mark at `lsn` says more than is vouched for, and no less than the furthest one.
+    fn wants_mark(&self, lsn: Lsn) -> bool {
+        self.vouched().is_none_or(|mark| mark.lsn < lsn)
+            && self.covered().is_none_or(|mark| mark.lsn <= lsn)
+    }
+
+    /// Appends a cover mark. It must be true of the snapshots put before it and not lost.
     fn set_covered(&mut self, covered: Covered) -> Result<(), SnapshotError>;
 
     /// Makes everything put survive a power cut.
@@ -189,11 +199,12 @@ pub trait SnapshotStore: Snapshots {
     /// Bytes kept, and those of them that still matter.
     fn bytes(&self) -> (u64, u64);
 
-    /// If most bytes kept no longer matter: carries what matters of the oldest segment to the
-    /// end and lets the segment go. Whether it did; call again until it did not.
+    /// If most bytes kept no longer matter, or segments are damaged that nobody needs any more:
+    /// carries what matters of the oldest segment to the end and lets the segment go. Whether it
+    /// did; call again until it did not. Nothing goes while the cover mark is in doubt.
     fn compact(&mut self) -> Result<bool, SnapshotError>;
 
-    /// What was found damaged when the store was opened.
+    /// What was found damaged when the store was opened, and is still there.
     fn damage(&self) -> &[Damage];
 
     /// A torn tail found when the store was opened.

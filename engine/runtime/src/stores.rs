@@ -93,7 +93,7 @@ impl Stores {
     pub fn covered(&self) -> Result<Lsn, SnapshotError> {
         let mut snapshots = self.writer();
         snapshots.sync()?;
-        Ok(snapshots.covered().map_or(Lsn(0), |covered| covered.lsn))
+        Ok(snapshots.vouched().map_or(Lsn(0), |covered| covered.lsn))
     }
 
     pub fn encode_snapshot(entry: &RunEntry, run: &Run) -> EncodedSnapshot {
@@ -149,7 +149,7 @@ impl Stores {
     ) -> Result<(), SnapshotError> {
         let mut snapshots = self.writer();
         let lsn = Lsn(floor.saturating_sub(1).min(*self.settled.borrow()));
-        if snapshots.covered().is_none_or(|covered| covered.lsn < lsn) {
+        if snapshots.wants_mark(lsn) {
             snapshots.set_covered(Covered {
                 lsn,
                 last_at,

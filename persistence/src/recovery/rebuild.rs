@@ -29,7 +29,7 @@ impl RunPast {
     /// # Errors
     /// There are snapshots, and none of them is whole.
     pub fn read(snapshots: &dyn Snapshots, index: RunIndex) -> Result<Self, String> {
-        let covered = snapshots.covered().map_or(Lsn(0), |covered| covered.lsn);
+        let covered = snapshots.vouched().map_or(Lsn(0), |covered| covered.lsn);
         let Some(latest) = snapshots.latest(index) else {
             // Without a snapshot it is dirty from its first event on, and nothing dirty is covered.
             return Ok(Self { snapshot: None, version: Version(0), covered });

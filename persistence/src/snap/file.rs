@@ -16,7 +16,7 @@ use crate::disk::{DiskPath, OnDisk};
 use crate::file::FileError;
 use crate::frame::{Magic, Named};
 use crate::log::appender::Appender;
-use crate::log::segment;
+use crate::log::{DamageKind, segment};
 use crate::section::Touch;
 use crate::snapshot::{
     Covered, EncodedSnapshot, SnapshotError, SnapshotInfo, SnapshotStore, Snapshots,
@@ -98,6 +98,9 @@ impl FileSnapshots {
     fn scan(dir: &DiskPath) -> Result<(Self, LogEnd), SnapshotError> {
         let reader = Arc::new(SnapshotReader::new(dir));
         let Walked { end, damage, bytes } = walk(dir, &mut reader.index_mut()).map_err(Arc::new)?;
+        if damage.iter().any(|damage| matches!(damage.kind, DamageKind::Frames { .. })) {
+            reader.index_mut().doubt();
+        }
         let torn = end.cut.clone();
         Ok((Self { reader, appender: None, damage, torn, failed: None, bytes }, end))
     }
@@ -132,6 +135,17 @@ impl FileSnapshots {
             self.failed = Some(fault.clone());
             fault.into()
         })
+    }
+
+    /// Appends a cover mark.
+    fn mark(&mut self, covered: Covered) -> Result<(), SnapshotError> {
+        // A power cut must not take what it vouches for and leave the mark.
+        self.sync()?;
+        let mut payload = Vec::new();
+        v1::encode_covered(&covered, &mut payload);
+        let place = self.append(None, &payload)?;
+        self.reader.index_mut().take_covered(covered, place);
+        Ok(())
     }
 
     /// Appends the record at `place` again.
@@ -192,6 +206,10 @@ impl Snapshots for FileSnapshots {
         self.reader.covered()
     }
 
+    fn vouched(&self) -> Option<Covered> {
+        self.reader.vouched()
+    }
+
     fn plan_text(&self, hash: PlanHash) -> Option<Arc<str>> {
         self.reader.plan_text(hash)
     }
@@ -223,12 +241,8 @@ impl SnapshotStore for FileSnapshots {
     }
 
     fn set_covered(&mut self, covered: Covered) -> Result<(), SnapshotError> {
-        // A power cut must not take what it vouches for and leave the mark.
-        self.sync()?;
-        let mut payload = Vec::new();
-        v1::encode_covered(&covered, &mut payload);
-        let place = self.append(None, &payload)?;
-        self.reader.index_mut().take_covered(covered, place);
+        self.mark(covered)?;
+        self.reader.index_mut().trust(covered);
         Ok(())
     }
 
@@ -261,7 +275,10 @@ impl SnapshotStore for FileSnapshots {
         let (Some(oldest), Some(next)) = (ids.first().copied(), ids.get(1).copied()) else {
             return Ok(false);
         };
-        if all < live.saturating_mul(2) || oldest >= open {
+        // A damaged segment is what says that the mark is doubted: as long as it is, none may go.
+        let damaged = !self.damage.is_empty();
+        let doubted = damaged && self.vouched().is_none();
+        if oldest >= open || doubted || !damaged && all < live.saturating_mul(2) {
             return Ok(false);
         }
         let places = self.reader.index().places_in(oldest);
@@ -270,11 +287,13 @@ impl SnapshotStore for FileSnapshots {
         }
         // The cover mark vouches for what stands before it: it goes last.
         if let Some(covered) = self.covered() {
-            self.set_covered(covered)?;
+            self.mark(covered)?;
         }
         self.sync()?;
         let appender = self.appender.as_mut().ok_or(SnapshotError::ReadOnly)?;
         appender.delete_before(Lsn(next))?;
+        let gone = segment::path(self.reader.dir(), oldest);
+        self.damage.retain(|damage| damage.file != gone);
         Ok(true)
     }
 

@@ -35,6 +35,8 @@ pub struct Index {
     runs: Vec<Option<Kept>>,
     texts: HashMap<PlanHash, Place>,
     covered: Option<(Covered, Place)>,
+    /// Snapshots that the cover mark vouches for may be lost.
+    doubted: bool,
     live_bytes: u64,
 }
 
@@ -101,6 +103,22 @@ impl Index {
     /// The furthest cover mark.
     pub fn covered(&self) -> Option<Covered> {
         self.covered.map(|(covered, _)| covered)
+    }
+
+    /// The furthest cover mark, unless it is doubted.
+    pub fn vouched(&self) -> Option<Covered> {
+        self.covered().filter(|_| !self.doubted)
+    }
+
+    /// Frames were found damaged: until somebody vouches anew, the cover mark says too much.
+    pub fn doubt(&mut self) {
+        self.doubted = true;
+    }
+
+    /// A cover mark was put by somebody who has read the whole log: what he says, all snapshots of
+    /// now have.
+    pub fn trust(&mut self, covered: Covered) {
+        self.doubted &= self.covered().is_some_and(|furthest| furthest.lsn > covered.lsn);
     }
 
     /// Bytes of what the index points to.

@@ -57,6 +57,10 @@ impl Snapshots for MemorySnapshots {
         self.covered
     }
 
+    fn vouched(&self) -> Option<Covered> {
+        self.covered
+    }
+
     fn plan_text(&self, hash: PlanHash) -> Option<Arc<str>> {
         self.texts.get(&hash).cloned()
     }

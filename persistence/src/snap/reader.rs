@@ -129,6 +129,10 @@ impl Snapshots for SnapshotReader {
         self.index().covered()
     }
 
+    fn vouched(&self) -> Option<Covered> {
+        self.index().vouched()
+    }
+
     fn plan_text(&self, hash: PlanHash) -> Option<Arc<str>> {
         let find = || self.index().text(hash);
         let mut found = find();

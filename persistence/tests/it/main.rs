@@ -2,6 +2,7 @@
 
 mod conformance;
 mod damage;
+mod doubt;
 mod holes;
 mod power;
 mod recovery;

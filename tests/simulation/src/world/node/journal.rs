@@ -212,7 +212,7 @@ impl Node {
         }
         let lsn = Lsn(floor.lsn.saturating_sub(1).min(self.settled));
         let mut marked = false;
-        if self.snapshots.covered().is_none_or(|covered| covered.lsn < lsn) {
+        if self.snapshots.wants_mark(lsn) {
             let last_at: UnixMillis = self.now(steady);
             self.snapshots.set_covered(Covered {
                 lsn,
@@ -232,7 +232,7 @@ impl Node {
         if self.keeper.has_failed() || self.snapshots.sync().is_err() {
             return None;
         }
-        self.snapshots.covered().map(|covered| covered.lsn)
+        self.snapshots.vouched().map(|covered| covered.lsn)
     }
 
     /// The last frame of a stop in order; its number.
