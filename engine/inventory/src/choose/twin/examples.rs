@@ -50,10 +50,10 @@ fn conditions_are_met_on_top_of_each_other() {
     assert_eq!(choose(&plan, POOL, &Rows::of(&plan), None, &wish), Err(unmet));
 }
 
-/// Two bays of four; the journey is [2, 4) of 8 legs. A tight gap in each bay, or a whole bay free:
+/// Two bays of four; the journey is [2, 4) of 16 legs. A tight gap in each bay, or a whole bay free:
 /// how dear may it be to sit together?
 #[test]
-fn sitting_together_may_cost_two_legs_a_head() {
+fn sitting_together_may_cost_eight_legs_a_head() {
     let bays = vec![vec![BerthType::Lower; 4]; 2];
     let party: ArrayVec<Passenger, 6> = (0..2)
         .map(|_| Passenger {
@@ -64,8 +64,8 @@ fn sitting_together_may_cost_two_legs_a_head() {
         })
         .collect();
     // (free legs beyond the journey in bay 2, is it taken together)
-    for (extra, together) in [(0, true), (2, true), (3, false)] {
-        let plan = sample::of_bays(8, &[bays.clone(), bays.clone()]);
+    for (extra, together) in [(0, true), (8, true), (9, false)] {
+        let plan = sample::of_bays(16, &[bays.clone(), bays.clone()]);
         let mut rows = Rows::of(&plan);
         let legs = LegRange { from: 2, to: 4 };
         for berth in 0..16 {
@@ -75,7 +75,7 @@ fn sitting_together_may_cost_two_legs_a_head() {
                 8..12 => 4 + extra,
                 _ => 0,
             };
-            let mut taken = LegMask::first(8);
+            let mut taken = LegMask::first(16);
             if gap_end > 0 {
                 taken.0 &= !LegRange { from: 2, to: gap_end }.mask().0;
             }
