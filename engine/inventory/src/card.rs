@@ -16,6 +16,10 @@ use crate::{
 
 pub(crate) use seated::Seated;
 
+/// The requests that prolonged a hold, oldest first.
+#[derive(Debug, Default)]
+struct Extends(Vec<RequestMark>);
+
 /// See the module.
 #[derive(Debug)]
 #[repr(align(64))]
@@ -31,8 +35,8 @@ pub(crate) struct Card {
     /// Counts only with `WAS_RELEASED`.
     released_at: UnixMillis,
     pub(crate) reference: Box<str>,
-    /// The request that prolonged it last; boxed because few holds are ever prolonged.
-    extend: Option<Box<RequestMark>>,
+    /// Every request that prolonged it, oldest first; boxed because few holds are ever prolonged.
+    extends: Option<Box<Extends>>,
     seats: [Seated; PARTY_MAX],
     /// Its first booking; of a free card, the next free one.
     pub(crate) booking: u32,
@@ -75,7 +79,7 @@ impl Card {
             ended_at: UnixMillis(0),
             released_at: UnixMillis(0),
             reference: Box::default(),
-            extend: None,
+            extends: None,
             seats: [Seated::NOBODY; PARTY_MAX],
             booking: next,
             pool: PoolIndex(0),
@@ -115,7 +119,7 @@ impl Card {
         };
         self.fill(made, record.party.iter().map(Seated::of));
         self.reference = record.reference;
-        self.extend = record.extend;
+        self.extends = (!record.extends.is_empty()).then(|| Box::new(Extends(record.extends)));
         if let Some(Ended { at, how }) = record.ended {
             self.end(at, how);
         }
@@ -129,7 +133,7 @@ impl Card {
         Record {
             hold: self.hold,
             request: self.request(),
-            extend: self.extend.clone(),
+            extends: self.extends().to_vec(),
             pool: self.pool,
             legs: self.legs,
             created_at: self.created_at,
@@ -146,7 +150,7 @@ impl Card {
     #[inline]
     pub(crate) fn vacate(&mut self, next: u32) {
         (self.marks, self.booking) = (FREE, next);
-        self.extend = None;
+        self.extends = None;
         if !self.reference.is_empty() {
             self.reference = Box::default();
         }
@@ -164,20 +168,22 @@ impl Card {
 
     #[inline]
     pub(crate) const fn is_prolonged(&self) -> bool {
-        self.extend.is_some()
+        self.extends.is_some()
     }
 
-    /// The request that prolonged it last.
-    pub(crate) fn extend(&self) -> Option<RequestMark> {
-        self.extend.as_deref().copied()
+    /// Every request that prolonged it, oldest first.
+    pub(crate) fn extends(&self) -> &[RequestMark] {
+        self.extends.as_deref().map_or(&[], |extends| &extends.0)
     }
 
     /// Another request prolonged it.
-    pub(crate) fn set_extend(&mut self, mark: RequestMark) {
-        match &mut self.extend {
-            Some(last) => **last = mark,
-            none => *none = Some(Box::new(mark)),
+    pub(crate) fn add_extend(&mut self, mark: RequestMark) {
+        let Extends(list) = &mut **self.extends.get_or_insert_default();
+        if list.is_empty() {
+            // Most that are prolonged are so once.
+            list.reserve_exact(1);
         }
+        list.push(mark);
     }
 
     /// The party as it is kept, in the order of the request.

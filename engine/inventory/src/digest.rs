@@ -114,7 +114,14 @@ impl Canonical {
     fn record(&mut self, record: &Record) {
         self.u128(record.hold.0);
         self.mark(&record.request);
-        self.option(record.extend.as_deref(), Self::mark);
+        match &*record.extends {
+            // As an option was, when a hold kept one of them.
+            [] | [_] => self.option(record.extends.first(), Self::mark),
+            more => {
+                self.u8(2);
+                self.list(more, Self::mark);
+            }
+        }
         self.u8(record.pool.0);
         self.u8(record.legs.from);
         self.u8(record.legs.to);
@@ -183,7 +190,11 @@ mod tests {
         |s| s.records[0].released_at = None,
         |s| s.records[0].ended = None,
         |s| s.records[1].expires_at = s.last_at,
-        |s| s.records[1].extend = None,
+        |s| s.records[1].extends.clear(),
+        |s| {
+            let again = s.records[1].extends[0];
+            s.records[1].extends.push(again);
+        },
         |s| s.records[1].party[0].berth = None,
         |s| s.records[1].party[0].passenger.berth_required = false,
         |s| s.records[1].bookings[0].payment = "".into(),

@@ -183,7 +183,7 @@ fn request_ids(run: &Run) -> Found {
     let mut found = Found::new();
     for record in run.register.sorted() {
         let reserve = [(record.request(), RequestKind::Reserve)].into_iter();
-        let extend = record.extend().map(|mark| (mark, RequestKind::Extend));
+        let extend = record.extends().iter().map(|mark| (*mark, RequestKind::Extend));
         let booked = run.register.bookings_of(&record);
         let confirm = booked.map(|b| (b.request, RequestKind::Confirm));
         for (mark, kind) in reserve.chain(extend).chain(confirm) {
@@ -311,7 +311,7 @@ mod tests {
         (&[6], |run| run.register.lose_request(H1)),
         (&[6], |run| {
             let other = RequestMark { id: RequestId(9), digest: 9 };
-            card(run, H2).set_extend(other);
+            card(run, H2).add_extend(other);
         }),
         (&[2, 4, 7], |run| run.rows.hold(BerthIndex(100), LegMask(2))),
         (&[7, 8], |run| run.rows.unblock(BerthIndex(100), LegMask(1))),

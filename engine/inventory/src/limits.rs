@@ -25,6 +25,9 @@ pub const HOLD_TTL_DEFAULT_MS: u64 = 5 * 60_000;
 /// Longest life of a hold with all its extensions unless an operator set another, milliseconds; a
 /// restart's grace comes on top. Grace events count from it on replay, so it never changes.
 pub const HOLD_LIFE_MAX_MS: u64 = 15 * 60_000;
+/// Extends of one hold, most: every one is remembered with it. A life of 15 minutes in steps of four
+/// seconds has room.
+pub const EXTENDS_MAX: usize = 256;
 /// How long the ids of an ended hold are remembered, milliseconds of event time.
 pub const REMEMBER_ENDED_MS: u64 = 10 * 60_000;
 /// How many ended holds a run remembers at most.

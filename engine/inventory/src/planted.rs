@@ -39,6 +39,10 @@ mod chosen {
             "a released or expired berth stays taken: berth-legs are not conserved",
         ),
         ("version-not-raised", "an extended deadline makes no new version"),
+        (
+            "extend-forgets-the-one-before",
+            "an extend's id is forgotten with the next: its retry takes effect again",
+        ),
         ("extend-without-effect", "an extended hold keeps its deadline"),
         ("confirm-at-deadline", "a hold is confirmed in the millisecond in which it has expired"),
         ("expiry-early", "a hold expires before its deadline"),

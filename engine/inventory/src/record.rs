@@ -78,8 +78,8 @@ pub struct Record {
     pub hold: HoldId,
     /// The request that made it.
     pub request: RequestMark,
-    /// The request that prolonged it last; boxed because few holds are ever prolonged.
-    pub extend: Option<Box<RequestMark>>,
+    /// Every request that prolonged it, oldest first.
+    pub extends: Vec<RequestMark>,
     /// The pool its berths come from.
     pub pool: PoolIndex,
     /// The journey.

@@ -59,11 +59,13 @@ codes! {
         BookingCancelled = 20 "BOOKING_CANCELLED",
         /// The party has no such passenger.
         UnknownPassenger = 21 "UNKNOWN_PASSENGER",
+        /// The hold was extended as often as one may be.
+        TooManyExtends = 22 "TOO_MANY_EXTENDS",
     }
 }
 
 /// Which refusal wins when several apply: the first of this list.
-pub const PRECEDENCE: [Reason; 21] = [
+pub const PRECEDENCE: [Reason; 22] = [
     Reason::IdempotencyMismatch,
     Reason::UnknownTrain,
     Reason::RunNotScheduled,
@@ -85,6 +87,7 @@ pub const PRECEDENCE: [Reason; 21] = [
     Reason::HoldExpired,
     Reason::AlreadyConfirmed,
     Reason::BookingCancelled,
+    Reason::TooManyExtends,
 ];
 
 /// Why a command was refused, with both operands.
@@ -293,6 +296,19 @@ pub enum Refusal {
         /// When.
         at: UnixMillis,
     },
+    /// The hold was extended as often as one may be.
+    #[error(
+        "hold {hold} was extended {extends} times, of {max} at most; confirm it before its deadline, \
+         and extend another by more at a time"
+    )]
+    TooManyExtends {
+        /// The id.
+        hold: HoldId,
+        /// Extends that took effect.
+        extends: usize,
+        /// Most that may.
+        max: usize,
+    },
 }
 
 impl Refusal {
@@ -320,6 +336,7 @@ impl Refusal {
             Self::UnknownBerth { .. } => Reason::UnknownBerth,
             Self::UnknownPassenger { .. } => Reason::UnknownPassenger,
             Self::BookingCancelled { .. } => Reason::BookingCancelled,
+            Self::TooManyExtends { .. } => Reason::TooManyExtends,
         }
     }
 
@@ -346,7 +363,8 @@ impl Refusal {
             | Reason::UnknownBooking
             | Reason::UnknownBerth
             | Reason::UnknownPassenger
-            | Reason::BookingCancelled => false,
+            | Reason::BookingCancelled
+            | Reason::TooManyExtends => false,
         }
     }
 }

@@ -264,19 +264,21 @@ impl Register {
     #[inline]
     pub(crate) fn request(&self, id: RequestId) -> Option<(RequestKind, u64, At)> {
         let (named, place) = self.find_request(id)?;
-        Some(self.effect(named, place))
+        Some(self.effect(id, named, place))
     }
 
-    fn effect(&self, named: Named, place: u32) -> (RequestKind, u64, At) {
+    fn effect(&self, id: RequestId, named: Named, place: u32) -> (RequestKind, u64, At) {
         let (card, past) = (At::Card(place), At::Past(place));
-        let digest = |mark: Option<RequestMark>| mark.map_or(0, |mark| mark.digest);
+        let digest = |marks: &[RequestMark]| {
+            marks.iter().find(|mark| mark.id == id).map_or(0, |mark| mark.digest)
+        };
         match named {
             Named::Confirm => {
                 let card = At::Card(self.bookings.card(place));
                 (RequestKind::Confirm, self.bookings.request(place).digest, card)
             }
-            Named::Extend => (RequestKind::Extend, digest(self.card(place).extend()), card),
-            Named::PastExtend => (RequestKind::Extend, digest(self.past.at(place).extend()), past),
+            Named::Extend => (RequestKind::Extend, digest(self.card(place).extends()), card),
+            Named::PastExtend => (RequestKind::Extend, digest(self.past.at(place).extends()), past),
             Named::Hold | Named::Reserve => {
                 (RequestKind::Reserve, self.card(place).request().digest, card)
             }
@@ -302,11 +304,11 @@ impl Register {
     /// Every request id that would be recognised, in no order.
     pub(crate) fn requests(&self) -> impl Iterator<Item = RequestId> {
         let booked = (0..self.bookings.len() as u32).map(|place| self.bookings.request(place).id);
-        let past = self.past.entries().map(|entry| (entry.request().id, entry.ids().extend));
+        let past = self.past.entries().map(|entry| (entry.request().id, entry.extends()));
         self.standing()
-            .map(|(_, card)| (card.request().id, card.extend().map(|mark| mark.id)))
+            .map(|(_, card)| (card.request().id, card.extends()))
             .chain(past)
-            .flat_map(|(request, extend)| [Some(request), extend].into_iter().flatten())
+            .flat_map(|(id, extends)| [id].into_iter().chain(extends.iter().map(|mark| mark.id)))
             .chain(booked)
     }
 
@@ -414,7 +416,7 @@ impl Register {
         let place = self.draw();
         self.name_hold(record.hold, place);
         self.remember(record.request.id, Named::Reserve, place);
-        if let Some(mark) = &record.extend {
+        for mark in &record.extends {
             self.remember(mark.id, Named::Extend, place);
         }
         let expires_at = record.expires_at;
@@ -454,13 +456,16 @@ impl Register {
         }
     }
 
-    /// Moves a deadline on request; the one before is forgotten.
+    /// Moves a deadline on request.
     pub(crate) fn extend(&mut self, card: u32, mark: RequestMark, expires_at: UnixMillis) {
-        if let Some(before) = self.card(card).extend() {
+        // id-once, first-answer
+        if crate::planted!("extend-forgets-the-one-before")
+            && let Some(before) = self.card(card).extends().last().copied()
+        {
             self.forget_id(before.id, Named::Extend, card);
         }
         self.remember(mark.id, Named::Extend, card);
-        self.card_mut(card).set_extend(mark);
+        self.card_mut(card).add_extend(mark);
         self.postpone(card, expires_at);
     }
 

@@ -257,7 +257,7 @@ impl Run {
     /// None of its requests took effect in another record, or twice in this one.
     fn check_ids(&self, record: &Record) -> Result<(), StateFault> {
         let mut marks: Vec<RequestId> = vec![record.request.id];
-        marks.extend(record.extend.iter().map(|mark| mark.id));
+        marks.extend(record.extends.iter().map(|mark| mark.id));
         marks.extend(record.bookings.iter().map(|booking| booking.request.id));
         for (place, id) in marks.iter().enumerate() {
             if marks[..place].contains(id) || self.register.knows(*id) {
@@ -343,7 +343,11 @@ mod tests {
         ("overlap", |s| s.records[2].party[0].berth = s.records[1].party[0].berth),
         ("overlap with a block", |s| s.records[2].party[0].berth = Some(s.blocked[0].0)),
         ("request twice", |s| s.records[2].request = s.records[0].request),
-        ("request twice in one", |s| s.records[2].extend = Some(Box::new(s.records[2].request))),
+        ("request twice in one", |s| s.records[2].extends = vec![s.records[2].request]),
+        ("extended by one request twice", |s| {
+            let again = s.records[2].extends[0];
+            s.records[2].extends.push(again);
+        }),
         ("live and ended", |s| s.records[2].ended = s.records[0].ended),
         ("neither live nor ended", |s| s.records[0].ended = None),
         ("booking without a passenger", |s| {

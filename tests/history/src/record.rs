@@ -161,6 +161,8 @@ pub enum Refused {
     AlreadyConfirmed { pnr: u64 },
     /// It was booked and cancelled.
     BookingCancelled { at: u64 },
+    /// It was extended as often as one may be.
+    TooManyExtends { asked: u32, limit: u32 },
     /// What no model here ever says: the number of the reason.
     Other(i32),
 }

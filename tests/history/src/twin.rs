@@ -26,8 +26,8 @@ struct Hold {
     seats: Vec<Seat>,
     pnrs: Vec<u64>,
     released_at: u64,
-    /// Request of the last extension: an earlier one is forgotten with it.
-    extended: Option<Id>,
+    /// Extensions so far.
+    extends: u32,
     /// How the last of those held left, once nobody is held.
     end: Option<State>,
 }
@@ -77,7 +77,6 @@ pub struct Undo {
     hold: Option<(Id, Option<Hold>)>,
     booking: Option<(u64, Option<Booking>)>,
     effect: Option<Id>,
-    forgot: Option<(Id, Ask)>,
     version: u64,
     last_at: u64,
     closed: bool,
@@ -178,7 +177,6 @@ impl<'a> Twin<'a> {
             hold: None,
             booking: None,
             effect: None,
-            forgot: None,
             version: self.version,
             last_at: self.last_at,
             closed: self.closed,
@@ -217,7 +215,7 @@ impl<'a> Twin<'a> {
                     seats: seats.collect(),
                     pnrs: Vec::new(),
                     released_at: 0,
-                    extended: None,
+                    extends: 0,
                     end: None,
                 };
                 self.put(*hold, Some(made), undo)?;
@@ -243,10 +241,7 @@ impl<'a> Twin<'a> {
                 let mut next = self.held(*hold, held, at)?;
                 self.first_effect(*request, asked, Made::Hold(*hold), undo)?;
                 next.expires = *expires;
-                if let Some(before) = next.extended.replace(*request) {
-                    undo.forgot = self.effects.remove(&before).map(|ask| (before, ask));
-                    self.made.remove(&before);
-                }
+                next.extends += 1;
                 self.put(*hold, Some(next), undo)?;
             }
             Event::Released { hold, who } => {
@@ -277,10 +272,6 @@ impl<'a> Twin<'a> {
         if let Some(request) = undo.effect {
             self.effects.remove(&request);
             self.made.remove(&request);
-        }
-        if let (Some((id, ask)), Some((hold, _))) = (undo.forgot, &undo.hold) {
-            self.effects.insert(id, ask);
-            self.made.insert(id, Made::Hold(*hold));
         }
         if let Some((pnr, before)) = undo.booking {
             match before {

@@ -260,7 +260,7 @@ impl Oracle {
         // What the window has let go of may be asked anew.
         for (hold, gone) in &model.state().holds {
             if !after.holds.contains_key(hold) {
-                for mark in [Some(gone.request), gone.extend].into_iter().flatten() {
+                for mark in gone.marks() {
                     self.first.remove(&(mark.id, mark.digest));
                 }
             }

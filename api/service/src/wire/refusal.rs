@@ -78,6 +78,10 @@ fn facts(refusal: &Refusal, names: &Names) -> v1::RefusalFacts {
             facts.asked = Some((*asked).into());
             facts.limit = Some((*count).into());
         }
+        Refusal::TooManyExtends { extends, max, .. } => {
+            facts.asked = Some(*extends as u32 + 1);
+            facts.limit = Some(*max as u32);
+        }
     }
     facts
 }

@@ -3,7 +3,7 @@
 use super::standing::still_held;
 use super::{Decision, Events, Then, take};
 use crate::register::RequestKind;
-use crate::{Event, Extend, Refusal, Run, UnixMillis};
+use crate::{EXTENDS_MAX, Event, Extend, Refusal, Run, UnixMillis};
 
 pub(super) fn decide(run: &Run, ask: Extend, now: UnixMillis, events: &mut Events) -> Decision {
     if let Some(at) = run.first_effect(ask.request, RequestKind::Extend)? {
@@ -12,6 +12,10 @@ pub(super) fn decide(run: &Run, ask: Extend, now: UnixMillis, events: &mut Event
     let at = run.find_hold(ask.hold)?;
     let life = run.register.look(at, |record| {
         still_held(run, record, None, now)?;
+        let extends = record.extends().len();
+        if extends >= EXTENDS_MAX {
+            return Err(Refusal::TooManyExtends { hold: ask.hold, extends, max: EXTENDS_MAX });
+        }
         // The end of its life does not take away what a restart's grace has given beyond it.
         Ok::<_, Refusal>(record.created_at.saturating_add(ask.life).max(record.expires_at))
     })?;
@@ -55,6 +59,44 @@ mod tests {
              extend d H1 900 => known H1 B1-1:held until 900
              @899.999 extend e H1 900 => H1 B1-1:held until 900
              @900 extend f H1 900 => HOLD_EXPIRED",
+        );
+    }
+
+    #[test]
+    fn a_hold_is_extended_so_often_and_every_id_of_it_is_known() {
+        use crate::EXTENDS_MAX;
+        use crate::tests::table::{check_on, parse};
+        use crate::tests::world::World;
+
+        let mut world = World::new();
+        let extend = |n: usize| {
+            let line = format!("extend e{n} H1 {}", 60 + n);
+            parse(&line.split(' ').collect::<Vec<_>>())
+        };
+        check_on(&mut world, "@0 reserve a H1 3A GN S1..S3 M30 => H1 B1-1:held until 300");
+        for n in 0..EXTENDS_MAX {
+            world.ask(&extend(n), 0).took();
+        }
+        world.check();
+        check_on(
+            &mut world,
+            "@1 extend z H1 60 => TOO_MANY_EXTENDS hold 00000000000000000000000000000001 was \
+                                  extended 256 times, of 256 at most",
+        );
+        world.run = world.reloaded();
+        for n in 0..EXTENDS_MAX {
+            world.ask(&extend(n), 1_000).known();
+        }
+        // It is told of last, and the end of the hold takes no id away.
+        check_on(
+            &mut world,
+            "@1 extend e255 H1 314 => IDEMPOTENCY_MISMATCH
+             extend e0 H1 60 => known H1 B1-1:held until 315
+             release x H1 => released 1
+             extend z H1 60 => HOLD_RELEASED
+             extend e0 H1 60 => known H1 B1-1:released until 315
+             @700 reserve b H2 3A GN S1..S3 M30 => H2 B1-1:held until 1000
+             extend e0 H1 60 => UNKNOWN_HOLD",
         );
     }
 

@@ -100,6 +100,11 @@ fn every_message_says_both_operands_and_what_to_do_next() {
             Refusal::UnknownPassenger { asked: 4, count: 3 },
             "passenger 4 asked, the party has 3; they count from 1",
         ),
+        (
+            Refusal::TooManyExtends { hold, extends: 256, max: 256 },
+            "hold 00000000000000000000000000000011 was extended 256 times, of 256 at most; confirm \
+             it before its deadline, and extend another by more at a time",
+        ),
     ] {
         assert_eq!(refusal.to_string(), expected);
     }

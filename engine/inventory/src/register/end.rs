@@ -28,7 +28,7 @@ impl Register {
     pub(super) fn pass(&mut self, card: u32) {
         let record = &self.cards[card as usize];
         let hold = record.hold;
-        let (request, extend) = (record.request(), record.extend());
+        let request = record.request();
         let place = self.past.push(record);
         self.past_is_full = self.past.len() > REMEMBER_ENDED_MAX;
         if self.past.len() == 1 {
@@ -38,8 +38,8 @@ impl Register {
         self.names.rename(self.hold_hash(hold), before, after);
         let (before, after) = ((Named::Reserve, card), (Named::PastReserve, place));
         self.names.rename(self.names.hash(request.id.0), before, after);
-        if let Some(mark) = extend {
-            let (before, after) = ((Named::Extend, card), (Named::PastExtend, place));
+        let (before, after) = ((Named::Extend, card), (Named::PastExtend, place));
+        for mark in self.cards[card as usize].extends() {
             self.names.rename(self.names.hash(mark.id.0), before, after);
         }
         self.found(hold, At::Past(place));
@@ -67,20 +67,20 @@ impl Register {
         while self.past_is_full || self.too_old_at <= at {
             let Some((ids, place)) = self.past.pop() else { break };
             self.forgotten += u64::from(self.too_old_at > at);
-            self.forget(ids, place);
+            self.forget(&ids, place);
             self.past_is_full = self.past.len() > REMEMBER_ENDED_MAX;
             self.oldest_changed();
         }
     }
 
     #[inline]
-    fn forget(&mut self, ids: Ids, place: u32) {
+    fn forget(&mut self, ids: &Ids, place: u32) {
         if *self.recent.get_mut() as u32 == PAST | place {
             *self.recent.get_mut() = NO_RECENT;
         }
         self.names.remove(self.names.hash(ids.request.0), Named::PastReserve, place);
-        if let Some(extend) = ids.extend {
-            self.forget_id(extend, Named::PastExtend, place);
+        for mark in ids.extends.iter().flatten() {
+            self.forget_id(mark.id, Named::PastExtend, place);
         }
         self.names.remove(self.hold_hash(ids.hold), Named::PastHold, place);
     }

@@ -22,7 +22,7 @@ pub(crate) enum Named {
     Hold = 1,
     /// The request that made a hold; the place is its card.
     Reserve = 2,
-    /// The request that prolonged a hold last; the place is its card.
+    /// A request that prolonged a hold; the place is its card.
     Extend = 3,
     /// The request that booked; the place is its booking.
     Confirm = 4,

@@ -7,7 +7,7 @@
 //! bit 32 on; hold id, request id (two words each); digest of the request; when it was made; and from
 //! there to its deadline and to its end, milliseconds in 32 bits each. Behind them only what there
 //! is: both of these times where one does not fit; when somebody was released, if not at the end;
-//! the other passengers, two a word; request id and digest of the extend; length and bytes of the
+//! the other passengers, two a word; the number of its list in `Prolonged`; length and bytes of the
 //! reference. None crosses the end of a chunk: a word that is 0 where one would begin says so.
 //! A place is the number of the first word, counted over all chunks that ever were, in `PLACE_BITS`.
 
@@ -21,7 +21,9 @@ use super::names::PLACES_MAX;
 use crate::card::Card;
 use crate::foresee::address;
 use crate::record::Ended;
-use crate::{HoldId, LEGS_MAX, PARTY_MAX, POOLS_MAX, REFERENCE_BYTES_MAX, RequestId, UnixMillis};
+use crate::{
+    HoldId, LEGS_MAX, PARTY_MAX, POOLS_MAX, REFERENCE_BYTES_MAX, RequestId, RequestMark, UnixMillis,
+};
 
 pub(crate) use entry::Entry;
 
@@ -30,7 +32,7 @@ const CHUNK: usize = 128;
 const _: () = assert!((PLACES_MAX as usize).is_multiple_of(CHUNK) && CHUNK.is_power_of_two());
 /// Words that each has.
 const HEAD: usize = 8;
-const WORDS_MAX: usize = HEAD + 2 + 1 + PARTY_MAX / 2 + 3 + 1 + REFERENCE_BYTES_MAX.div_ceil(8);
+const WORDS_MAX: usize = HEAD + 2 + 1 + PARTY_MAX / 2 + 1 + 1 + REFERENCE_BYTES_MAX.div_ceil(8);
 const _: () = assert!(WORDS_MAX <= CHUNK);
 
 const THERE: u64 = 1;
@@ -65,14 +67,27 @@ pub(crate) struct Past {
     first: u32,
     next: u32,
     len: usize,
+    /// Of those that were prolonged, while any of them was.
+    prolonged: Option<Box<Prolonged>>,
 }
 
+/// By whom those were prolonged that were: few, and each by many or few.
+#[derive(Debug, Default)]
+struct Prolonged {
+    /// Oldest end first.
+    lists: VecDeque<Marks>,
+    /// Number of the first of them.
+    first: u64,
+}
+
+type Marks = Box<[RequestMark]>;
+
 /// The ids of one hold.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(crate) struct Ids {
     pub(crate) hold: HoldId,
     pub(crate) request: RequestId,
-    pub(crate) extend: Option<RequestId>,
+    pub(crate) extends: Option<Marks>,
 }
 
 impl Past {
@@ -97,9 +112,28 @@ impl Past {
     #[inline(never)]
     fn push_other(&mut self, card: &Card, ended: Ended) -> u32 {
         let packed = Packed::of(card, ended);
+        let list = if card.is_prolonged() { self.keep_extends(card) } else { 0 };
         let (place, words) = self.room(packed.words);
-        packed.write(card, ended, words);
+        packed.write(card, ended, list, words);
         place
+    }
+
+    /// Keeps by whom it was prolonged; the number of that list.
+    fn keep_extends(&mut self, card: &Card) -> u64 {
+        let Prolonged { lists, first } = &mut **self.prolonged.get_or_insert_default();
+        lists.push_back(card.extends().into());
+        *first + lists.len() as u64 - 1
+    }
+
+    /// The list of the oldest one that was prolonged.
+    fn pop_extends(&mut self) -> Option<Marks> {
+        let Prolonged { lists, first } = self.prolonged.as_deref_mut()?;
+        *first += 1;
+        let oldest = lists.pop_front();
+        if lists.is_empty() {
+            self.prolonged = None;
+        }
+        oldest
     }
 
     /// Room for so many words at the end, and its place.
@@ -158,13 +192,14 @@ impl Past {
     pub(crate) fn pop(&mut self) -> Option<(Ids, u32)> {
         let place = self.first;
         let entry = self.oldest()?;
-        let (ids, words) = (entry.ids(), entry.words());
+        let (hold, request, words) = (entry.hold(), entry.request().id, entry.words());
+        let extends = if entry.is_prolonged() { self.pop_extends() } else { None };
         self.len -= 1;
         self.leave(words);
         if self.len > 0 {
             self.find_first();
         }
-        Some((ids, place))
+        Some((Ids { hold, request, extends }, place))
     }
 
     /// When the oldest ended.
@@ -209,7 +244,7 @@ impl Past {
     pub(crate) fn at(&self, place: u32) -> Entry<'_> {
         let words = self.words_from(place);
         let (head, rest) = words.split_first_chunk().expect("written as a whole");
-        Entry { head, rest }
+        Entry { head, rest, prolonged: &self.prolonged }
     }
 
     /// All of them, oldest first, each on a card of its own.
@@ -290,7 +325,7 @@ impl Packed {
         }
         if card.is_prolonged() {
             marks |= PROLONGED;
-            words += 3;
+            words += 1;
         }
         if !card.reference.is_empty() {
             marks |= REFERENCE;
@@ -302,7 +337,7 @@ impl Packed {
     }
 
     #[inline]
-    fn write(&self, card: &Card, ended: Ended, words: &mut [u64]) {
+    fn write(&self, card: &Card, ended: Ended, list: u64, words: &mut [u64]) {
         let (head, rest) = words.split_first_chunk_mut::<HEAD>().expect("room for a head");
         let request = card.request();
         let from_start = |at| short(card.created_at, at).unwrap_or(0);
@@ -332,10 +367,8 @@ impl Packed {
             let second = two.get(1).map_or(0, |seat| u64::from(seat.bits()));
             put(u64::from(two[0].bits()) | second << 32);
         }
-        if let Some(mark) = card.extend() {
-            put(low(mark.id.0));
-            put(high(mark.id.0));
-            put(mark.digest);
+        if self.marks & PROLONGED != 0 {
+            put(list);
         }
         if self.marks & REFERENCE != 0 {
             put(card.reference.len() as u64);

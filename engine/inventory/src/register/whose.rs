@@ -4,7 +4,7 @@ use super::Bookings;
 use super::names::Named;
 use super::past::Past;
 use crate::card::Card;
-use crate::{HoldId, RequestId};
+use crate::{HoldId, RequestId, RequestMark};
 
 /// See the module.
 #[derive(Clone, Copy)]
@@ -29,12 +29,16 @@ impl Whose<'_> {
         match named {
             Named::Hold | Named::PastHold => false,
             Named::Reserve => self.cards[place as usize].request().id == id,
-            Named::Extend => self.cards[place as usize].extend().is_some_and(|mark| mark.id == id),
+            Named::Extend => is_among(id, self.cards[place as usize].extends()),
             Named::Confirm => self.bookings.request(place).id == id,
             Named::PastReserve => self.past.at(place).request().id == id,
-            Named::PastExtend => self.past.at(place).extend().is_some_and(|mark| mark.id == id),
+            Named::PastExtend => is_among(id, self.past.at(place).extends()),
         }
     }
+}
+
+fn is_among(id: RequestId, marks: &[RequestMark]) -> bool {
+    marks.iter().any(|mark| mark.id == id)
 }
 
 pub(super) fn is_hold(card: &Card, hold: HoldId) -> bool {

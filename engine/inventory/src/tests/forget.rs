@@ -47,14 +47,19 @@ fn what_was_booked_is_remembered_for_the_life_of_the_run() {
 }
 
 #[test]
-fn only_the_last_extend_is_remembered() {
+fn every_extend_is_remembered() {
     check_on(
         &mut World::new(),
         "@0 reserve a H1 3A GN S1..S3 M30 => H1 B1-1:held until 300
          extend b H1 60 => H1 B1-1:held until 60
          extend c H1 90 => H1 B1-1:held until 90
+         extend b H1 60 => known H1 B1-1:held until 90
          extend c H1 90 => known H1 B1-1:held until 90
-         extend b H1 70 => H1 B1-1:held until 70",
+         extend b H1 70 => IDEMPOTENCY_MISMATCH
+         reserve b H2 3A GN S1..S3 M30 => IDEMPOTENCY_MISMATCH
+         release d H1 => released 1
+         @600 extend b H1 60 => known H1 B1-1:released until 90
+         extend c H1 90 => known H1 B1-1:released until 90",
     );
 }
 

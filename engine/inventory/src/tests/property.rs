@@ -242,8 +242,7 @@ impl Story {
                 other => panic!("{command:?} was told {other:?}"),
             };
             let age = self.now - self.alive[&hold.0];
-            let superseded = matches!(command, Command::Extend(_));
-            assert!(superseded || age >= REMEMBER_ENDED_MS, "{id} forgotten after {age} ms");
+            assert!(age >= REMEMBER_ENDED_MS, "{id} forgotten after {age} ms");
             return;
         }
         let again = self.world.ask(&command, self.now).known();

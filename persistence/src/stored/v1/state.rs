@@ -54,7 +54,8 @@ struct State<'a> {
 struct Record<'a> {
     hold: u128,
     request: Mark,
-    extend: Option<Mark>,
+    /// None or one: the bytes that an optional mark had, when a hold kept its last one only.
+    extends: Vec<Mark>,
     pool: u8,
     legs: Legs,
     created_at: u64,
@@ -141,7 +142,7 @@ impl<'a> Record<'a> {
         Self {
             hold: record.hold.0,
             request: record.request.into(),
-            extend: record.extend.as_deref().map(|mark| (*mark).into()),
+            extends: record.extends.iter().map(|mark| (*mark).into()).collect(),
             pool: record.pool.0,
             legs: record.legs.into(),
             created_at: record.created_at.0,
@@ -179,7 +180,7 @@ impl<'a> Record<'a> {
         Ok(domain::Record {
             hold: HoldId(self.hold),
             request: self.request.into(),
-            extend: self.extend.map(|mark| Box::new(mark.into())),
+            extends: self.extends.into_iter().map(Into::into).collect(),
             pool: PoolIndex(self.pool),
             legs: self.legs.into_domain()?,
             created_at: UnixMillis(self.created_at),

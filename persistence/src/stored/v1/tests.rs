@@ -126,7 +126,7 @@ fn state() -> RunState {
     let record = Record {
         hold: HoldId(77),
         request: mark(1),
-        extend: Some(Box::new(mark(2))),
+        extends: vec![mark(2)],
         pool: PoolIndex(1),
         legs: LegRange { from: 0, to: 3 },
         created_at: UnixMillis(1_795_321_800_000),
@@ -212,6 +212,18 @@ fn a_state_is_written_as_ever_and_read_back() {
     }
     bytes.push(0);
     assert!(decode_state(&bytes).unwrap_err().to_string().contains("ends after"));
+}
+
+/// A hold that was extended once has the bytes that it had when one extend was all that was kept;
+/// more of them are as many marks.
+#[test]
+fn every_extend_of_a_hold_is_written_and_read_back() {
+    let mut state = state();
+    state.records[0].extends.extend([mark(4), mark(5)]);
+    let mut bytes = Vec::new();
+    encode_state(&state, &mut bytes);
+    is_golden("run_state_extended.hex", &bytes);
+    assert_eq!(decode_state(&bytes).unwrap(), state);
 }
 
 #[test]

@@ -3,6 +3,9 @@
 use super::{Booking, Hold, Twin};
 use crate::record::{Answer, Ask, BookingSeen, Event, HoldSeen, Id, Refused, Said, Seat, State};
 
+/// Extensions of one hold, most.
+const EXTENDS_MAX: u32 = 256;
+
 /// How much an answer may differ from what the twin would say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Leeway {
@@ -144,7 +147,13 @@ impl Twin<'_> {
                 if known.is_some() {
                     return self.again(request, now);
                 }
-                self.still_held(self.find(hold)?, 0, now).map(Act)
+                let found = self.find(hold)?;
+                let who = self.still_held(found, 0, now)?;
+                if found.extends >= EXTENDS_MAX {
+                    let (asked, limit) = (found.extends + 1, EXTENDS_MAX);
+                    return refuse(Refused::TooManyExtends { asked, limit });
+                }
+                Ok(Act(who))
             }
             Ask::Release { hold, who } => self.release(hold, who, now),
             Ask::Cancel { pnr, who } => self.cancelled(pnr, who, now),

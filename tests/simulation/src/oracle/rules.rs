@@ -10,6 +10,9 @@ use berth_inventory::{
 use super::facts::Facts;
 use super::state::{Effect, Hold, State};
 
+/// A hold is extended so often.
+const EXTENDS_MAX: usize = 256;
+
 /// What must come of a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Expected {
@@ -48,7 +51,12 @@ pub fn rule(facts: &Facts, state: &State, command: &Command, now: u64) -> Expect
         Command::Extend(ask) => match state.effect(ask.request.id) {
             Some(Effect::Prolonged(_, digest)) if digest == ask.request.digest => Expected::Known,
             Some(_) => refused(Reason::IdempotencyMismatch),
-            None => on_hold(state, ask.hold, |hold| held(state, hold, None, now)),
+            None => on_hold(state, ask.hold, |hold| match held(state, hold, None, now) {
+                Expected::Effect if hold.extends.len() >= EXTENDS_MAX => {
+                    refused(Reason::TooManyExtends)
+                }
+                other => other,
+            }),
         },
         Command::Release(ask) => match state.effect(ask.request.id) {
             Some(_) => refused(Reason::IdempotencyMismatch),

@@ -48,8 +48,8 @@ pub struct Hold {
     pub id: HoldId,
     /// Who asked.
     pub request: RequestMark,
-    /// Who prolonged it last.
-    pub extend: Option<RequestMark>,
+    /// Who prolonged it, oldest first.
+    pub extends: Vec<RequestMark>,
     /// Where its berths come from.
     pub pool: u8,
     /// First and last stop.
@@ -111,7 +111,7 @@ pub enum Effect {
     Made(HoldId, u64),
     /// It made this booking.
     Booked(Pnr, u64),
-    /// It was the last to prolong this hold.
+    /// It prolonged this hold.
     Prolonged(HoldId, u64),
 }
 
@@ -125,6 +125,11 @@ impl Hold {
             }
         }
         set
+    }
+
+    /// The requests that made and prolonged it.
+    pub fn marks(&self) -> impl Iterator<Item = RequestMark> {
+        [self.request].into_iter().chain(self.extends.iter().copied())
     }
 
     /// Everybody of it.
@@ -176,7 +181,7 @@ impl State {
             if hold.request.id == id {
                 return Some(Effect::Made(hold.id, hold.request.digest));
             }
-            if let Some(mark) = hold.extend.filter(|mark| mark.id == id) {
+            if let Some(mark) = hold.extends.iter().find(|mark| mark.id == id) {
                 return Some(Effect::Prolonged(hold.id, mark.digest));
             }
         }
@@ -187,7 +192,7 @@ impl State {
     /// Ids that are known.
     pub fn known_ids(&self) -> Vec<RequestId> {
         let holds = self.holds.values();
-        let holds = holds.flat_map(|hold| [Some(hold.request), hold.extend]).flatten();
+        let holds = holds.flat_map(|hold| hold.marks());
         holds.chain(self.bookings.values().map(|booking| booking.request)).map(|m| m.id).collect()
     }
 
@@ -230,7 +235,7 @@ impl State {
                 let made = Hold {
                     id: *hold,
                     request: *request,
-                    extend: None,
+                    extends: Vec::new(),
                     pool: pool.0,
                     legs,
                     created: at,
@@ -262,7 +267,7 @@ impl State {
             }
             Event::Extended { hold, request, expires_at } => {
                 if let Some(record) = self.holds.get_mut(hold).map(Rc::make_mut) {
-                    record.extend = Some(*request);
+                    record.extends.push(*request);
                     record.expires = expires_at.0;
                 }
             }

@@ -173,6 +173,7 @@ impl Dice {
             Refusal::UnknownBerth { train, berth, class: None },
             Refusal::BookingCancelled { pnr, at },
             Refusal::UnknownPassenger { asked, count: 2 },
+            Refusal::TooManyExtends { hold, extends: 256, max: 256 },
         ]
     }
 

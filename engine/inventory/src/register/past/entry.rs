@@ -1,7 +1,7 @@
 //! One packed hold, read where it stands.
 
 use super::{
-    FIRST, FROM, HEAD, HEADS, HOW, Ids, OWN_TIMES, POOL, PROLONGED, REFERENCE, RELEASED,
+    FIRST, FROM, HEAD, HEADS, HOW, OWN_TIMES, POOL, PROLONGED, Prolonged, REFERENCE, RELEASED,
     RELEASED_AT_END, RELEASED_BEFORE, TO, wide,
 };
 use crate::card::{Card, Made, Seated, Shown};
@@ -15,9 +15,10 @@ pub(crate) struct Entry<'a> {
     pub(super) head: &'a [u64; HEAD],
     /// What stands behind the head, if anything of it does.
     pub(super) rest: &'a [u64],
+    pub(super) prolonged: &'a Option<Box<Prolonged>>,
 }
 
-impl Entry<'_> {
+impl<'a> Entry<'a> {
     #[inline]
     fn bits(self, at: u32, bits: u32) -> u8 {
         (self.head[0] >> at & ((1 << bits) - 1)) as u8
@@ -52,22 +53,29 @@ impl Entry<'_> {
         2 * usize::from(self.has(OWN_TIMES)) + own
     }
 
-    /// Where the extend begins, and behind it the reference.
-    fn extend_at(self) -> usize {
+    /// Where the number of its extends stands, and behind it the reference.
+    fn extends_at(self) -> usize {
         self.others_at() + self.heads() / 2
     }
 
-    /// The request that prolonged it last.
-    pub(crate) fn extend(self) -> Option<RequestMark> {
-        self.has(PROLONGED).then(|| {
-            let at = self.extend_at();
-            let id = RequestId(wide(self.rest[at], self.rest[at + 1]));
-            RequestMark { id, digest: self.rest[at + 2] }
-        })
+    #[inline]
+    pub(super) fn is_prolonged(self) -> bool {
+        self.has(PROLONGED)
+    }
+
+    /// Every request that prolonged it, oldest first.
+    pub(crate) fn extends(self) -> &'a [RequestMark] {
+        match self.prolonged {
+            Some(prolonged) if self.is_prolonged() => {
+                let list = self.rest[self.extends_at()] - prolonged.first;
+                &prolonged.lists[list as usize]
+            }
+            _ => &[],
+        }
     }
 
     fn reference_at(self) -> usize {
-        self.extend_at() + if self.has(PROLONGED) { 3 } else { 0 }
+        self.extends_at() + usize::from(self.has(PROLONGED))
     }
 
     #[inline]
@@ -87,12 +95,6 @@ impl Entry<'_> {
         let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
         let text = core::str::from_utf8(&bytes[..self.rest[at] as usize]);
         text.expect("written from a text").into()
-    }
-
-    #[inline]
-    pub(crate) fn ids(self) -> Ids {
-        let extend = self.extend().map(|mark| mark.id);
-        Ids { hold: self.hold(), request: self.request().id, extend }
     }
 
     #[inline]
@@ -121,8 +123,8 @@ impl Entry<'_> {
             RELEASED_BEFORE => card.release(UnixMillis(self.rest[self.others_at() - 1])),
             _ => {}
         }
-        if let Some(mark) = self.extend() {
-            card.set_extend(mark);
+        for mark in self.extends() {
+            card.add_extend(*mark);
         }
         card.reference = self.reference();
         card

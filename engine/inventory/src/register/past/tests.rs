@@ -27,13 +27,18 @@ fn records() -> impl Strategy<Value = Record> {
     let times = (time(), time(), time(), prop::option::of(time()), any::<bool>());
     let text = prop_oneof![2 => Just(String::new()), 1 => "[a-zé]{1,60}"];
     let legs = (0..127u8).prop_flat_map(|from| (Just(from), from + 1..=127u8));
-    (any::<[u128; 3]>(), times, 0..64u8, legs, seats(), text, any::<bool>()).prop_map(
-        |(ids, (made, until, end, released, at_end), pool, (from, to), party, text, longer)| {
+    let extends = prop_oneof![
+        2 => Just(Vec::new()),
+        2 => prop::collection::vec(any::<u128>(), 1..4),
+        1 => prop::collection::vec(any::<u128>(), 200..=256),
+    ];
+    (any::<[u128; 2]>(), times, 0..64u8, legs, seats(), text, extends).prop_map(
+        |(ids, (made, until, end, released, at_end), pool, (from, to), party, text, extends)| {
             let mark = |id| RequestMark { id: RequestId(id), digest: id as u64 ^ 7 };
             Record {
                 hold: HoldId(ids[0]),
                 request: mark(ids[1]),
-                extend: longer.then(|| Box::new(mark(ids[2]))),
+                extends: extends.into_iter().map(mark).collect(),
                 pool: PoolIndex(pool),
                 legs: LegRange { from, to },
                 created_at: UnixMillis(made),
@@ -68,8 +73,12 @@ proptest! {
             let place = past.push(&card_of(&record));
             twin.push_back((record, place));
             for _ in 0..pops {
-                let gone = past.pop().map(|(ids, place)| (ids.hold, ids.request, place));
-                let other = twin.pop_front().map(|(r, place)| (r.hold, r.request.id, place));
+                let gone = past.pop().map(|(ids, place)| {
+                    let extends = ids.extends.map_or_else(Vec::new, Vec::from);
+                    (ids.hold, ids.request, extends, place)
+                });
+                let other = twin.pop_front();
+                let other = other.map(|(r, place)| (r.hold, r.request.id, r.extends, place));
                 prop_assert_eq!(gone, other);
             }
             prop_assert_eq!(past.len(), twin.len());

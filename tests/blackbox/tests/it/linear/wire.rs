@@ -112,6 +112,7 @@ impl Run {
             v1::Reason::BookingCancelled => {
                 Refused::BookingCancelled { at: ms(facts.ended_at) as u64 }
             }
+            v1::Reason::TooManyExtends => Refused::TooManyExtends { asked, limit },
             other => Refused::Other(other.into()),
         }
     }
