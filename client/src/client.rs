@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
+use berth_caller::retry::Policy;
 use berth_proto::v1::availability_client::AvailabilityClient;
 use berth_proto::v1::inventory_client::InventoryClient;
 use berth_proto::v1::journal_client::JournalClient;
@@ -12,7 +13,6 @@ use tonic::Streaming;
 use crate::error::ClientError;
 use crate::line::{Calls, Kind, Line, Options};
 use crate::request_id::new_request_id;
-use crate::retry::Policy;
 use crate::session::{Session, SessionOptions};
 
 macro_rules! calls {

@@ -8,12 +8,11 @@ use core::fmt;
 use std::error::Error as _;
 use std::time::Duration;
 
+use berth_caller::retry::{Pushback, Trouble};
 use berth_proto::RETRY_PUSHBACK_HEADER;
 use berth_proto::v1;
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
-
-use crate::retry::{Pushback, Trouble};
 
 /// A part of a request that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,9 +5,10 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use crate::breaker::{Breaker, BreakerPolicy, Leave};
+use berth_caller::breaker::{Breaker, BreakerPolicy, Leave};
+use berth_caller::retry::Budget;
+
 use crate::error::ClientError;
-use crate::retry::Budget;
 
 /// See the module.
 #[derive(Debug)]

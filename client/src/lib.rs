@@ -9,22 +9,20 @@
 //! A refusal is an answer, not an error: look into the `outcome` of the response. [`ClientError`] is
 //! for faults.
 
-mod breaker;
 mod client;
 mod error;
 mod health;
 mod line;
 mod request_id;
-mod retry;
 mod session;
 
 pub use berth_proto as proto;
 pub use berth_proto::v1;
 
-pub use breaker::{Breaker, BreakerPolicy, Leave};
+pub use berth_caller::breaker::{Breaker, BreakerPolicy, Leave};
+pub use berth_caller::retry::{Budget, GiveUp, Next, Policy, Pushback, Trouble};
 pub use client::{Admin, Client};
 pub use error::{ClientError, Violation};
 pub use line::{Calls, Options};
 pub use request_id::{RequestId, new_request_id};
-pub use retry::{Budget, GiveUp, Next, Policy, Pushback, Trouble};
 pub use session::{Session, SessionOptions};

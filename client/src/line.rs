@@ -4,13 +4,13 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use berth_caller::breaker::BreakerPolicy;
+use berth_caller::retry::{Next, Policy, Trouble};
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Request, Response, Status, Streaming};
 
-use crate::breaker::BreakerPolicy;
 use crate::error::{ClientError, Spent, is_of_the_line, pushback_of, trouble_of};
 use crate::health::Health;
-use crate::retry::{Next, Policy, Trouble};
 
 /// How calls to sell travel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

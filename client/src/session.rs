@@ -18,6 +18,7 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
+use berth_caller::retry::Policy;
 use berth_proto::v1::session_answer::Answer;
 use berth_proto::v1::session_command::Command;
 use berth_proto::{REQUEST_BYTES_MAX, SESSION_COMMANDS_MAX, SESSION_WINDOW, v1};
@@ -25,7 +26,6 @@ use tonic::transport::Channel;
 
 use crate::error::ClientError;
 use crate::health::Health;
-use crate::retry::Policy;
 use desk::{Bounds, Desk};
 use driver::Driver;
 use shared::{Asking, Shared};

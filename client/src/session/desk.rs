@@ -17,6 +17,7 @@ use std::collections::{BinaryHeap, VecDeque};
 use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
 
+use berth_caller::retry::{Budget, Next, Policy};
 use berth_proto::v1;
 use prost::Message as _;
 
@@ -25,7 +26,6 @@ use super::pipe::Pipe;
 use super::slots::{SlotId, Slots, Stage};
 use super::wire::{self, FAULT, FRAMING_BYTES_MAX, Malformed};
 use crate::error::{ClientError, Spent, trouble_of_fault};
-use crate::retry::{Budget, Next, Policy};
 pub use look::Look;
 
 /// Stale places of the queue, beyond which it is cleaned if they are the larger half.

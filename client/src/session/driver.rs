@@ -8,6 +8,8 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
+use berth_caller::breaker::Leave;
+use berth_caller::retry::{Budget, Next, Policy};
 use berth_proto::{REQUEST_BYTES_MAX, RESPONSE_BYTES_MAX};
 use prost::bytes::Bytes;
 use tonic::client::Grpc;
@@ -17,10 +19,8 @@ use tonic::{Request, Status, Streaming};
 
 use super::shared::{Body, Inside, Rest, Shared, over};
 use super::wire::Raw;
-use crate::breaker::Leave;
 use crate::error::{ClientError, Spent, is_of_the_line, pushback_of, trouble_of};
 use crate::health::Health;
-use crate::retry::{Budget, Next, Policy};
 
 /// The call of the stream.
 const PATH: &str = "/berth.v1.Inventory/Session";

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
 
+use berth_caller::retry::{Budget, Policy};
 use berth_proto::v1;
 use berth_proto::v1::session_answer::Answer;
 use proptest::prelude::*;
@@ -11,7 +12,6 @@ use prost::Message as _;
 
 use super::{Bounds, Desk};
 use crate::error::ClientError;
-use crate::retry::{Budget, Policy};
 use crate::session::call::Call;
 use crate::session::pipe::HELD_BACK_MAX;
 use crate::session::slots::SlotId;

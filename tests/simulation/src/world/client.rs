@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use berth_client::{Budget, Next, Policy, Pushback, Trouble};
+use berth_caller::retry::{Budget, Next, Policy, Pushback, Trouble};
 use berth_inventory::{Answer, Command, HoldId, Pnr, RunId, Said};
 use berth_node::{Fault, Outcome};
 

@@ -20,7 +20,8 @@ const EDGES: &[(&str, &[&str])] = &[
     ("berth-engine", &["berth-inventory", "berth-kernel", "berth-node", "berth-persistence"]),
     ("berth-proto", &[]),
     ("berth-api", &["berth-engine", "berth-inventory", "berth-proto"]),
-    ("berth-client", &["berth-proto"]),
+    ("berth-caller", &[]),
+    ("berth-client", &["berth-caller", "berth-proto"]),
     (
         "berth_cli",
         &[
@@ -55,6 +56,11 @@ const WALLS: &[(&str, &[&str], &str)] = &[
     ),
     ("berth-engine", &["tonic", "prost"], "the wire ends in berth-api"),
     ("berth-proto", &["berth-inventory", "ractor", "sled"], "the wire knows no domain type"),
+    (
+        "berth-caller",
+        &["tokio", "tonic", "prost", "rand"],
+        "what a caller decides runs in the simulated world, which builds neither",
+    ),
     ("berth-client", &["berth-inventory", "ractor", "sled"], "a client links no engine"),
 ];
 
