@@ -34,7 +34,7 @@ pub const REMEMBER_ENDED_MS: u64 = 10 * 60_000;
 pub const REMEMBER_ENDED_MAX: usize = 8_192;
 /// Numbers in one PNR block that a run leases at a time.
 pub const PNR_BLOCK: u64 = 256;
-/// Extra legs of gap a head that keeping a party together may cost (ADR 15).
+/// Extra legs of gap a head that keeping a party together may cost (ADR 16).
 pub const COHESION_LEGS_PER_HEAD: u32 = 8;
 /// Pools with at most this many berths are scanned; larger ones keep a gap-class index.
 pub const INDEX_MIN_BERTHS: usize = 16;
