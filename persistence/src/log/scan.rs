@@ -191,6 +191,11 @@ impl Scanner {
         self.last
     }
 
+    /// What the next frame follows: a number and, behind a whole frame or a footer, its CRC.
+    pub fn link(&self) -> (Lsn, u32) {
+        (self.last, self.crc.unwrap_or(0))
+    }
+
     /// How far it is.
     pub fn progress(&self) -> LogProgress {
         LogProgress { done: self.bytes_before + self.offset, total: self.bytes_total }
@@ -216,7 +221,7 @@ impl Scanner {
 
     /// The end of the log, once [`Step::End`] was given; `names` and `tally` are the reader's.
     pub fn end(&self, mut chain: Chain, tally: Tally) -> LogEnd {
-        (chain.last, chain.crc) = (self.last, self.crc.unwrap_or(0));
+        (chain.last, chain.crc) = self.link();
         LogEnd {
             chain,
             segment: self.segments.last().copied().unwrap_or(0),

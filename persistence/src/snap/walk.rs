@@ -82,15 +82,8 @@ pub fn walk(dir: &DiskPath, index: &mut Index) -> Result<Walked, ScanError> {
     let (chain, tally) = (Chain::default(), Tally::default());
     let mut walk = Walk { dir, index, chain, tally, damage: Vec::new(), tail: None };
     loop {
-        match scanner.step() {
-            Ok(Step::Frame(at, whole)) => walk.frame(at, &whole)?,
-            Ok(Step::Footer(..)) => {
-                // It is sealed, so everything in it was synced.
-                walk.settle();
-                walk.tally.clear();
-            }
-            Ok(Step::Damage(damage)) => walk.damaged(damage, last),
-            Ok(Step::End) => break,
+        let step = match scanner.step() {
+            Ok(step) => step,
             Err(ScanError::Hole { file, offset, lsn })
                 if lsn.0 >= last && file == segment::path(dir, last) =>
             {
@@ -98,6 +91,18 @@ pub fn walk(dir: &DiskPath, index: &mut Index) -> Result<Walked, ScanError> {
                 break;
             }
             Err(fault) => return Err(fault),
+        };
+        match step {
+            Step::Frame(at, whole) => walk.frame(at, &whole)?,
+            Step::Footer(..) => {
+                // It is sealed, so everything in it was synced.
+                walk.settle();
+                walk.tally.clear();
+                // Its last frame may be lost; the next one follows it all the same.
+                (walk.chain.last, walk.chain.crc) = scanner.link();
+            }
+            Step::Damage(damage) => walk.damaged(damage, last),
+            Step::End => break,
         }
     }
     let bytes = scanner.progress().total;

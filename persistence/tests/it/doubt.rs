@@ -6,7 +6,7 @@ use berth_persistence::{
     CommitLog, Covered, EncodedSnapshot, FileSnapshots, Lsn, SnapshotStore, Snapshots, file_name,
 };
 
-use crate::support::{Story, is_true, rebuild, recover_with};
+use crate::support::{Story, files, is_true, rebuild, recover_with};
 
 /// The runs of a history, and one of them whose second snapshot is spoilt.
 const RUNS: usize = 4;
@@ -108,4 +108,40 @@ fn a_new_mark_ends_the_doubt_and_the_damage_goes() {
     let found = recover_with(&story.dir, &store).unwrap();
     assert_eq!((is_true(&found, &store, &story.digests), found.report), (0, Vec::new()));
     assert_eq!(found.live.len(), 0, "nothing had to be replayed");
+}
+
+/// The last frame of a sealed segment is lost, and the open one is cut from its first frame on: the
+/// next one was numbered as the lost one, and the start after that refused the whole directory.
+#[test]
+fn a_lost_frame_before_a_tail_that_is_cut_keeps_its_number() {
+    let mut story = Story::new(92, 1 << 20);
+    story.create(RUNS);
+    let mut store = FileSnapshots::open(&story.dir.snap(), &story.dir.cut(), 4 << 10).unwrap();
+    let mut segments = 0;
+    // Until a segment was just begun: it has one frame.
+    while segments < 2 || store.places(SPOILT)[0].offset > 0 {
+        let lsn = story.go_on(1, 4);
+        let run = &story.world.runs[SPOILT.0 as usize];
+        store.put(&EncodedSnapshot::of(run, SPOILT), lsn).unwrap();
+        segments = files(&story.dir.snap()).len();
+    }
+    // And another behind it, that no mark vouches for.
+    let behind = EncodedSnapshot::of(&story.world.runs[0], RunIndex(0));
+    store.put(&behind, story.log.end().lsn).unwrap();
+    let spoil = |store: &FileSnapshots, which: usize| {
+        let place = store.places(SPOILT)[which];
+        let path = story.dir.snap().join(file_name(place.segment));
+        let mut bytes = std::fs::read(&path).unwrap();
+        bytes[(place.offset + place.bytes / 2) as usize] ^= 4;
+        std::fs::write(path, bytes).unwrap();
+    };
+    spoil(&store, 0);
+    spoil(&store, 1);
+    drop(store);
+    for _ in 0..3 {
+        let mut store = open(&story);
+        let found = recover_with(&story.dir, &store).unwrap();
+        assert_eq!(is_true(&found, &store, &story.digests), 0);
+        vouch(&story, &mut store, story.log.end().lsn);
+    }
 }
