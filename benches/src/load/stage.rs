@@ -190,6 +190,7 @@ fn entry(train: usize) -> Entry {
             alight: None,
             opens: Opens::WithRun,
             party_max: 6,
+            eligible: Vec::new(),
         };
         ((1..=48).map(|n| coach("2S", n)).collect(), vec![pool])
     } else {

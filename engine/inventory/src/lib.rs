@@ -18,6 +18,7 @@ mod date;
 mod deadlines;
 mod decide;
 mod digest;
+mod eligible;
 mod event;
 mod foresee;
 mod gaps;
@@ -51,6 +52,7 @@ pub use command::{
 pub use date::{Date, DateError, RunningDays};
 pub use decide::{EVENTS_MAX, Events, Ruling, Then};
 pub use digest::Digest;
+pub use eligible::{Eligible, EligibleFault};
 pub use event::{Event, HeldPassenger, RunCreated};
 pub use gaps::{GapIndex, gap_of};
 pub use ids::{

@@ -16,7 +16,7 @@ pub(crate) mod sample;
 mod tests;
 
 use crate::{
-    BerthIndex, BerthName, BerthType, CoachId, LegRange, PlanHash, PoolIndex, QuotaCode,
+    BerthIndex, BerthName, BerthType, CoachId, Eligible, LegRange, PlanHash, PoolIndex, QuotaCode,
     RunningDays, Side, StationCode, StopRef, TrainNumber, TravelClass, UnixMillis,
 };
 
@@ -89,6 +89,8 @@ pub struct PoolEntry {
     pub opens: Opens,
     /// Most passengers of one reserve.
     pub party_max: u8,
+    /// Who may travel on it, in words such as `F 45+`; empty = everybody.
+    pub eligible: Vec<String>,
 }
 
 /// A train as a catalogue says it.
@@ -174,6 +176,10 @@ pub struct Pool {
     pub opens: Opens,
     /// Most passengers of one reserve.
     pub party_max: u8,
+    /// Who may travel on it.
+    pub eligible: Eligible,
+    /// The same in the catalogue's words; empty = everybody.
+    pub eligible_words: Box<str>,
 }
 
 /// Which journeys a pool sells to whom: the pool as one reserve sees it.
@@ -185,12 +191,14 @@ pub(crate) struct Door {
     alight: (u8, u8),
     /// Most passengers of one reserve.
     pub(crate) party_max: u8,
+    /// Who may travel on it.
+    pub(crate) eligible: Eligible,
 }
 
 impl Door {
     const fn of(pool: &Pool) -> Self {
-        let Pool { class, quota, board, alight, party_max, .. } = *pool;
-        Self { class, quota, board, alight, party_max }
+        let Pool { class, quota, board, alight, party_max, eligible, .. } = *pool;
+        Self { class, quota, board, alight, party_max, eligible }
     }
 
     const fn sells(&self, legs: LegRange) -> bool {

@@ -9,8 +9,8 @@ use core::fmt;
 
 use crate::class::codes;
 use crate::{
-    BerthName, CodeError, Date, HoldId, LegRange, Pnr, QuotaCode, RequestId, StopRef, TrainNumber,
-    TravelClass, UnixMillis,
+    AgeBand, BerthName, CodeError, Date, HoldId, LegRange, Pnr, QuotaCode, RequestId, Sex, StopRef,
+    TrainNumber, TravelClass, UnixMillis,
 };
 use core::str::FromStr;
 
@@ -61,11 +61,13 @@ codes! {
         UnknownPassenger = 21 "UNKNOWN_PASSENGER",
         /// The hold was extended as often as one may be.
         TooManyExtends = 22 "TOO_MANY_EXTENDS",
+        /// The quota is not for one of the passengers.
+        NotEligible = 23 "NOT_ELIGIBLE",
     }
 }
 
 /// Which refusal wins when several apply: the first of this list.
-pub const PRECEDENCE: [Reason; 22] = [
+pub const PRECEDENCE: [Reason; 23] = [
     Reason::IdempotencyMismatch,
     Reason::UnknownTrain,
     Reason::RunNotScheduled,
@@ -74,6 +76,7 @@ pub const PRECEDENCE: [Reason; 22] = [
     Reason::UnknownClass,
     Reason::UnknownQuota,
     Reason::TooManyPassengers,
+    Reason::NotEligible,
     Reason::NotOpen,
     Reason::Closed,
     Reason::SoldOut,
@@ -168,6 +171,26 @@ pub enum Refusal {
         max: u8,
         /// The quota.
         quota: QuotaCode,
+    },
+    /// The quota is not for one of the passengers.
+    #[error(
+        "passenger {} ({sex} {age}) may not travel on quota {quota} of {class}, which is for {whom}; \
+         ask for quota GN",
+        passenger + 1
+    )]
+    NotEligible {
+        /// 0-based place in the party.
+        passenger: u8,
+        /// Their age.
+        age: AgeBand,
+        /// Their sex.
+        sex: Sex,
+        /// The class.
+        class: TravelClass,
+        /// The quota.
+        quota: QuotaCode,
+        /// Whom it is for, in the catalogue's words.
+        whom: Box<str>,
     },
     /// Sale has not begun.
     #[error("quota {quota} of {class} opens at {opens_at}; ask again then")]
@@ -337,6 +360,7 @@ impl Refusal {
             Self::UnknownPassenger { .. } => Reason::UnknownPassenger,
             Self::BookingCancelled { .. } => Reason::BookingCancelled,
             Self::TooManyExtends { .. } => Reason::TooManyExtends,
+            Self::NotEligible { .. } => Reason::NotEligible,
         }
     }
 
@@ -364,7 +388,8 @@ impl Refusal {
             | Reason::UnknownBerth
             | Reason::UnknownPassenger
             | Reason::BookingCancelled
-            | Reason::TooManyExtends => false,
+            | Reason::TooManyExtends
+            | Reason::NotEligible => false,
         }
     }
 }

@@ -264,7 +264,8 @@ fn sold_out(run: &RunEntry, reserve: &Reserve, now: UnixMillis) -> Option<Answer
         && published.opens(pool) <= now
         && (plan.departure(published.midnight(), from) > now
             || planted!("fast-refusal-after-departure"))
-        && reserve.party.len() <= usize::from(plan.pool(pool).party_max);
+        && reserve.party.len() <= usize::from(plan.pool(pool).party_max)
+        && plan.pool(pool).eligible.turns_away(&reserve.party).is_none();
     if !open || head.next_expiry <= now || free >= u32::from(asked) {
         return None;
     }

@@ -78,6 +78,8 @@ struct PoolLine {
     size: String,
     opens: String,
     party_max: u8,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    eligible: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     board: Option<(u16, u16)>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -184,6 +186,7 @@ fn pool_from_line(line: PoolLine) -> Result<PoolEntry, CatalogueFault> {
         board: line.board,
         alight: line.alight,
         party_max: line.party_max,
+        eligible: line.eligible,
     })
 }
 
@@ -203,6 +206,7 @@ fn pool_to_line(pool: &PoolEntry) -> PoolLine {
             }
         },
         party_max: pool.party_max,
+        eligible: pool.eligible.clone(),
         board: pool.board,
         alight: pool.alight,
     }

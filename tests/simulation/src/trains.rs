@@ -1,6 +1,6 @@
 //! The three trains of the world: coaches of 18 berths in pools of 8 and fewer, 4 to 8 stops.
 //!
-//! 101 has 4 stops and leaves at 17:00; 202 has 6 and a Tatkal pool that opens at 10:00 on the day
+//! 101 has 4 stops, leaves at 17:00 and has a pool for women and old men; 202 has 6 and a Tatkal pool that opens at 10:00 on the day
 //! before; 303 has 8, leaves at 22:00, runs past midnight, and its one pool is large enough for a gap
 //! index. Dates and minutes are those of Asia/Kolkata, which has no summer time.
 
@@ -58,7 +58,13 @@ fn pool(quota: &str, size: PoolSize, opens: Opens, party_max: u8) -> PoolEntry {
         alight: None,
         opens,
         party_max,
+        eligible: Vec::new(),
     }
+}
+
+/// A pool for women, and for men of 60 and more.
+fn for_some(pool: PoolEntry) -> PoolEntry {
+    PoolEntry { eligible: vec!["F".into(), "M 60+".into()], ..pool }
 }
 
 /// The catalogue of the world.
@@ -75,7 +81,7 @@ pub fn catalogue() -> Arc<Catalogue> {
             17 * 60,
             vec![
                 pool("GN", PoolSize::Rest, with_run, 6),
-                pool("HO", PoolSize::Berths(10), with_run, 2),
+                for_some(pool("HO", PoolSize::Berths(10), with_run, 2)),
             ],
         ),
         train(

@@ -58,6 +58,9 @@ fn facts(refusal: &Refusal, names: &Names) -> v1::RefusalFacts {
             facts.asked = Some((*asked).into());
             facts.limit = Some((*max).into());
         }
+        Refusal::NotEligible { passenger, .. } => {
+            facts.asked = Some(u32::from(*passenger) + 1);
+        }
         Refusal::NotOpen { opens_at, .. } => facts.opens_at = Some(timestamp(*opens_at)),
         Refusal::Closed { closed_at, .. } => facts.closed_at = closed_at.map(timestamp),
         Refusal::SoldOut { asked, free, .. } | Refusal::PreferenceUnmet { asked, free, .. } => {

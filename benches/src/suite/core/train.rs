@@ -55,6 +55,7 @@ pub fn entry(number: usize, shape: Shape) -> Entry {
             alight: None,
             opens: Opens::WithRun,
             party_max: 6,
+            eligible: Vec::new(),
         }],
     }
 }

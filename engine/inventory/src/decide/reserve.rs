@@ -4,11 +4,12 @@ use arrayvec::ArrayVec;
 
 use super::{Decision, Events, Then, named, route};
 use crate::choose::{NoBerth, Wish, choose, choose_one, is_soft};
+use crate::plan::Door;
 use crate::register::RequestKind;
 use crate::run::text;
 use crate::{
-    Event, HeldPassenger, LegRange, PARTY_MAX, Plan, Pool, PoolIndex, Refusal, Reserve, Run,
-    UnixMillis,
+    Event, HeldPassenger, LegRange, PARTY_MAX, Passenger, Plan, Pool, PoolIndex, Refusal, Reserve,
+    Run, UnixMillis,
 };
 
 pub(super) fn decide(
@@ -29,10 +30,13 @@ pub(super) fn decide(
         }
     }
     let legs = route::journey(&run.plan, ask.from, ask.to)?;
-    let (index, party_max) = pool_for(&run.plan, ask, legs)?;
-    if ask.party.len() > party_max as usize {
-        let (asked, max, quota) = (ask.party.len() as u8, party_max, ask.quota);
+    let (index, door) = pool_for(&run.plan, ask, legs)?;
+    if ask.party.len() > door.party_max as usize {
+        let (asked, max, quota) = (ask.party.len() as u8, door.party_max, ask.quota);
         return Err(Refusal::TooManyPassengers { asked, max, quota }.into());
+    }
+    if let Some(place) = door.eligible.turns_away(&ask.party) {
+        return Err(not_eligible(run.plan.pool(index), &ask.party, place).into());
     }
     // Asked once for all pools: most reserves come when all of them are open.
     if now < run.all_open_at && now < run.opens(index) {
@@ -98,10 +102,14 @@ fn seats(
     Ok(party)
 }
 
-/// The pool of the class and quota that sells this journey, and its largest party.
-fn pool_for(plan: &Plan, ask: &Reserve, legs: LegRange) -> Result<(PoolIndex, u8), Refusal> {
-    if let Some((pool, door)) = plan.door_for(ask.class, ask.quota, legs) {
-        return Ok((pool, door.party_max));
+/// The pool of the class and quota that sells this journey, and what it asks.
+fn pool_for<'a>(
+    plan: &'a Plan,
+    ask: &Reserve,
+    legs: LegRange,
+) -> Result<(PoolIndex, &'a Door), Refusal> {
+    if let Some(found) = plan.door_for(ask.class, ask.quota, legs) {
+        return Ok(found);
     }
     if !plan.classes().contains(&ask.class) {
         let (train, has) = (plan.number(), plan.classes().into());
@@ -110,6 +118,13 @@ fn pool_for(plan: &Plan, ask: &Reserve, legs: LegRange) -> Result<(PoolIndex, u8
     let sells = plan.pools().iter().filter(|pool| pool.class == ask.class && pool.sells(legs));
     let has = sells.map(|pool| pool.quota).collect();
     Err(Refusal::UnknownQuota { class: ask.class, quota: ask.quota, legs, has })
+}
+
+#[cold]
+fn not_eligible(pool: &Pool, party: &[Passenger], place: usize) -> Refusal {
+    let Passenger { age, sex, .. } = party[place];
+    let (passenger, whom) = (place as u8, pool.eligible_words.clone());
+    Refusal::NotEligible { passenger, age, sex, class: pool.class, quota: pool.quota, whom }
 }
 
 /// Sale is not over: the train has not left the boarding stop, and nobody has ended it.

@@ -4,8 +4,8 @@
 use super::{Berth, Coach, CoachEntry, Entry, Plan, Stop, StopEntry, default_pools, pools};
 use crate::layout::{Layout, layout, layouts};
 use crate::{
-    BERTHS_MAX, BerthIndex, COACHES_MAX, CoachId, LegRange, NameError, PARTY_MAX, PlanHash,
-    PoolIndex, QuotaCode, RunningDays, STOPS_MAX, STOPS_MIN, StationCode, TravelClass,
+    BERTHS_MAX, BerthIndex, COACHES_MAX, CoachId, EligibleFault, LegRange, NameError, PARTY_MAX,
+    PlanHash, PoolIndex, QuotaCode, RunningDays, STOPS_MAX, STOPS_MIN, StationCode, TravelClass,
 };
 
 /// Last minute a timetable may name: the longest tour of the network takes 8 days, 30 are allowed.
@@ -176,6 +176,16 @@ pub enum PlanFault {
         class: TravelClass,
         /// What was given.
         party_max: u8,
+    },
+    /// A word for who may travel that says nothing.
+    #[error("pool {quota} of {class}: {fault}")]
+    Eligible {
+        /// Quota.
+        quota: QuotaCode,
+        /// Class.
+        class: TravelClass,
+        /// What is wrong.
+        fault: EligibleFault,
     },
     /// An opening that is no moment of a day.
     #[error(

@@ -7,7 +7,7 @@
 
 use super::check::{Checked, PlanFault};
 use super::{Berth, Opens, Pool, PoolEntry, PoolSize};
-use crate::{BerthIndex, PARTY_MAX, POOLS_MAX, PoolIndex, QuotaCode, TravelClass};
+use crate::{BerthIndex, Eligible, PARTY_MAX, POOLS_MAX, PoolIndex, QuotaCode, TravelClass};
 
 /// Per cent of a class that Tatkal gets by default. Observed shares are 15 to 30 (domain 1.4);
 /// 18.2 % of all capacity in 2015-16.
@@ -29,6 +29,7 @@ pub fn default_pools(classes: &[TravelClass]) -> Vec<PoolEntry> {
             alight: None,
             opens,
             party_max,
+            eligible: Vec::new(),
         };
         pools.push(pool("GN", PoolSize::Rest, Opens::WithRun, PARTY_MAX as u8));
         if sells_tatkal(class) {
@@ -128,8 +129,14 @@ fn check_pool(entry: &PoolEntry, classes: &[TravelClass], stops: usize) -> Check
         let (board, alight) = (u16::from(board.0) + 1, u16::from(alight.1) + 1);
         return Err(PlanFault::EmptyWindow { quota, class, board, alight });
     }
+    let eligible = Eligible::of(&entry.eligible).map_err(|fault| PlanFault::Eligible {
+        quota,
+        class,
+        fault,
+    })?;
     let (opens, party_max) = (entry.opens, entry.party_max);
-    Ok(Pool { quota, class, berths: Vec::new(), board, alight, opens, party_max })
+    let (berths, eligible_words) = (Vec::new(), entry.eligible.join(", ").into());
+    Ok(Pool { quota, class, berths, board, alight, opens, party_max, eligible, eligible_words })
 }
 
 /// Two pools of one class and quota must never sell the same journey.

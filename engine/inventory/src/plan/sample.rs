@@ -75,6 +75,8 @@ pub(crate) fn of_bays(legs: usize, coaches: &[Vec<Vec<BerthType>>]) -> Plan {
         alight: (0, legs as u8),
         opens: Opens::WithRun,
         party_max: 6,
+        eligible: crate::Eligible::EVERYBODY,
+        eligible_words: Box::default(),
     });
     plan.doors = plan.pools.iter().map(super::Door::of).collect();
     plan

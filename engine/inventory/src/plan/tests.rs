@@ -17,6 +17,7 @@ fn pool(quota: &str, size: PoolSize) -> PoolEntry {
         alight: None,
         opens: Opens::WithRun,
         party_max: 6,
+        eligible: Vec::new(),
     }
 }
 

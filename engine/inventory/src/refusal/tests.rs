@@ -101,6 +101,18 @@ fn every_message_says_both_operands_and_what_to_do_next() {
             "passenger 4 asked, the party has 3; they count from 1",
         ),
         (
+            Refusal::NotEligible {
+                passenger: 1,
+                age: crate::AgeBand::Adult,
+                sex: crate::Sex::Male,
+                class: TravelClass::Sleeper,
+                quota: tq,
+                whom: "F, M 60+".into(),
+            },
+            "passenger 2 (M 18-44) may not travel on quota TQ of SL, which is for F, M 60+; ask for \
+             quota GN",
+        ),
+        (
             Refusal::TooManyExtends { hold, extends: 256, max: 256 },
             "hold 00000000000000000000000000000011 was extended 256 times, of 256 at most; confirm \
              it before its deadline, and extend another by more at a time",

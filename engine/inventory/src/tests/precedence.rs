@@ -51,6 +51,7 @@ const FAULTS: &[Fault] = &[
         case.ask.party.extend([who; 3]);
         case.ask.berths.extend(vec![berth; 3]);
     }),
+    (Reason::NotEligible, |case| case.ask.party[1].age = crate::AgeBand::Infant),
     (Reason::NotOpen, |case| case.at = TATKAL_OPENS - 1),
     (Reason::Closed, |case| case.operator("close-sale c 3A TQ")),
     (Reason::SoldOut, |case| case.operator("block s B1-4,B1-5,B1-6,B1-7")),

@@ -30,6 +30,8 @@ pub(crate) fn plan() -> Arc<Plan> {
         alight: None,
         opens,
         party_max,
+        // Nobody under five travels on Tatkal here.
+        eligible: if quota == "TQ" { vec!["5+".into()] } else { Vec::new() },
     };
     let mut entry = sample::entry(4, &["B1:3A", "S1:SL"]);
     entry.coaches[1].stops = Some((2, 4));

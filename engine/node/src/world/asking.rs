@@ -36,6 +36,7 @@ pub(crate) fn catalogue() -> Catalogue {
         alight: None,
         opens: if quota == "TQ" { Opens::Before { days: 1, minute: 600 } } else { Opens::WithRun },
         party_max: 6,
+        eligible: Vec::new(),
     };
     let entry = Entry {
         number: TRAIN.into(),

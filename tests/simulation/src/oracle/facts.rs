@@ -17,6 +17,8 @@ pub struct PoolFacts {
     pub opens_at: u64,
     /// The largest party.
     pub party_max: usize,
+    /// For women, and men of 60 and more.
+    pub for_some: bool,
 }
 
 /// One berth.
@@ -62,6 +64,7 @@ impl Facts {
             quota: pool.quota,
             opens_at: opens_at(pool.opens),
             party_max: usize::from(pool.party_max),
+            for_some: !pool.eligible_words.is_empty(),
         };
         let berth = |berth: &berth_inventory::Berth| BerthFacts {
             coach: plan.coaches()[usize::from(berth.coach)].id.as_str().to_owned(),

@@ -4,7 +4,8 @@
 //! rules leave open which of several things about a hold is told first, all of them are accepted.
 
 use berth_inventory::{
-    Command, Confirm, HoldId, PassengerSet, Reason, Release, Reserve, SeatState,
+    AgeBand, Command, Confirm, HoldId, Passenger, PassengerSet, Reason, Release, Reserve,
+    SeatState, Sex,
 };
 
 use super::facts::Facts;
@@ -116,6 +117,15 @@ pub fn rule(facts: &Facts, state: &State, command: &Command, now: u64) -> Expect
     }
 }
 
+/// Women, and men of 60 and more.
+fn is_for(passenger: Passenger) -> bool {
+    match passenger.sex {
+        Sex::Female => true,
+        Sex::Male => passenger.age == AgeBand::Senior,
+        Sex::Transgender | Sex::Unspecified => false,
+    }
+}
+
 fn reserve(facts: &Facts, state: &State, ask: &Reserve, now: u64) -> Expected {
     let Some(legs) = facts.legs(ask.from, ask.to) else {
         return Expected::Refused(vec![Reason::UnknownStop, Reason::BadLegRange]);
@@ -129,6 +139,9 @@ fn reserve(facts: &Facts, state: &State, ask: &Reserve, now: u64) -> Expected {
     let pool = &facts.pools[usize::from(index)];
     if ask.party.len() > pool.party_max {
         return refused(Reason::TooManyPassengers);
+    }
+    if pool.for_some && !ask.party.iter().copied().all(is_for) {
+        return refused(Reason::NotEligible);
     }
     if now < pool.opens_at {
         return refused(Reason::NotOpen);

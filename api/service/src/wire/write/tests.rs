@@ -174,6 +174,14 @@ impl Dice {
             Refusal::BookingCancelled { pnr, at },
             Refusal::UnknownPassenger { asked, count: 2 },
             Refusal::TooManyExtends { hold, extends: 256, max: 256 },
+            Refusal::NotEligible {
+                passenger: asked % 6,
+                age: berth_inventory::AgeBand::Adult,
+                sex: berth_inventory::Sex::Male,
+                class,
+                quota,
+                whom: "F, M 60+".into(),
+            },
         ]
     }
 

@@ -6,7 +6,8 @@ use berth_client::v1::Reason::{self, *};
 
 use super::door::Door;
 use crate::asking::{
-    AHEAD, Answered as _, berth, cancel, confirm, date, day, id, party, release, reserve, run, stop,
+    AHEAD, Answered as _, berth, cancel, confirm, date, day, id, party, passenger, release,
+    reserve, run, stop,
 };
 use crate::server::Server;
 
@@ -110,6 +111,32 @@ async fn a_reserve_is_refused_for_the_first_reason() {
     for door in [&door, &session] {
         assert_eq!(door.reserve(&closed).await.reason(), Closed, "before SOLD_OUT");
     }
+}
+
+/// Two berths for women and children; who may not travel there is told so, also once they are sold.
+#[tokio::test]
+async fn a_pool_for_some_turns_the_others_away() {
+    use v1::{Sex, TravelClass::Sleeper};
+    let server = Server::start();
+    let doors = Door::both(&server).await;
+    let ladies = |who: &[(u32, Sex)]| v1::ReserveRequest {
+        passengers: who.iter().map(|(age, sex)| passenger(*age, *sex)).collect(),
+        ..ask(("10006", AHEAD), ("A", "C"), (Sleeper, "LD"), 1)
+    };
+    let (woman, boy, man) = ((30, Sex::Female), (11, Sex::Male), (70, Sex::Male));
+    let turned_away = async |who: &[(u32, Sex)], place: u32, words: &str| {
+        for door in &doors {
+            let refusal = door.reserve(&ladies(who)).await.refused();
+            assert_eq!(refusal.reason(), NotEligible, "{refusal:?}");
+            assert!(refusal.message.starts_with(words), "{}", refusal.message);
+            assert!(!refusal.retryable && refusal.facts.unwrap().asked == Some(place));
+        }
+    };
+    let words = "passenger 2 (M 60+) may not travel on quota LD of SL, which is for F, 0-11; ask";
+    turned_away(&[woman, man], 2, words).await;
+    doors[0].reserve(&ladies(&[woman, boy])).await.done();
+    assert_eq!(doors[1].reserve(&ladies(&[woman])).await.reason(), SoldOut);
+    turned_away(&[man], 1, "passenger 1 (M 60+)").await;
 }
 
 #[tokio::test]
