@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use berth_engine::Engine;
 use berth_engine::node::{RunEntry, Trail, When};
-use berth_inventory::{Answer, Command, HoldId, Refusal, Rest, Said, SeatState, UnixMillis};
+use berth_inventory::{Answer, Command, Refusal, UnixMillis};
 
 use crate::tally::{Kind, Tally};
 use crate::wire::{Aim, Ask, Teller, Trouble};
@@ -90,35 +90,5 @@ impl Desk {
         let outcome = self.engine.ask(run, command, deadline).await;
         self.tally.count(kind, &outcome);
         outcome.map_err(Trouble::from)
-    }
-
-    /// The deadline of what is left of a hold after a partial confirm; `None` when nothing is.
-    pub async fn rest_of(
-        &self,
-        hold: HoldId,
-        deadline: UnixMillis,
-    ) -> Result<Option<UnixMillis>, Trouble> {
-        let front = self.engine.front();
-        let Ok(run) = front.by_hold(hold) else { return Ok(None) };
-        let answer = self.engine.ask(&run, Command::GetHold(hold), deadline).await?;
-        Ok(rest_deadline(&answer))
-    }
-}
-
-/// The hold of which a confirm leaves a part held; its answer must tell until when.
-pub(crate) fn keeps_rest(command: &Command) -> Option<HoldId> {
-    match command {
-        Command::Confirm(confirm) if confirm.rest == Rest::Kept => Some(confirm.hold),
-        _ => None,
-    }
-}
-
-/// The deadline of a hold that still keeps somebody.
-pub(crate) fn rest_deadline(answer: &Answer) -> Option<UnixMillis> {
-    match &answer.said {
-        Said::Hold(view) if view.party.iter().any(|seat| seat.state == SeatState::Held) => {
-            Some(view.expires_at)
-        }
-        _ => None,
     }
 }

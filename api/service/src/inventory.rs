@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use berth_inventory::{Said, UnixMillis};
+use berth_inventory::UnixMillis;
 use http::header::CONTENT_TYPE;
 use prost::bytes::Bytes;
 use tonic::body::Body;
@@ -15,7 +15,7 @@ use tonic::{Code, Request, Response, Status, Streaming};
 use tower::service_fn;
 
 use crate::deadline;
-use crate::desk::{Desk, keeps_rest};
+use crate::desk::Desk;
 use crate::session;
 use crate::tally::Kind;
 use crate::unary;
@@ -89,17 +89,10 @@ async fn one(
 ) -> Result<Pen, Status> {
     let ask = wire::request(kind, &message, &desk.engine.info().holds)?;
     drop(message);
-    let kept = keeps_rest(&ask.command);
     let (answer, run) = desk.ask(ask, deadline).await?;
-    let rest = match kept {
-        Some(hold) if matches!(answer.said, Said::Booking(_)) => {
-            desk.rest_of(hold, deadline).await?
-        }
-        _ => None,
-    };
     let mut pen = Pen::default();
     let of = run.as_deref().and_then(Of::run);
-    wire::response(&mut pen, kind, &answer, of, &desk.teller(), rest)?;
+    wire::response(&mut pen, kind, &answer, of, &desk.teller())?;
     Ok(pen)
 }
 

@@ -198,28 +198,12 @@ impl Shell {
     fn take_answers(&mut self, cx: &mut Context<'_>) {
         let Self { desk, engine, frames, counts, .. } = self;
         let teller = desk.teller();
-        let mut again = Vec::new();
         loop {
             let polled = engine.poll_told(cx, wire::foresee, |Work { run, tag, .. }, outcome| {
-                if let Some(kind) = frames.kind(*tag) {
-                    counts.count(kind, outcome);
-                }
-                let outcome = outcome.as_ref().map_err(|fault| fault.clone().into());
-                let hold = frames.answered(*tag, outcome, Of::run(run), &teller);
-                again.extend(hold.map(|hold| (*tag, hold)));
+                let told = outcome.as_ref().map_err(|fault| fault.clone().into());
+                let kind = frames.answered(*tag, told, Of::run(run), &teller);
+                counts.count(kind, outcome);
             });
-            // A part of a hold stays held: its answer says until when.
-            for (slot, hold) in again.drain(..) {
-                let outcome = match desk.engine.front().by_hold(hold) {
-                    Ok(run) => engine.add(slot, run, Command::GetHold(hold), UnixMillis::MAX),
-                    Err(why) => Some(Ok(teller.refused(why))),
-                };
-                if let Some(outcome) = outcome {
-                    let outcome = outcome.as_ref().map_err(|fault| fault.clone().into());
-                    frames.answered(slot, outcome, None, &teller);
-                }
-            }
-            engine.flush();
             match polled {
                 Poll::Ready(Ok(())) => {}
                 Poll::Ready(Err(Lost)) => {

@@ -62,6 +62,8 @@ pub struct BookingView {
     pub reference: Box<str>,
     /// The booking's passengers with their 0-based places in the hold's party.
     pub party: ArrayVec<(u8, SeatView), PARTY_MAX>,
+    /// Until when the rest of its hold is held; `None` when nobody of it is.
+    pub rest_until: Option<UnixMillis>,
 }
 
 /// What a release or a cancel gave back.

@@ -179,6 +179,10 @@ impl Card {
     /// Another request prolonged it.
     pub(crate) fn add_extend(&mut self, mark: RequestMark) {
         let Extends(list) = &mut **self.extends.get_or_insert_default();
+        // id-once
+        if crate::planted!("extend-forgets-the-one-before") {
+            list.clear();
+        }
         if list.is_empty() {
             // Most that are prolonged are so once.
             list.reserve_exact(1);
@@ -230,6 +234,12 @@ impl Card {
     #[inline]
     pub(crate) const fn is_live(&self) -> bool {
         self.marks >> HOW == 0
+    }
+
+    /// The deadline, if somebody is held at `now`.
+    #[inline]
+    pub(crate) fn held_until(&self, now: UnixMillis) -> Option<UnixMillis> {
+        (self.is_live() && now < self.expires_at).then_some(self.expires_at)
     }
 
     #[inline]

@@ -211,7 +211,7 @@ mod tests {
              release b H1 => released 1
              reserve c H2 3A GN S1..S3 M30 F30 => H2 B1-1:held B1-2:held until 300
              extend f H2 600 => H2 B1-1:held B1-2:held until 600
-             confirm d H2 [1] keep => P256 1:B1-1:confirmed
+             confirm d H2 [1] keep => P256 1:B1-1:confirmed rest until 600
              block g S1-7 S2..S3 => berths S1-7",
         );
         world

@@ -339,7 +339,7 @@ mod tests {
             "@0 reserve a H1 3A GN S1..S3 M30 => H1 B1-1:held until 300
              reserve b H2 3A GN S1..S3 M30 F30 => H2 B1-2:held B1-3:held until 300
              extend c H2 400 => H2 B1-2:held B1-3:held until 400
-             confirm d H2 [1] keep => P256 1:B1-2:confirmed
+             confirm d H2 [1] keep => P256 1:B1-2:confirmed rest until 400
              reserve e H3 SL GN S2..S3 M30 => H3 S1-1:held until 300
              release f H3 => released 1
              reserve g H4 SL GN S2..S3 M30 => H4 S1-1:held until 300

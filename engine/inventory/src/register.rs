@@ -458,7 +458,7 @@ impl Register {
 
     /// Moves a deadline on request.
     pub(crate) fn extend(&mut self, card: u32, mark: RequestMark, expires_at: UnixMillis) {
-        // id-once, first-answer
+        // id-once
         if crate::planted!("extend-forgets-the-one-before")
             && let Some(before) = self.card(card).extends().last().copied()
         {

@@ -344,6 +344,7 @@ impl Run {
             payment: text(booking.payment),
             reference: text(&record.reference),
             party: booking.passengers.iter().map(seat).collect(),
+            rest_until: record.held_until(now),
         }
     }
 
@@ -429,7 +430,7 @@ mod tests {
         check_on(
             &mut world,
             "@0 reserve a H1 3A GN S1..S3 M30 F30 => H1 B1-1:held B1-2:held until 300
-             confirm b H1 [1] keep => P256 1:B1-1:confirmed
+             confirm b H1 [1] keep => P256 1:B1-1:confirmed rest until 300
              block c B1-3 S1..S2 => berths B1-3
              close-sale d 3A GN => pools 0b1",
         );

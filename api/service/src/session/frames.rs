@@ -8,12 +8,11 @@
 use std::collections::VecDeque;
 
 use berth_engine::node::Fault;
-use berth_inventory::{Answer, HoldId, Millis, Said};
+use berth_inventory::{Answer, Millis};
 use berth_proto::{SESSION_COMMANDS_MAX, SESSION_WINDOW};
 use prost::bytes::{Bytes, BytesMut};
 
 use crate::codec::TOGETHER_BYTES;
-use crate::desk::{keeps_rest, rest_deadline};
 use crate::tally::Kind;
 use crate::wire::{Asked, Of, Pen, Teller, Trouble, session_answer, session_fault};
 
@@ -39,15 +38,6 @@ pub(super) struct Taken {
 struct Slot {
     correlation: u64,
     kind: Kind,
-    /// A confirm that leaves a part of its hold held.
-    keeps: Option<Box<Keeps>>,
-}
-
-#[derive(Debug)]
-struct Keeps {
-    hold: HoldId,
-    /// Its answer, but for the deadline of what stays held.
-    booked: Option<Answer>,
 }
 
 /// A message to the caller: encoded answers, one after the other.
@@ -88,10 +78,8 @@ impl Frames {
         let Asked { correlation, timeout_ms, ask } = asked;
         match ask {
             Ok(ask) => {
-                let keeps = keeps_rest(&ask.command);
-                let keeps = keeps.map(|hold| Box::new(Keeps { hold, booked: None }));
                 let kind = Kind::of(&ask.command);
-                let slot = self.open(Slot { correlation: *correlation, kind, keeps });
+                let slot = self.open(Slot { correlation: *correlation, kind });
                 Some(Taken { slot, kind, timeout: timeout(*timeout_ms) })
             }
             Err(invalid) => {
@@ -102,47 +90,26 @@ impl Frames {
         }
     }
 
-    /// The kind of the command in a slot; `None` for the second question of a confirm.
-    pub fn kind(&self, slot: u64) -> Option<Kind> {
-        let slot = self.slots.get(slot as usize)?.as_ref()?;
-        let again = slot.keeps.as_ref().is_some_and(|keeps| keeps.booked.is_some());
-        (!again).then_some(slot.kind)
-    }
-
-    /// An outcome, about the run `of` if one was asked. Gives the hold that must be looked at before
-    /// the answer is whole; its outcome comes back under the same slot.
+    /// An outcome, about the run `of` if one was asked; the kind of the command that it answers.
     pub fn answered(
         &mut self,
         number: u64,
         outcome: Result<&Answer, Trouble>,
         of: Option<Of<'_>>,
         teller: &Teller,
-    ) -> Option<HoldId> {
+    ) -> Kind {
         let place = &mut self.slots[number as usize];
-        let slot = place.as_mut().expect("a slot is answered once");
-        let (correlation, kind) = (slot.correlation, slot.kind);
-        let booked = slot.keeps.as_mut().and_then(|keeps| keeps.booked.take());
-        match (outcome, booked) {
-            (Err(trouble), _) => session_fault(&mut self.pen, correlation, trouble),
-            (Ok(rest), Some(answer)) => {
-                let rest = rest_deadline(rest);
-                session_answer(&mut self.pen, correlation, kind, &answer, of, teller, rest);
+        let Slot { correlation, kind } = place.take().expect("a slot is answered once");
+        match outcome {
+            Ok(answer) => {
+                session_answer(&mut self.pen, correlation, kind, answer, of, teller);
             }
-            (Ok(answer), None) => match &mut slot.keeps {
-                Some(keeps) if matches!(answer.said, Said::Booking(_)) => {
-                    keeps.booked = Some(answer.clone());
-                    return Some(keeps.hold);
-                }
-                _ => {
-                    session_answer(&mut self.pen, correlation, kind, answer, of, teller, None);
-                }
-            },
+            Err(trouble) => session_fault(&mut self.pen, correlation, trouble),
         }
-        *place = None;
         self.free.push(number as usize);
         self.under_way -= 1;
         self.tell();
-        None
+        kind
     }
 
     /// Nobody will answer any more: the node is going.
@@ -282,7 +249,7 @@ mod tests {
         }
         assert_eq!(slots.len(), SESSION_WINDOW);
         for slot in slots {
-            assert_eq!(frames.answered(slot, Err(Fault::Draining.into()), None, &teller), None);
+            frames.answered(slot, Err(Fault::Draining.into()), None, &teller);
         }
         assert!(!frames.may_read(0), "answers that wait to be sent count");
         let mut sent = 0;

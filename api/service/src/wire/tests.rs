@@ -414,7 +414,7 @@ fn an_answer_that_nobody_asked_for_is_a_fault_of_ours() {
     let names = Arc::new(Names::new(&[7; 32], 1));
     let teller = Teller { names, now: UnixMillis(1) };
     let answer = Answer { version: Version(1), at: UnixMillis(1), said: Said::Done };
-    let told = |kind, answer| response(&mut Pen::default(), kind, answer, None, &teller, None);
+    let told = |kind, answer| response(&mut Pen::default(), kind, answer, None, &teller);
     assert_eq!(told(Kind::Reserve, &answer).unwrap_err().code(), tonic::Code::Internal);
     let refused = teller.refused(Refusal::UnknownBooking { pnr: Pnr(1) });
     assert_eq!(refused.version, Version(0));

@@ -10,7 +10,7 @@ use berth_engine::node::{Names, RunEntry, Work};
 use berth_engine::prefetch_all;
 use berth_inventory::{
     Answer, BookingView, Freed, HoldView, LegRange, PassengerSet, Plan, PoolIndex, Refusal, RunId,
-    Said, SeatView, UnixMillis,
+    Said, SeatView,
 };
 
 use super::answer::Teller;
@@ -67,7 +67,7 @@ pub(crate) fn foresee(step: usize, work: &Work) {
     coach.into_iter().for_each(prefetch_all);
 }
 
-/// The response to a call. `rest` is the deadline of what a partial confirm left held.
+/// The response to a call.
 ///
 /// # Errors
 /// The run answered what was not asked.
@@ -77,10 +77,11 @@ pub(crate) fn response(
     answer: &Answer,
     of: Option<Of<'_>>,
     teller: &Teller,
-    rest: Option<UnixMillis>,
 ) -> Result<(), Trouble> {
-    if let Some(rest) = rest {
-        pen.instant(5, rest);
+    if let (Kind::Confirm, Said::Booking(BookingView { rest_until: Some(at), .. })) =
+        (kind, &answer.said)
+    {
+        pen.instant(5, *at);
     }
     outcome(pen, kind, &answer.said, of, &teller.names)?;
     pen.instant(2, teller.now);
@@ -96,10 +97,9 @@ pub(crate) fn session_answer(
     answer: &Answer,
     of: Option<Of<'_>>,
     teller: &Teller,
-    rest: Option<UnixMillis>,
 ) {
     let mark = pen.mark();
-    let written = response(pen, kind, answer, of, teller, rest);
+    let written = response(pen, kind, answer, of, teller);
     let field = field(kind).ok_or_else(|| Trouble::nonsense(kind.name(), &answer.said));
     match written.and(field) {
         Ok(field) => {

@@ -102,11 +102,29 @@ async fn a_partial_confirm_tells_until_when_the_rest_is_held() {
             ..Default::default()
         })
     };
-    session.send(vec![(2, confirm(vec![1], true))]).await;
-    let answers = session.take(1).await;
+    // What comes right behind it does not change what it is told: both are of one state.
+    let longer = Command::Extend(v1::ExtendRequest {
+        request_id: request_id(),
+        hold_id: hold.hold_id.clone(),
+        ttl: Some(prost_types::Duration { seconds: 600, nanos: 0 }),
+    });
+    let keep = confirm(vec![1], true);
+    session.send(vec![(2, keep.clone()), (3, longer)]).await;
+    let answers = session.take(2).await;
     let Answer::Confirm(part) = &answers[0].1 else { panic!("a booking") };
     assert_eq!(part.expires_at, hold.expires_at);
-    session.send(vec![(3, confirm(vec![2], true))]).await;
+    let Answer::Extend(longer) = &answers[1].1 else { panic!("a hold") };
+    assert_eq!(longer.run_version, part.run_version + 1);
+    let Some(v1::extend_response::Outcome::Hold(longer)) = &longer.outcome else {
+        panic!("a hold");
+    };
+    assert!(longer.expires_at.unwrap().seconds > hold.expires_at.unwrap().seconds);
+    // A retry tells the booking as it stands by now.
+    session.send(vec![(4, keep)]).await;
+    let answers = session.take(1).await;
+    let Answer::Confirm(again) = &answers[0].1 else { panic!("a booking") };
+    assert_eq!((again.expires_at, &again.outcome), (longer.expires_at, &part.outcome));
+    session.send(vec![(5, confirm(vec![2], true))]).await;
     let answers = session.take(1).await;
     let Answer::Confirm(all) = &answers[0].1 else { panic!("a booking") };
     assert!(matches!(all.outcome, Some(v1::confirm_response::Outcome::Booking(_))));

@@ -50,7 +50,7 @@ mod tests {
         check(
             "@0 reserve a H1 3A GN S1..S3 M30 F30 M31 => H1 B1-1:held B1-2:held B1-3:held until 300
              release b H1 [1] => released 1
-             confirm c H1 [2] keep => P256 2:B1-2:confirmed
+             confirm c H1 [2] keep => P256 2:B1-2:confirmed rest until 300
              @300 confirm a H9 [8] => IDEMPOTENCY_MISMATCH
              confirm d H9 [8] => UNKNOWN_HOLD hold 00000000000000000000000000000009 is not known here: \
                             never made, or forgotten some time after it ended
@@ -82,7 +82,7 @@ mod tests {
     fn a_part_is_booked_and_the_rest_released_or_kept() {
         check(
             "@0 reserve a H1 3A GN S1..S3 M30 F30 M31 => H1 B1-1:held B1-2:held B1-3:held until 300
-             @1 confirm b H1 [1] keep => P256 1:B1-1:confirmed
+             @1 confirm b H1 [1] keep => P256 1:B1-1:confirmed rest until 300
              @2 get H1 => known H1 B1-1:confirmed B1-2:held B1-3:held until 300
              confirm c H1 [3] => P257 3:B1-3:confirmed
              get H1 => known H1 B1-1:confirmed B1-2:released B1-3:confirmed until 300
@@ -90,6 +90,22 @@ mod tests {
              confirm d H1 [2] => HOLD_RELEASED
              confirm d H1 => ALREADY_CONFIRMED
              @400 reserve e H2 3A GN S1..S3 M30 => H2 B1-2:held until 700
+             confirm b H1 [1] keep => known P256 1:B1-1:confirmed",
+        );
+    }
+
+    #[test]
+    fn a_booking_says_until_when_the_rest_is_held_by_now() {
+        check(
+            "@0 reserve a H1 3A GN S1..S3 M30 F30 M31 => H1 B1-1:held B1-2:held B1-3:held until 300
+             confirm b H1 [1] keep => P256 1:B1-1:confirmed rest until 300
+             extend c H1 600 => H1 B1-1:confirmed B1-2:held B1-3:held until 600
+             confirm b H1 [1] keep => known P256 1:B1-1:confirmed rest until 600
+             release d H1 [2] => released 2
+             booking P256 => known P256 1:B1-1:confirmed rest until 600
+             @599.999 confirm b H1 [1] keep => known P256 1:B1-1:confirmed rest until 600
+             @600 confirm b H1 [1] keep => known P256 1:B1-1:confirmed
+             expire H1 => done
              confirm b H1 [1] keep => known P256 1:B1-1:confirmed",
         );
     }

@@ -25,7 +25,7 @@ mod tests {
         check(
             "@0 reserve a H1 3A GN S1..S3 M30 F30 => H1 B1-1:held B1-2:held until 300
              @299.999 expire H1 => known done
-             confirm b H1 [1] keep => P256 1:B1-1:confirmed
+             confirm b H1 [1] keep => P256 1:B1-1:confirmed rest until 300
              @300 get H1 => known H1 B1-1:confirmed B1-2:expired until 300
              reserve c H2 3A GN S1..S3 M30 M31 => SOLD_OUT
              expire H1 => done

@@ -61,7 +61,7 @@ mod tests {
     fn refusals_in_order_of_precedence() {
         check(
             "@0 reserve a H1 3A GN S1..S3 M30 F30 M31 => H1 B1-1:held B1-2:held B1-3:held until 300
-             confirm c H1 [2] keep => P256 2:B1-2:confirmed
+             confirm c H1 [2] keep => P256 2:B1-2:confirmed rest until 300
              @300 release a H9 => IDEMPOTENCY_MISMATCH
              release d H9 [8] => UNKNOWN_HOLD
              release d H1 [2,4] => UNKNOWN_PASSENGER

@@ -218,8 +218,11 @@ fn seat(plan: &Plan, seat: &SeatView) -> String {
 
 fn hold_text(plan: &Plan, view: &HoldView) -> String {
     let seats: Vec<String> = view.party.iter().map(|s| seat(plan, s)).collect();
-    let until = (view.expires_at.0 - DAY) as f64 / 1_000.0;
-    format!("H{} {} until {until}", view.hold.0, seats.join(" "))
+    format!("H{} {} until {}", view.hold.0, seats.join(" "), seconds(view.expires_at))
+}
+
+fn seconds(at: UnixMillis) -> f64 {
+    (at.0 - DAY) as f64 / 1_000.0
 }
 
 fn places(set: PassengerSet) -> String {
@@ -230,7 +233,8 @@ fn said_text(plan: &Plan, said: &Said) -> String {
     let booked = |view: &crate::BookingView| {
         let one = |(place, s): &(u8, SeatView)| format!("{}:{}", place + 1, seat(plan, s));
         let seats: Vec<String> = view.party.iter().map(one).collect();
-        format!("P{} {}", view.pnr.0, seats.join(" "))
+        let rest = view.rest_until.map(|at| format!(" rest until {}", seconds(at)));
+        format!("P{} {}{}", view.pnr.0, seats.join(" "), rest.unwrap_or_default())
     };
     match said {
         Said::Hold(view) => hold_text(plan, view),

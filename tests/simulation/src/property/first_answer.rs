@@ -112,10 +112,11 @@ fn same_booking(state: &State, view: &BookingView, seen: u64) -> Verdict {
             view.pnr, state.version
         ));
     };
-    let ours = (booking.hold, booking.confirmed);
-    let told = (view.hold, view.confirmed_at.0);
-    ensure(told == ours, || format!("booking {:?} is shown as {told:?}, is {ours:?}", view.pnr))?;
     let hold = &state.holds[&booking.hold];
+    let rest = (hold.ended.is_none() && seen < hold.expires).then_some(hold.expires);
+    let ours = (booking.hold, booking.confirmed, rest);
+    let told = (view.hold, view.confirmed_at.0, view.rest_until.map(|at| at.0));
+    ensure(told == ours, || format!("booking {:?} is shown as {told:?}, is {ours:?}", view.pnr))?;
     let who = view.party.iter().map(|(place, _)| usize::from(*place));
     ensure(who.eq(booking.passengers.iter()), || {
         format!("booking {:?} is shown with others than {:?}", view.pnr, booking.passengers)

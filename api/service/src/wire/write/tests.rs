@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use berth_inventory::{
     AgeBand, BerthIndex, BerthName, CoachEntry, Date, Entry, HoldId, LegRange, Passenger, PlanHash,
-    Pnr, PoolIndex, Reason, RunningDays, SeatState, Sex, StopEntry, StopRef, TravelClass, Version,
+    Pnr, PoolIndex, Reason, RunningDays, SeatState, Sex, StopEntry, StopRef, TravelClass,
+    UnixMillis, Version,
 };
 use berth_proto::v1;
 use berth_proto::v1::session_answer::Answer as Told;
@@ -136,6 +137,7 @@ impl Dice {
             payment: self.texts.1.as_str().into(),
             reference: self.texts.0.as_str().into(),
             party: party.map(|(place, dice)| (place as u8, seat(plan, *dice))).collect(),
+            rest_until: (self.small >> 50 & 1 == 1).then_some(self.at),
         }
     }
 
@@ -196,7 +198,6 @@ fn by_prost(
     answer: &Answer,
     plan: &Plan,
     teller: &Teller,
-    rest: Option<UnixMillis>,
 ) -> Result<(Vec<u8>, Told), Trouble> {
     use super::super::names::timestamp;
     Ok(match kind {
@@ -205,7 +206,9 @@ fn by_prost(
         }
         Kind::Confirm => {
             let mut message = teller.booked(answer, plan)?;
-            message.expires_at = rest.map(timestamp);
+            if let Said::Booking(view) = &answer.said {
+                message.expires_at = view.rest_until.map(timestamp);
+            }
             (message.encode_to_vec(), Told::Confirm(message))
         }
         Kind::Release => {
@@ -238,21 +241,14 @@ const CALLS: [Kind; 7] = [
 ];
 
 /// Writes an answer both ways, as the response of every call and as the answer of a session.
-fn same(
-    answer: &Answer,
-    (run, plan): (RunId, &Plan),
-    teller: &Teller,
-    correlation: u64,
-    rest: Option<UnixMillis>,
-) {
+fn same(answer: &Answer, (run, plan): (RunId, &Plan), teller: &Teller, correlation: u64) {
     let asked = !matches!(answer.said, Said::Refused(_));
     let of = asked.then_some(Of { run, plan });
     for kind in CALLS {
-        let rest = rest.filter(|_| kind == Kind::Confirm);
         let (mut pen, mut session) = (Pen::default(), Pen::default());
-        let written = response(&mut pen, kind, answer, of, teller, rest);
-        session_answer(&mut session, correlation, kind, answer, of, teller, rest);
-        let told = match by_prost(kind, answer, plan, teller, rest) {
+        let written = response(&mut pen, kind, answer, of, teller);
+        session_answer(&mut session, correlation, kind, answer, of, teller);
+        let told = match by_prost(kind, answer, plan, teller) {
             Ok((message, told)) => {
                 assert_eq!(pen.written(), message, "{kind:?} {answer:?}");
                 told
@@ -282,11 +278,9 @@ proptest! {
     fn every_answer_is_what_prost_writes(
         dice in dice(),
         correlation in any::<u64>(),
-        rest in proptest::option::of(any::<u64>()),
     ) {
         let (plan, teller) = (plan(), teller(dice.at));
         let freed = Freed { passengers: PassengerSet(dice.small as u8 & 0x3f) };
-        let rest = rest.map(UnixMillis);
         let mut said = vec![
             Said::Hold(dice.hold(&plan)),
             Said::Booking(dice.booking(&plan)),
@@ -297,7 +291,7 @@ proptest! {
         let refusals = dice.refusals(&plan).into_iter();
         said.extend(refusals.map(Said::Refused));
         for said in said {
-            same(&dice.answer(said), (dice.run(), &plan), &teller, correlation, rest);
+            same(&dice.answer(said), (dice.run(), &plan), &teller, correlation);
         }
     }
 
@@ -330,7 +324,7 @@ fn every_reason_is_tried() {
     assert_eq!(tried.len(), Reason::ALL.len());
     let unasked = dice.answer(Said::Refused(Refusal::UnknownHold { hold: HoldId(1) }));
     let mut pen = Pen::default();
-    session_answer(&mut pen, 1, Kind::Block, &unasked, None, &teller(UnixMillis(1)), None);
+    session_answer(&mut pen, 1, Kind::Block, &unasked, None, &teller(UnixMillis(1)));
     let message = v1::SessionResponse::decode(pen.written()).expect("a message");
     assert!(matches!(&message.answers[0].answer, Some(Told::Fault(fault)) if fault.code == 13));
 }

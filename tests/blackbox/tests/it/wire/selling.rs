@@ -72,6 +72,11 @@ async fn a_part_of_a_hold_is_paid_and_the_rest_is_kept_or_given_back() {
         let answer = door.confirm(&two).await;
         assert_eq!(answer.expires_at, hold.expires_at, "the rest is held as long as before");
         let first = answer.done();
+        assert_eq!(door.confirm(&two).await.expires_at, hold.expires_at, "a retry says the same");
+        let longer = door.extend(&extend(&hold.hold_id, 600)).await.done().expires_at;
+        let again = door.confirm(&two).await;
+        assert_eq!(again.expires_at, longer, "and as long as the rest is held by now");
+        assert_eq!(again.done(), first);
         let numbers: Vec<u32> = first.allocations.iter().map(|a| a.passenger).collect();
         assert_eq!(numbers, [2, 4], "numbers of the party");
         let now = door.get_hold(&get_hold(&hold.hold_id)).await.done();
@@ -80,6 +85,7 @@ async fn a_part_of_a_hold_is_paid_and_the_rest_is_kept_or_given_back() {
         let one = v1::ConfirmRequest { passengers: vec![1], ..confirm(&hold.hold_id) };
         let answer = door.confirm(&one).await;
         assert_eq!(answer.expires_at, None, "nothing is held any more");
+        assert_eq!(door.confirm(&two).await.expires_at, None, "nor says a retry that it is");
         let second = answer.done();
         assert_ne!(first.pnr, second.pnr);
         let now = door.get_hold(&get_hold(&hold.hold_id)).await.done();
