@@ -149,9 +149,22 @@ mod tests {
     fn known_days() {
         assert_eq!("1970-01-01".parse(), Ok(Date::from_days(0)));
         assert_eq!("2026-11-22".parse::<Date>().map(Date::weekday), Ok(6), "a Sunday");
-        for wrong in ["2026-02-29", "2026-13-01", "20261122", "2026-1-22", "0000-01-01", "+10"] {
+        let wrong = ["2026-02-29", "2026-13-01", "20261122", "2026-1-22", "0000-01-01", "+10"];
+        // A colon is the character behind the 9.
+        for wrong in wrong.into_iter().chain(["2026-0:-05", "2026/11/22"]) {
             assert!(wrong.parse::<Date>().is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn each_bit_is_its_own_day() {
+        for bit in 0..7u8 {
+            let runs = (0..7).filter(|day| RunningDays(1 << bit).runs_on(Date::from_days(*day)));
+            let days: Vec<u8> = runs.map(|day| Date::from_days(day).weekday()).collect();
+            assert_eq!(days, [bit]);
+        }
+        // 1970 began on a Thursday.
+        assert_eq!(Date::from_days(0).weekday(), 3);
     }
 
     #[test]

@@ -5,6 +5,7 @@ mod forget;
 mod precedence;
 mod property;
 pub(crate) mod table;
+mod views;
 pub(crate) mod world;
 
 /// How many cases of a property: the night asks for more than `usual`.

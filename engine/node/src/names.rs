@@ -174,6 +174,16 @@ mod tests {
         assert!(later.may_be_issued(names.hold_origin(*seen.first().unwrap())));
     }
 
+    /// A number tells nothing of the next one, nor of what another data directory prints.
+    #[test]
+    fn printed_pnrs_lie_far_apart() {
+        let (names, others) = (names(), Names::new(&[9; 32], 7));
+        let print = |names: &Names, n| names.print_pnr(Pnr(n)).parse::<u64>().unwrap();
+        let near = |n: &u64| print(&names, *n).abs_diff(print(&names, n + 1)) < 1_000_000;
+        assert!((0..2_000).filter(near).count() < 10, "neighbours lie as anywhere");
+        assert!((0..2_000).all(|n| print(&names, n) != print(&others, n)));
+    }
+
     #[test]
     fn printed_pnrs_are_a_permutation() {
         let names = names();

@@ -176,5 +176,25 @@ mod tests {
         assert!(vitals.measure(100, 1_000));
         assert!(vitals.admit(&reserve).is_ok());
         assert!(vitals.measure(100, 1_001), "so does a log that grew too long");
+        let why = |vitals: &Vitals| match vitals.admit(&reserve) {
+            Err(Fault::DiskFull { why }) => why.to_string(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(why(&vitals), "the log is 1001 bytes long, --max-log-bytes is 1000");
+        assert!(!vitals.measure(99, 1_000), "still short, for another reason");
+        assert_eq!(why(&vitals), "the disk has 99 bytes free, min_free_bytes is 100");
+    }
+
+    #[test]
+    fn nothing_goes_in_before_recovery_is_over_or_while_it_drains() {
+        let vitals = Vitals::new(100, None);
+        assert_eq!(vitals.health(), Health::Recovering);
+        assert!(matches!(vitals.admit(&Command::GetRun), Err(Fault::Draining)));
+        vitals.serve();
+        assert_eq!(vitals.health(), Health::Serving);
+        assert!(vitals.admit(&Command::GetRun).is_ok());
+        vitals.drain();
+        assert_eq!(vitals.health(), Health::Draining);
+        assert!(matches!(vitals.admit(&Command::GetRun), Err(Fault::Draining)));
     }
 }

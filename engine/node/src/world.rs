@@ -18,6 +18,7 @@ mod panics;
 mod past;
 mod readers;
 mod restart;
+mod shown;
 mod week;
 
 use std::collections::{BTreeMap, VecDeque};

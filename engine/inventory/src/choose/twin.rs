@@ -247,6 +247,16 @@ fn occupied(plan: &Plan, taken: &[(u16, (u8, u8))]) -> Rows {
     rows
 }
 
+/// Two sleeper coaches with one of another class between them.
+fn split() -> Plan {
+    let entry = sample::entry(6, &["S1:SL", "B1:3A", "S2:SL"]);
+    let plan = Plan::new(&entry, crate::PlanHash([5; 32])).expect("a plan");
+    let pool = plan.pool(plan.berth(BerthIndex(0)).pool);
+    let (first, last) = (pool.berths[0], pool.berths[pool.berths.len() - 1]);
+    assert!(usize::from(last.0 - first.0) >= pool.berths.len(), "in two parts");
+    plan
+}
+
 /// So many cases, the same in every run unless `PROPTEST_RNG_SEED` says which.
 fn cases(cases: u32) -> ProptestConfig {
     let cases = crate::tests::cases(cases);
@@ -373,6 +383,34 @@ proptest! {
         let conditions = Conditions { one_coach, min_lower, preferences_are_hard: true };
         let wish = Wish { legs: journey(legs, trip), party, conditions };
         agree(&plan, &rows, &wish)?;
+    }
+
+    /// A pool of which others stand in the middle: coaches of another class between its own. What
+    /// the others' berths are taken on changes nothing.
+    #[test]
+    fn the_index_keeps_to_its_pool(
+        taken in prop::collection::vec((any::<u16>(), any::<(u8, u8)>()), 0..600),
+        trips in prop::collection::vec(any::<(u8, u8)>(), 8),
+        wanted in prop::option::of(prop::sample::select(vec![BerthType::Lower, BerthType::Upper])),
+        party in prop::collection::vec(passenger(), 2..4),
+    ) {
+        let plan = split();
+        let rows = occupied(&plan, &taken);
+        let sleeper = plan.berth(BerthIndex(0)).pool;
+        let berths = &plan.pool(sleeper).berths;
+        let index = GapIndex::build(sleeper, &rows, &plan);
+        for trip in trips {
+            let legs = journey(plan.legs_count(), trip);
+            let found = index.find(&plan, &rows, legs, wanted);
+            prop_assert_eq!(found, super::scan(&plan, berths, &rows, legs, wanted));
+            prop_assert!(found.is_none_or(|berth| plan.berth(berth).pool == sleeper));
+            let (party, conditions) = (party.iter().copied().collect(), Conditions::default());
+            let wish = Wish { legs, party, conditions };
+            prop_assert_eq!(
+                choose(&plan, sleeper, &rows, None, &wish),
+                choose(&plan, sleeper, &rows, Some(&index), &wish)
+            );
+        }
     }
 
     /// After any changes the index is what a fresh count gives, finds what a scan finds, and counts

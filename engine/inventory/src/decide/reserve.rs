@@ -201,7 +201,18 @@ mod tests {
              @146519.999 reserve b H2 3A GN S1..S3 M30 => H2 B1-1:held until 146819.999
              @146520 reserve c H3 3A GN S1..S3 M30 => CLOSED sale of 3A GN is closed since \
                                                       2024-10-05T16:42:00.000Z
-             reserve c H3 3A GN S2..S3 M30 => H3 B1-2:held until 146820",
+             reserve c H3 3A GN S2..S3 M30 => H3 B1-2:held until 146820
+             @150000 reserve d H4 3A GN S1..S3 M30 => CLOSED sale of 3A GN is closed since \
+                                                      2024-10-05T16:42:00.000Z",
+        );
+    }
+
+    #[test]
+    fn a_party_may_be_as_large_as_its_pool_allows() {
+        check(
+            "@36000 reserve a H1 3A TQ S1..S3 M30 M31 M32 M33 M34 => TOO_MANY_PASSENGERS
+             reserve a H1 3A TQ S1..S3 M30 M31 M32 M33 => H1 B1-4:held B1-5:held B1-6:held \
+                                                          B1-7:held until 36300",
         );
     }
 

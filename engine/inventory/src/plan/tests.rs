@@ -2,7 +2,7 @@
 
 use super::sample::entry;
 use super::*;
-use crate::STOPS_MAX;
+use crate::{POOLS_MAX, STOPS_MAX};
 
 fn plan(entry: &Entry) -> Result<Plan, PlanError> {
     Plan::new(entry, PlanHash([0; 32]))
@@ -112,6 +112,28 @@ fn a_fault_names_train_field_value_and_what_is_allowed() {
         let expected = format!("train {:?}: {expected}", spoilt.number);
         assert!(text.starts_with(&expected), "{text:?} instead of {expected:?}");
     }
+}
+
+/// What is just allowed: as many pools as there may be, each of one berth, and a stop that is reached
+/// in the minute in which the one before it is left.
+#[test]
+fn the_most_pools_and_the_shortest_leg() {
+    let mut entry = entry(5, &["S1:SL"]);
+    entry.stops[1].arrival = entry.stops[0].departure;
+    let code = |i: usize| format!("Q{}", char::from(b'A' + i as u8));
+    let windows = |i: usize| Some((1 + (i / 26) as u16, 2 + (i / 26) as u16));
+    entry.pools = vec![pool("GN", PoolSize::Rest)];
+    entry.pools.extend((1..POOLS_MAX).map(|i| PoolEntry {
+        board: windows(i),
+        alight: windows(i),
+        ..pool(&code(i % 26), PoolSize::Berths(1))
+    }));
+    let plan = plan(&entry).unwrap();
+    assert_eq!(plan.pools().len(), POOLS_MAX);
+    assert_eq!(plan.stops()[1].arrival, plan.stops()[0].departure);
+    entry.pools.push(pool("ZZ", PoolSize::Berths(1)));
+    let fault = self::plan(&entry).unwrap_err().to_string();
+    assert!(fault.contains("pools; 1 to "), "{fault}");
 }
 
 #[test]

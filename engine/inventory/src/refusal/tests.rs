@@ -117,7 +117,22 @@ fn every_message_says_both_operands_and_what_to_do_next() {
             "hold 00000000000000000000000000000011 was extended 256 times, of 256 at most; confirm \
              it before its deadline, and extend another by more at a time",
         ),
+        (
+            Refusal::UnknownStop { train, stop: StopRef::Sequence(9) },
+            "stop number 9 is not a stop of train 12951; name one of its route, by code or by \
+             number",
+        ),
     ] {
         assert_eq!(refusal.to_string(), expected);
+        // What others or time may change is worth asking again.
+        let changes = [
+            Reason::RunNotScheduled,
+            Reason::NotOpen,
+            Reason::Closed,
+            Reason::SoldOut,
+            Reason::BerthTaken,
+            Reason::PreferenceUnmet,
+        ];
+        assert_eq!(refusal.is_retryable(), changes.contains(&refusal.reason()), "{expected}");
     }
 }

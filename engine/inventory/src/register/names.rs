@@ -63,7 +63,7 @@ impl Default for Names {
 }
 
 /// Where an id goes, for a find and an insert that follow each other.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Hash(u32);
 
 impl Names {

@@ -55,6 +55,15 @@ fn a_virtual_week_of_three_trains_agrees_with_the_rule_at_every_half_hour() {
     assert_eq!(opened, [62, 45, 10]);
 }
 
+/// Where instants have no name any more, days go on as they do in UTC.
+#[test]
+fn the_last_days_of_all_still_have_their_minutes() {
+    let calendar = calendar("America/New_York");
+    let last = calendar.instant(Date::MAX, 0);
+    assert_eq!(last, UnixMillis(Date::MAX.days() as u64 * 24 * HOUR));
+    assert_eq!(calendar.instant(Date::MAX, 125), UnixMillis(last.0 + 2 * HOUR + 5 * 60_000));
+}
+
 #[test]
 fn the_window_moves_at_midnight_to_the_millisecond() {
     let calendar = calendar(KOLKATA);

@@ -248,3 +248,28 @@ impl ShardStats {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_of_two_shards_are_the_sum_and_the_latest_of_both() {
+        let one = |k: u64| ShardStats {
+            executed: k,
+            events: 2 * k,
+            refused: 3 * k,
+            expired: 4 * k,
+            activations: 5 * k,
+            passivations: 6 * k,
+            forgotten: 7 * k,
+            panics: 8 * k,
+            live: 9 * k as usize,
+            holds: 10 * k.cast_signed(),
+            expiry_late_ms: 11 * k,
+            expiry_late: core::array::from_fn(|i| (12 + i as u64) * k),
+        };
+        let both = ShardStats { expiry_late_ms: 11 * 5, ..one(3 + 5) };
+        assert_eq!(format!("{:?}", one(3).and(one(5))), format!("{both:?}"));
+    }
+}
