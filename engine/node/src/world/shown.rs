@@ -36,6 +36,7 @@ fn run(stops: usize) -> Run {
         alight: None,
         opens: Opens::WithRun,
         party_max: 4,
+        eligible: Vec::new(),
     };
     let entry = Entry {
         number: "12951".into(),
