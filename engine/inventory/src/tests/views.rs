@@ -14,7 +14,7 @@ fn a_run_says_what_it_is_in() {
         "@0 reserve a H1 3A GN S1..S3 M30 F31 => H1 B1-1:held B1-2:held until 300
          @1 reserve b H2 3A GN S1..S3 M30 => H2 B1-3:held until 301
          @2 extend c H1 900 => H1 B1-1:held B1-2:held until 900
-         confirm d H1 [1] keep => P256 1:B1-1:confirmed
+         confirm d H1 [1] keep => P256 1:B1-1:confirmed rest until 900
          close-sale e 3A TQ => pools 0b100",
     );
     let run = &world.run;
@@ -44,7 +44,7 @@ fn a_run_in_figures_adds_up() {
     check_on(
         &mut world,
         "@0 reserve a H1 3A GN S1..S3 M30 F31 => H1 B1-1:held B1-2:held until 300
-         confirm b H1 [1] keep => P256 1:B1-1:confirmed
+         confirm b H1 [1] keep => P256 1:B1-1:confirmed rest until 300
          reserve c H2 3A GN S1..S3 M30 => H2 B1-3:held until 300
          close-sale d 3A TQ => pools 0b100
          block e B1-72 S2..S4 => berths B1-72",
