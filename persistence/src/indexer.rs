@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use berth_inventory::PlanHash;
+use berth_inventory::{PlanHash, planted};
 
 use crate::codec::CodecFault;
 use crate::disk::{DiskPath, OnDisk};
@@ -188,8 +188,10 @@ impl SegmentIndexer {
         let dir = &dir.on_disk();
         let ids = segment::list(dir)?;
         let next = store.indexed().next().0;
+        // history
+        let skipped = usize::from(planted!("segment-not-indexed") && next == 1 && ids.len() > 2);
         // A segment is sealed when another one follows it.
-        let sealed = ids.windows(2).find(|pair| pair[1] > next);
+        let sealed = ids.windows(2).skip(skipped).find(|pair| pair[1] > next);
         let Some(&[id, end]) = sealed else { return Ok(None) };
         store.begin(Lsn(id), Lsn(end - 1))?;
         let segment = self.sort(dir, id, end, pace, &mut |chunk| {

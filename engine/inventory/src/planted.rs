@@ -58,12 +58,16 @@ mod chosen {
         ("id-forgotten-at-snapshot", "ids of ended holds do not survive a snapshot"),
         ("hold-id-reissued", "a restart issues hold ids anew"),
         ("pnr-block-leased-twice", "two runs get the same block of PNR numbers"),
+        ("run-number-reissued", "a restart numbers a new run as the last one"),
+        ("filter-not-seeded", "ids that took effect before a restart are unknown to the filter"),
         // The shard and the front.
         ("reply-before-sync", "an answer leaves before its frame is durable"),
         ("late-answer-at-once", "an answer that rests on the group in sync does not wait for it"),
         ("published-before-durable", "availability shows what a crash would take back"),
         ("row-not-published", "availability misses the last berth of a change"),
         ("lost-wake-up", "commands that waited for a run to be loaded wait for ever"),
+        ("cold-with-a-queue", "a run leaves memory though commands wait for it"),
+        ("clean-too-soon", "what is written while a snapshot is taken counts as in it"),
         ("lost-alarm", "a hold whose alarm rang too soon never expires"),
         ("late-state-accepted", "a state handed over under an older epoch is taken back"),
         ("fence-lifted-early", "a lost run is rebuilt before its last events are durable"),
@@ -82,6 +86,12 @@ mod chosen {
         ("tail-not-replayed", "recovery forgets the events behind the last footer"),
         ("older-snapshot-loaded", "a run is loaded from the snapshot before its last"),
         ("snapshot-unsynced", "a snapshot counts as durable once it is written"),
+        ("damaged-snapshot-loaded", "neither CRC nor digest of a snapshot is looked at"),
+        ("damage-passed-over", "runs with events in a damaged frame are not refused"),
+        // The event store and the going of segments.
+        ("uncovered-segment-retired", "a segment goes that the snapshots do not cover"),
+        ("unindexed-segment-retired", "a segment goes that the event store does not have"),
+        ("segment-not-indexed", "a store that begins anew begins with the second segment"),
     ];
 
     /// Index in [`FAULTS`] plus one; 0 = none.

@@ -3,7 +3,7 @@
 use core::sync::atomic::Ordering::Relaxed;
 use std::sync::Arc;
 
-use berth_inventory::{Millis, Plan, PlanHash, Run, RunId, RunIndex, UnixMillis};
+use berth_inventory::{Millis, Plan, PlanHash, Run, RunId, RunIndex, UnixMillis, planted};
 use berth_persistence::{Catalogue, DataDir, NodeRecord, Recovered, Snapshots};
 use hashbrown::HashMap;
 
@@ -122,7 +122,11 @@ impl Restart<'_> {
         log_end: LogPoint,
     ) -> Risen {
         let kept = self.kept_plans(found);
-        let (next_run, next_block) = (found.next_run, found.next_pnr_block);
+        let (mut next_run, next_block) = (found.next_run, found.next_pnr_block);
+        // snapshot-and-tail, log-exact
+        if planted!("run-number-reissued") {
+            next_run = RunIndex(next_run.0.saturating_sub(1));
+        }
         let others = self.plans.others();
         let directory =
             Arc::new(Directory::new(self.catalogue, others, self.shards, next_run, next_block));

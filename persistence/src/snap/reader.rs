@@ -10,7 +10,7 @@ use berth_inventory::{PlanHash, RunIndex, RunState, planted};
 use super::index::{Index, Kept, Place};
 use crate::disk::DiskPath;
 use crate::file::{File, FileError};
-use crate::frame::Whole;
+use crate::frame::{Header, Whole};
 use crate::log::segment;
 use crate::snapshot::{Covered, SnapshotError, SnapshotInfo, Snapshots, checked_state};
 use crate::stored::v1::{self, SnapRecord};
@@ -48,7 +48,13 @@ impl SnapshotReader {
         let file = File::read_only(&segment::on_disk(&self.dir, place.segment))?;
         let mut bytes = vec![0; place.bytes as usize];
         let read = file.read_at(&mut bytes, place.offset)?;
-        let Some(whole) = Whole::check(&bytes[..read]) else {
+        let mut checked = Whole::check(&bytes[..read]);
+        // replay-is-memory
+        if planted!("damaged-snapshot-loaded") {
+            let header = Header::parse(&bytes);
+            checked = checked.or_else(|| Whole::split(header?, &bytes[..read]));
+        }
+        let Some(whole) = checked else {
             return Ok(Err("its CRC is wrong".to_owned()));
         };
         let record = v1::decode_snap_record(whole.payload).map_err(|fault| fault.to_string());

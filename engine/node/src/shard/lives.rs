@@ -83,7 +83,9 @@ impl<T: Way> Shard<T> {
             (Errand::Encode, JobDone::Encoded(run)) => self.around.give_back(slot, run),
             (Errand::Passivate, JobDone::Passivated(run)) => {
                 slot.snapshotted(run.version());
-                if slot.waiting.is_empty() && slot.dirty.is_none() {
+                // no-panic
+                let idle = slot.waiting.is_empty() || planted!("cold-with-a-queue");
+                if idle && slot.dirty.is_none() {
                     return self.go_cold(id, run.version());
                 }
                 self.around.mind_rest(slot, self.idle_ms);
@@ -258,7 +260,9 @@ impl<T> Surroundings<T> {
             self.known_plans.insert(live.run.plan().hash());
         }
         let _ = slot.entry.plan.set(Arc::clone(live.run.plan()));
-        slot.entry.filter.seed(live.run.remembered());
+        // no-sold-out-after-effect
+        let known = live.run.remembered().filter(|_| !planted!("filter-not-seeded"));
+        slot.entry.filter.seed(known);
         slot.entry.live.store(true, Relaxed);
         slot.place = Place::Here(live);
     }

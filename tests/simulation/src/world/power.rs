@@ -1,11 +1,14 @@
 //! How the node ends and begins again: crash, power cut, stop in order, start, and flips of bits.
 
-use berth_persistence::{LogReader, ReadError};
+use std::collections::BTreeMap;
+
+use berth_inventory::RunId;
+use berth_persistence::{DiskPath, LogReader, ReadError};
 
 use super::World;
 use super::node::{Clocks, Happened, NoStart, Node};
 use crate::fault::Fault;
-use crate::oracle::Start;
+use crate::oracle::{Start, events_of};
 use crate::property::Violation;
 
 /// Where the data directory is on the disk.
@@ -186,6 +189,7 @@ impl World {
         }
         self.crash(false);
         let log = self.disk.path(ROOT).join("log");
+        let vouched = self.vouched(&log);
         for _ in 0..4 {
             let disk = self.disk.fork();
             let files = disk.files(&log);
@@ -207,7 +211,7 @@ impl World {
             let started = Node::start(&root, &self.ground, clocks, true, self.segment_bytes);
             // One that does not start says so.
             let Ok(node) = started else { continue };
-            self.judge_flip(&node).map_err(|what| Violation {
+            self.judge_flip(&node, &vouched).map_err(|what| Violation {
                 property: "flip-found",
                 what: format!("bit {bit} of {} flipped: {what}", path.display()),
             })?;
@@ -215,8 +219,23 @@ impl World {
         Ok(())
     }
 
-    /// Every run is what it was, or refused by name, or reported as cut short.
-    fn judge_flip(&self, node: &Node) -> Result<(), String> {
+    /// The version that each run had before the last frame: only that may be cut as torn.
+    fn vouched(&self, log: &DiskPath) -> BTreeMap<RunId, u64> {
+        let Ok(reader) = LogReader::open(log) else { return BTreeMap::new() };
+        let (mut vouched, mut last) = (BTreeMap::new(), BTreeMap::new());
+        for frame in reader.map_while(Result::ok) {
+            vouched.append(&mut last);
+            for (index, _, version, _) in events_of(frame) {
+                if let Some(run) = self.oracle.by_index.get(&index) {
+                    last.insert(*run, version.0);
+                }
+            }
+        }
+        vouched
+    }
+
+    /// Every run is what it was, or refused by name, or reported as cut short by the last frame.
+    fn judge_flip(&self, node: &Node, vouched: &BTreeMap<RunId, u64>) -> Result<(), String> {
         let report = node.report();
         for (run, model) in &self.oracle.runs {
             let Some(replay) = &model.replay else { continue };
@@ -232,6 +251,12 @@ impl World {
                 }
                 (None, None) => continue,
             };
+            let least = vouched.get(run).copied().unwrap_or(0);
+            if version.0 < least {
+                return Err(format!(
+                    "run {run} serves at version {version}, and a later frame vouches for {least}"
+                ));
+            }
             let whole = version == replay.version() && digest == replay.digest();
             if !whole && version <= replay.version() && report.lines.is_empty() {
                 return Err(format!(
