@@ -215,6 +215,8 @@ impl<T: Way> Shard<T> {
                 self.around.hand_back(parcel, batch);
             }
         }
+        // One whose last batch is durable waits for no group, so no group's end would wake us for it.
+        self.lift_fences();
         count
     }
 

@@ -196,6 +196,8 @@ impl Journal {
         }
         self.front.vitals.fail_journal(&fault.to_string());
         self.health.send_replace(Health::JournalFailed);
+        // What waits for a run that is away on what needs the journal has asked for no group.
+        self.shards.iter().for_each(|shard| shard.wake());
     }
 }
 

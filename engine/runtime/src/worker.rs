@@ -169,6 +169,8 @@ impl Actor for ShardWorker {
                     tracing::error!(%run, %why, "the actor of this run died");
                     let now = state.place.clock.now();
                     state.shard.died(run, epoch, now);
+                    // It may wait for a group, or for one that ended since the last drain.
+                    state.place.shared.wake();
                     state.carry_out(&myself).await;
                     state.place.shared.alarm.set(state.shard.next_look());
                 }
@@ -195,10 +197,10 @@ impl WorkerState {
             // Under the lock: a group that ended before is seen, one that ends later wakes us.
             seen = shared.groups_ended();
             shard.begin(now, shared.durable(), log_end.get(), batch);
+            let done = shard.work_off(&mut docket, DRAIN_BUDGET, now, batch);
             if let Some(fault) = vitals.journal_fault() {
                 shard.fail_waiting(&fault);
             }
-            let done = shard.work_off(&mut docket, DRAIN_BUDGET, now, batch);
             starved = done < DRAIN_BUDGET && !docket.is_empty();
             waits = starved || shard.has_backlog() || shard.has_fences() || shard.has_late();
             if waits {

@@ -20,6 +20,7 @@ mod in_order;
 mod log_exact;
 mod names_unique;
 mod no_sold_out_after_effect;
+mod no_wait_in_vain;
 mod published_durable;
 mod refusal_right;
 mod replay_is_memory;
@@ -172,6 +173,7 @@ pub const ALL: &[&dyn Property] = &[
     &expiry_in_time::ExpiryInTime,
     &grace::Grace,
     &fault_true::FaultTrue,
+    &no_wait_in_vain::NoWaitInVain,
     &answer_durable::AnswerDurable,
     &published_durable::PublishedDurable,
     &replay_is_memory::ReplayIsMemory,

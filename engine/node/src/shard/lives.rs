@@ -175,10 +175,13 @@ impl<T: Way> Shard<T> {
         self.draining = true;
     }
 
-    /// The journal failed: what waits for a run that is away would wait for ever.
+    /// The journal failed: what waits for a run whose errand needs a group, or for an answer that
+    /// rests on one, would wait for ever. To be called at the end of a drain, for it may have added
+    /// to these. A run that is loaded comes all the same, and then it can be read.
     pub fn fail_waiting(&mut self, fault: &Fault) {
         for slot in self.slots.iter_mut() {
-            if matches!(slot.place, Place::Away(_)) {
+            let Place::Away(errand) = slot.place else { continue };
+            if matches!(errand, Errand::Fence | Errand::Rebuild | Errand::Passivate) {
                 for waiting in slot.waiting.drain(..) {
                     self.around.give_up(waiting, fault.clone());
                 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use berth_inventory::{Event, Millis, Reason, RequestId};
+use berth_inventory::{Command, Event, Millis, Reason, RequestId};
 
 use super::World;
 use super::asking::*;
@@ -33,7 +33,7 @@ fn one_of_100_runs_goes_cold_and_one_panics_while_98_answer() {
     world.commit_all();
     world.tick(59_000);
     runs[1..].iter().for_each(|run| {
-        world.ask(run, berth_inventory::Command::GetRun);
+        world.ask(run, Command::GetRun);
     });
     world.jobs_wait = true;
     world.tick(1_000);
@@ -90,6 +90,43 @@ fn waiting_commands_are_executed_in_order_after_the_rebuild() {
     let order: Vec<_> = (0..=60).filter(|id| *id != 1).map(RequestId).collect();
     assert_eq!(held_ids(&world), order);
     world.check_settled();
+}
+
+#[test]
+fn a_run_at_rest_that_panics_is_rebuilt_though_nobody_comes() {
+    let mut world = World::new(1);
+    let run = world.run(0);
+    world.held(&run, reserve(1, LARGE, 1));
+    world.jobs_wait = true;
+    world.ask(&run, trap(2));
+    // All it wrote is durable and nothing is to be written: no group will end and wake the shard.
+    let Some(Effect::Start { job: Job::Rebuild, .. }) = world.jobs.front() else {
+        panic!("it is rebuilt at once: {}", world.jobs.len());
+    };
+    let waits = world.ask(&run, reserve(3, LARGE, 1));
+    world.do_job();
+    world.commit();
+    assert_eq!(world.hold(waits).party.len(), 1);
+}
+
+#[test]
+fn who_waits_for_a_lost_group_is_told_and_a_run_on_its_way_in_is_read() {
+    let mut world = World::new(1);
+    let (lost, fresh) = (world.run(0), world.run(1));
+    world.jobs_wait = true;
+    world.ask(&lost, reserve(1, LARGE, 1));
+    world.do_job();
+    world.ask(&lost, trap(2));
+    let waits = world.ask(&lost, reserve(3, LARGE, 1));
+    let read = world.ask(&fresh, Command::GetRun);
+    // The group with hold 1 is never durable, so there is nothing to rebuild the run from.
+    let fault = Fault::JournalFailed { why: "EIO".into() };
+    world.shards[0].fail_waiting(&fault);
+    world.settle();
+    assert_eq!(world.outcome(waits), &Err(fault));
+    assert!(!world.is_told(read), "its run comes all the same");
+    world.do_job();
+    assert!(world.outcome(read).is_ok());
 }
 
 #[test]

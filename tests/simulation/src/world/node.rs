@@ -339,6 +339,16 @@ impl Node {
             && self.sides.iter().all(ShardSide::is_quiet)
     }
 
+    /// Whether a command waits though nobody in the node has anything to do: it would wait for
+    /// ever, or until somebody else comes.
+    pub fn waits_in_vain(&self) -> bool {
+        let is_idle = self.group.is_none()
+            && self.sides.iter().all(|side| side.mail.is_empty() && side.batch.is_empty())
+            && self.keeper.is_idle()
+            && !self.needs_settling();
+        is_idle && self.busy_actors().is_empty() && self.sides.iter().any(ShardSide::owes)
+    }
+
     /// The data directory.
     pub fn dir(&self) -> &DataDir {
         &self.dir

@@ -142,8 +142,13 @@ impl Node {
     pub fn settle(&mut self) {
         match self.log.sync(Durability::Power) {
             Ok(()) => self.settled = self.log.end().lsn.0,
-            Err(fault) => self.front.vitals.fail_journal(&fault.to_string()),
+            Err(fault) => self.fail_journal(&fault.to_string()),
         }
+    }
+
+    fn fail_journal(&mut self, why: &str) {
+        self.front.vitals.fail_journal(why);
+        self.sides.iter_mut().for_each(super::ShardSide::wake);
     }
 
     fn take_group(&mut self) -> Option<Group> {
@@ -160,7 +165,7 @@ impl Node {
     }
 
     fn fail(&mut self, group: &mut Group, why: &str) {
-        self.front.vitals.fail_journal(why);
+        self.fail_journal(why);
         group.stage = Stage::Ended(0);
         group.fault = self.front.vitals.journal_fault();
     }
@@ -185,6 +190,7 @@ impl Node {
                     parcel.fail(fault);
                     tell(&mut self.told, *parcel);
                 }
+                side.group_ended();
             }
         }
     }

@@ -90,9 +90,21 @@ impl ShardSide {
     pub fn set_durable(&mut self, number: u64, lsn: u64) {
         self.told_lsn = lsn;
         self.durable = number;
+        self.group_ended();
+    }
+
+    /// Well or not: who waits for it looks again.
+    pub fn group_ended(&mut self) {
         if core::mem::take(&mut self.starved) {
             self.wake();
         }
+    }
+
+    /// Whether a command waits here for anything.
+    pub fn owes(&self) -> bool {
+        !self.docket.is_empty()
+            || self.queues.iter().any(|queue| !queue.is_empty())
+            || self.shard.is_busy()
     }
 
     pub fn is_quiet(&self) -> bool {
@@ -150,7 +162,10 @@ impl Node {
             Mail::SnapshotFailed { run, version } => {
                 self.sides[at].shard.snapshot_failed(run, version);
             }
-            Mail::Died { run, epoch } => self.sides[at].shard.died(run, epoch, now),
+            Mail::Died { run, epoch } => {
+                self.sides[at].shard.died(run, epoch, now);
+                self.sides[at].wake();
+            }
         }
         self.after_message(at);
     }
@@ -183,10 +198,10 @@ impl Node {
             &mut self.sides[at];
         docket.take_in(|lane| queues[lane as usize].pop_front());
         shard.begin(now, *durable, log_end, batch);
+        let done = shard.work_off(docket, budget, now, batch);
         if let Some(fault) = fault {
             shard.fail_waiting(&fault);
         }
-        let done = shard.work_off(docket, budget, now, batch);
         let is_starved = done < budget && !docket.is_empty();
         let waits = is_starved || shard.has_backlog() || shard.has_fences() || shard.has_late();
         *starved |= waits;
