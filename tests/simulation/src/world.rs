@@ -95,9 +95,8 @@ pub struct World {
     events: MemoryEvents,
     indexer: SegmentIndexer,
     indexer_rests: u64,
-    /// Segments of the log go in this world, and so many went.
+    /// Segments of the log go in this world.
     retains: bool,
-    retired: u64,
 }
 
 impl World {
@@ -160,7 +159,6 @@ impl World {
             indexer: SegmentIndexer::default(),
             indexer_rests: 0,
             retains: dice.per_mille(300),
-            retired: 0,
             dice,
         }
     }

@@ -1,7 +1,9 @@
 //! The event store, in its version in memory: fed from sealed segments, sometimes late, sometimes
 //! lost; and segments of the log that go once nobody needs them.
 
-use berth_persistence::{EventStoreError, MemoryEvents, retire_segments};
+use berth_persistence::{
+    DiskPath, EventStoreError, Lsn, MemoryEvents, first_kept, retire_segments,
+};
 
 use super::World;
 use crate::fault::Fault;
@@ -18,7 +20,9 @@ impl World {
             self.indexer_rests = self.steady + self.luck.below(30_000);
             return Ok(());
         }
-        if self.strikes(Fault::EventStoreLost, 20) && self.retired == 0 {
+        // Once a segment has gone, the store is the only place of it: it may go though its going failed.
+        let whole = |log: &DiskPath| first_kept(log).is_ok_and(|first| first == Lsn(1));
+        if self.strikes(Fault::EventStoreLost, 20) && whole(&self.node_mut().dir().log()) {
             self.note(Fault::EventStoreLost);
             self.events = MemoryEvents::new();
         }
@@ -36,7 +40,7 @@ impl World {
     }
 
     /// Segments that snapshots and event store have go.
-    fn retire(&mut self, log: &berth_persistence::DiskPath) -> Result<(), Violation> {
+    fn retire(&mut self, log: &DiskPath) -> Result<(), Violation> {
         if !self.allows(Fault::Retention) {
             return Ok(());
         }
@@ -53,7 +57,6 @@ impl World {
         for _ in 0..retired.segments {
             self.note(Fault::Retention);
         }
-        self.retired += retired.segments;
         Ok(())
     }
 }
