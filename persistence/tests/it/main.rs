@@ -3,6 +3,7 @@
 mod conformance;
 mod damage;
 mod holes;
+mod inspect;
 mod power;
 mod recovery;
 mod retention;
