@@ -190,6 +190,7 @@ mod tests {
         };
         let newer = says("berth-data 7\n");
         assert!(newer.contains("format 7") && newer.contains("format 1"), "{newer}");
+        assert!(says("berth-data 0\n").contains("damaged"), "there never was a format 0");
         assert!(says("berth-dat\x21 1\n").contains("damaged"), "a flipped bit");
         assert!(says("").contains("FORMAT"), "empty");
     }

@@ -50,3 +50,18 @@ impl FromStr for Durability {
             .ok_or_else(|| DurabilityError(text.chars().take(24).collect()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_three_words_are_read_as_they_are_written() {
+        for word in ["power", "process", "none"] {
+            assert_eq!(word.parse::<Durability>().unwrap().to_string(), word);
+        }
+        assert_eq!("power".parse(), Ok(Durability::default()));
+        let error = "Power".parse::<Durability>().unwrap_err().to_string();
+        assert_eq!(error, "\"Power\" is not a durability: expected power, process or none");
+    }
+}

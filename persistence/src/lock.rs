@@ -127,6 +127,7 @@ mod tests {
     #[test]
     fn the_second_is_told_who_and_since_when() {
         let temp = tempfile::tempdir().unwrap();
+        assert_eq!(DirLock::holder(temp.path()).unwrap(), None, "nobody ever had it");
         let lock = DirLock::take(temp.path(), UnixMillis(1_795_321_800_000)).unwrap();
         lock.serves_on("127.0.0.1:50051").unwrap();
         let error = DirLock::take(temp.path(), UnixMillis(0)).unwrap_err().to_string();
@@ -138,5 +139,7 @@ mod tests {
         drop(lock);
         assert_eq!(DirLock::holder(temp.path()).unwrap(), None);
         DirLock::take(temp.path(), UnixMillis(1)).unwrap();
+        // A file stands where the directory should.
+        assert!(DirLock::holder(&temp.path().join("LOCK")).is_err());
     }
 }

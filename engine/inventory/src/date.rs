@@ -157,6 +157,17 @@ mod tests {
     }
 
     #[test]
+    fn no_date_lies_beyond_four_digits() {
+        for days in [i32::MIN, Date::MIN.days() - 1, Date::MIN.days()] {
+            assert_eq!(Date::from_days(days), Date::MIN);
+        }
+        for days in [Date::MAX.days(), Date::MAX.days() + 1, i32::MAX] {
+            assert_eq!(Date::from_days(days), Date::MAX);
+        }
+        assert_eq!((Date::MAX.plus(i32::MAX), Date::MIN.plus(i32::MIN)), (Date::MAX, Date::MIN));
+    }
+
+    #[test]
     fn each_bit_is_its_own_day() {
         for bit in 0..7u8 {
             let runs = (0..7).filter(|day| RunningDays(1 << bit).runs_on(Date::from_days(*day)));

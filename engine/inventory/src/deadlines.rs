@@ -79,8 +79,14 @@ mod tests {
 
     #[test]
     fn the_first_always_counts_and_nothing_piles_up() {
-        // Every third deadline is out of order.
-        let of = |n: u32| UnixMillis(u64::from(if n.is_multiple_of(3) { n / 2 } else { n }));
+        // Every third deadline is out of order, or none is.
+        for third in [3, u32::MAX] {
+            nothing_piles_up(third);
+        }
+    }
+
+    fn nothing_piles_up(third: u32) {
+        let of = |n: u32| UnixMillis(u64::from(if n.is_multiple_of(third) { n / 2 } else { n }));
         let mut deadlines = Deadlines::default();
         for n in 0..10_000u32 {
             deadlines.push(of(n), n);

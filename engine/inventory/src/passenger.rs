@@ -145,3 +145,23 @@ impl PassengerSet {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn men_of_60_and_women_of_45_look_for_a_lower_berth_unless_they_say_otherwise() {
+        let ages = [AgeBand::Adult, AgeBand::Adult45, AgeBand::Adult58, AgeBand::Senior];
+        let wish = |age, sex, preference| {
+            Passenger { age, sex, berth_required: true, preference }.wish().is_some()
+        };
+        assert_eq!(ages.map(|age| wish(age, Sex::Male, None)), [false, false, false, true]);
+        assert_eq!(ages.map(|age| wish(age, Sex::Female, None)), [false, true, true, true]);
+        let (age, sex, preference) = (AgeBand::Senior, Sex::Female, Some(BerthType::Upper));
+        let passenger = Passenger { age, sex, berth_required: true, preference };
+        assert_eq!(passenger.wish(), preference);
+        let lower = Passenger { preference: None, ..passenger };
+        assert_eq!(lower.wish(), Some(BerthType::Lower));
+    }
+}

@@ -380,6 +380,13 @@ mod tests {
     }
 
     #[test]
+    fn the_longest_reference_is_sound() {
+        let (plan, mut state) = state();
+        state.records[2].reference = "x".repeat(128).into();
+        assert_eq!(Run::from_state(plan, state.clone()).expect("sound").state(), state);
+    }
+
+    #[test]
     fn faults_name_both_operands() {
         let (plan, mut state) = state();
         state.records[2].party[0].berth = Some(BerthIndex(152));

@@ -38,6 +38,8 @@ fn a_train_is_found_and_its_plan_built_once() {
     let text = file(&[RAJDHANI, "", TEZGAM]);
     let catalogue = Catalogue::parse(&text).unwrap();
     assert_eq!((catalogue.zone(), catalogue.len()), ("Asia/Kolkata", 2));
+    assert!(!catalogue.is_empty());
+    assert_eq!(catalogue.get("12951".parse().unwrap()).unwrap().name(), "Mumbai Rajdhani");
     let train = catalogue.get("19999".parse().unwrap()).unwrap();
     assert_eq!((train.line(), train.last_departure(), train.last_arrival()), (4, 2905, 4400));
     assert_eq!(train.days().to_string(), "1111100");

@@ -4,6 +4,7 @@ mod conformance;
 mod damage;
 mod doubt;
 mod holes;
+mod inspect;
 mod power;
 mod recovery;
 mod retention;

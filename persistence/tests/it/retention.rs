@@ -5,8 +5,9 @@ use std::fs;
 use berth_inventory::{Digest, RunIndex};
 use berth_persistence::conformance::{no_text, parse};
 use berth_persistence::{
-    CommitLog, EventStore, FileLog, FileSnapshots, Held, Lsn, MemoryEvents, RecoverError, Replay,
-    ReplayFrom, Retired, Snapshots, first_kept, index_next, replay, retire_segments,
+    Aside, CommitLog, EventStore, FileLog, FileSnapshots, Held, Lsn, MemoryEvents, RecoverError,
+    Replay, ReplayFrom, Retired, SledEvents, Snapshots, first_kept, index_next, replay,
+    retire_segments,
 };
 
 use crate::support::{Story, files, is_true, rebuild, recover_with, settings};
@@ -189,4 +190,24 @@ fn a_damaged_snapshot_of_a_bounded_log_refuses_its_run() {
         }
     }
     assert!(refused > 0, "{refused} refused, {unserved} not served");
+}
+
+/// What was moved aside may be the only copy of events: then it stays, however often that happens.
+#[test]
+fn the_only_copy_is_never_thrown_away() {
+    let temp = tempfile::tempdir().unwrap();
+    let dir = temp.path().join("events");
+    let damage = |content: &str, whose| {
+        std::fs::create_dir_all(&dir).unwrap();
+        std::fs::write(dir.join("what"), content).unwrap();
+        SledEvents::move_aside(&dir, whose).unwrap()
+    };
+    let content = |aside: &std::path::Path| std::fs::read_to_string(aside.join("what")).unwrap();
+    let derived = damage("one", Aside::Derived);
+    assert_eq!((damage("two", Aside::Derived), content(&derived)), (derived.clone(), "two".into()));
+    let others = ["three", "four"].map(|text| damage(text, Aside::OnlyCopy));
+    assert!(others[0] != derived && others[0] != others[1]);
+    assert_eq!(content(&derived), "two");
+    assert_eq!(others.map(|aside| content(&aside)), ["three", "four"]);
+    assert_eq!(std::fs::read_dir(&dir).unwrap().count(), 0, "there is room for an empty store");
 }

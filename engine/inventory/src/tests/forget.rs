@@ -31,6 +31,20 @@ fn an_ended_hold_is_forgotten_ten_minutes_later() {
     assert_eq!(world.run.forgotten(), 0, "left by age, not by number");
 }
 
+/// Also the one that was looked at last, when what forgets it looks at no hold.
+#[test]
+fn the_hold_that_was_found_last_is_forgotten_too() {
+    check_on(
+        &mut World::new(),
+        "@0 reserve a H1 3A GN S1..S3 M30 => H1 B1-1:held until 300
+         @5 release b H1 => released 1
+         @604.998 get H1 => known H1 B1-1:released until 300
+         @605 close-sale c 3A TQ => pools 0b100
+         get H1 => UNKNOWN_HOLD
+         release b H1 => UNKNOWN_HOLD",
+    );
+}
+
 #[test]
 fn what_was_booked_is_remembered_for_the_life_of_the_run() {
     check_on(
