@@ -48,7 +48,7 @@ impl RunPasts<'_> {
         entry: &RunEntry,
         settled: impl Fn() -> u64,
     ) -> Result<Option<LastVersion>, String> {
-        let why = match self.from_snapshot(entry) {
+        let why = match self.snapshotted(entry) {
             Ok(found) => {
                 let whole = |run| LastVersion { run: Box::new(run), lacks_snapshot: false };
                 return Ok(found.map(whole));
@@ -63,7 +63,7 @@ impl RunPasts<'_> {
         Ok(Some(LastVersion { run, lacks_snapshot: true }))
     }
 
-    fn from_snapshot(&self, entry: &RunEntry) -> Result<Option<Run>, String> {
+    fn snapshotted(&self, entry: &RunEntry) -> Result<Option<Run>, String> {
         let Some(index) = entry.index.get() else { return Ok(None) };
         let snapshots = self.snapshots;
         if snapshots.latest(*index).is_none() {
