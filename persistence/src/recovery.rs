@@ -27,7 +27,7 @@ pub use replay::{Replay, ReplayFrom, Replayed, Seen, Until, Visitor, replay};
 use crate::codec::CodecFault;
 use crate::frame::{Chain, Magic};
 use crate::log::scan::{Scanner, Step};
-use crate::log::{DamageKind, ScanError, Tally, segment};
+use crate::log::{Damage, DamageKind, ScanError, Tally, segment};
 use crate::snapshot::SnapshotStore;
 use crate::wave::Wave;
 use crate::{DataDir, FileError, LogEnd, LogPosition, Lsn};
@@ -58,10 +58,13 @@ pub enum RecoverError {
     File(#[from] FileError),
     /// The log ends before what a snapshot has seen.
     #[error(
-        "the commit log ends at frame {log}, but snapshots have seen frame {snapshot}: the end of \
-         the log is lost; restore log/ from a copy, or remove snap/ to go back to frame {log}"
+        "the commit log ends at frame {log}{}, but snapshots have seen frame {snapshot}: the end of \
+         the log is lost; restore log/ from a copy, or remove snap/ to go back to frame {log}",
+        torn_at(.cut.as_ref())
     )]
     LogTooShort {
+        /// What would be cut off, if anything.
+        cut: Option<crate::Cut>,
         /// Last frame of the log.
         log: Lsn,
         /// Last frame a snapshot names.
@@ -70,7 +73,7 @@ pub enum RecoverError {
     /// Frames are lost and nothing names the runs in them.
     #[error(
         "frames {first} to {last} are lost and nothing names the runs in them: restore the \
-         segment that had them from a copy (log/{segment})"
+         segment that had them from a copy (log/{segment}, which is damaged at byte {offset})"
     )]
     Unnamed {
         /// First lost frame.
@@ -79,6 +82,8 @@ pub enum RecoverError {
         last: Lsn,
         /// File name of the segment.
         segment: String,
+        /// First byte that is wrong in it.
+        offset: u64,
     },
     /// Frames that no cover mark vouches for were deleted.
     #[error(
@@ -99,7 +104,7 @@ pub enum RecoverError {
     )]
     SnapshotsLost {
         /// What is damaged.
-        damage: crate::Damage,
+        damage: Damage,
         /// First frame kept of the log.
         kept: Lsn,
     },
@@ -249,12 +254,12 @@ fn recover_by(
                 tally.clear();
             }
             Step::Damage(damage) => {
-                report.push(damage.to_string());
+                report.push(advised(&damage, covered));
                 if let DamageKind::Frames { first, last, named } = &damage.kind {
                     // What a snapshot covers does not matter.
                     // flip-found
                     if *last > covered && !planted!("damage-passed-over") {
-                        let at = scanner.position().segment;
+                        let at = (scanner.position().segment, damage.offset);
                         replayer.lost(*first, *last, named, at);
                     }
                 }
@@ -271,11 +276,42 @@ fn recover_by(
     finish(replayer, end, covered, suffix_bytes, snapshots, report)
 }
 
+fn torn_at(cut: Option<&crate::Cut>) -> String {
+    let at = |cut: &crate::Cut| format!(" ({} is torn at byte {})", cut.file.display(), cut.offset);
+    cut.map_or_else(String::new, at)
+}
+
+/// Damage of snapshots, and what may be done about it.
+fn advised_of_snapshots(damage: &Damage) -> String {
+    match damage.kind {
+        DamageKind::Frames { .. } => format!(
+            "{damage}; the commit log has what was in it, so nothing needs to be done unless a run \
+             is said to be out of service"
+        ),
+        DamageKind::NothingLost => format!("{damage}, and nothing needs to be done"),
+    }
+}
+
+/// Damage of the log, and what may be done about it.
+fn advised(damage: &Damage, covered: Lsn) -> String {
+    match &damage.kind {
+        DamageKind::Frames { last, .. } if *last > covered => format!(
+            "{damage}; restore the file from a copy and start again, or go on without the runs that \
+             are said to be out of service"
+        ),
+        DamageKind::Frames { .. } => format!(
+            "{damage}; snapshots have what it came to, so nothing needs to be done; with the file \
+             restored from a copy its history could be read from the log again"
+        ),
+        DamageKind::NothingLost => format!("{damage}, and nothing needs to be done"),
+    }
+}
+
 /// The cover mark, unless snapshots it vouches for are damaged: then nothing is covered and the
 /// whole log is read, where versions decide what is old.
 fn trusted_cover(snapshots: &dyn SnapshotStore, report: &mut Vec<String>) -> Lsn {
     let damage = snapshots.damage();
-    report.extend(damage.iter().map(ToString::to_string));
+    report.extend(damage.iter().map(advised_of_snapshots));
     report.extend(snapshots.torn().map(ToString::to_string));
     let lost = damage.iter().any(|d| matches!(d.kind, DamageKind::Frames { .. }));
     if lost {
@@ -310,8 +346,9 @@ fn finish(
     snapshots: &dyn SnapshotStore,
     mut report: Vec<String>,
 ) -> Result<Recovered, RecoverError> {
-    if let Some((first, last, at)) = replayer.hole {
-        return Err(RecoverError::Unnamed { first, last, segment: crate::file_name(at) });
+    if let Some((first, last, (segment, offset))) = replayer.hole {
+        let segment = crate::file_name(segment);
+        return Err(RecoverError::Unnamed { first, last, segment, offset });
     }
     if let Some((run, lsn)) = replayer.nameless {
         return Err(RecoverError::Nameless { run, lsn });
@@ -319,7 +356,8 @@ fn finish(
     let seen = snapshots.runs().into_iter().filter_map(|run| Some(snapshots.latest(run)?.lsn));
     let seen = seen.chain(snapshots.covered().map(|c| c.lsn)).max().unwrap_or_default();
     if seen > end.chain.last {
-        return Err(RecoverError::LogTooShort { log: end.chain.last, snapshot: seen });
+        let (log, cut) = (end.chain.last, end.cut);
+        return Err(RecoverError::LogTooShort { cut, log, snapshot: seen });
     }
     let mut found = Recovered {
         next_run: replayer.next_run,
@@ -348,7 +386,7 @@ fn finish(
             Slot::Cold => found.cold.push(index),
             Slot::Live(run, lsn) => found.live.push(LiveRun { index, run, lsn }),
             Slot::Refused(run, why) => {
-                report.push(format!("run {run} is not served: {why}"));
+                report.push(format!("run {run} is out of service: {why}"));
                 found.refused.push(RefusedRun { run, index, why });
             }
         }

@@ -130,8 +130,7 @@ pub enum SnapshotError {
     Missing(RunIndex),
     /// Its bytes are damaged.
     #[error(
-        "snapshot of run {run} in {} at byte {offset} is damaged ({why}): an older one and the \
-         commit log have the run",
+        "snapshot of run {run} in {} at byte {offset} is damaged ({why})",
         file.display()
     )]
     Damaged {

@@ -17,6 +17,15 @@ use crate::shard::JobDone;
 /// How often a rebuild begins anew because a segment went under it.
 const REBUILDS_MAX: u32 = 3;
 
+/// A run as its last event left it.
+#[derive(Debug)]
+pub struct LastVersion {
+    /// Its state.
+    pub run: Box<Run>,
+    /// Its latest snapshot is damaged.
+    pub lacks_snapshot: bool,
+}
+
 /// Where a run's past is kept.
 #[derive(Clone, Copy)]
 pub struct RunPasts<'a> {
@@ -29,11 +38,32 @@ pub struct RunPasts<'a> {
 }
 
 impl RunPasts<'_> {
-    /// The run at its last version, if it has a snapshot.
+    /// The run at its last version, if it has a snapshot. Where that is damaged, an older one and the
+    /// log stand in for it, if they still can; `settled` as for [`RunPasts::rebuilt`].
     ///
     /// # Errors
-    /// The snapshot cannot be read, in words.
-    pub fn last_version(&self, entry: &RunEntry) -> Result<Option<Run>, String> {
+    /// The run cannot be had from either: why, and what to do.
+    pub fn last_version(
+        &self,
+        entry: &RunEntry,
+        settled: impl Fn() -> u64,
+    ) -> Result<Option<LastVersion>, String> {
+        let why = match self.snapshotted(entry) {
+            Ok(found) => {
+                let whole = |run| LastVersion { run: Box::new(run), lacks_snapshot: false };
+                return Ok(found.map(whole));
+            }
+            Err(why) => why,
+        };
+        let run = self.rebuilt(entry, settled)?;
+        tracing::warn!(
+            run = %entry.id, why,
+            "the run is made anew from the commit log, nothing of it is lost; nothing is to be done"
+        );
+        Ok(Some(LastVersion { run, lacks_snapshot: true }))
+    }
+
+    fn snapshotted(&self, entry: &RunEntry) -> Result<Option<Run>, String> {
         let Some(index) = entry.index.get() else { return Ok(None) };
         let snapshots = self.snapshots;
         if snapshots.latest(*index).is_none() {
@@ -62,7 +92,7 @@ impl RunPasts<'_> {
         loop {
             let kept = first_kept(&self.dir.log());
             let until = Lsn(settled());
-            let past = RunPast::read(self.snapshots, *index)?;
+            let past = RunPast::read(self.snapshots, *index, kept.clone().unwrap_or(Lsn(1)))?;
             let rebuilt = rebuild_run(self.dir, past, *index, until, &parse, &find);
             // A segment may go while it is read, when snapshots no longer need it: then less is to
             // be read.
@@ -75,12 +105,17 @@ impl RunPasts<'_> {
     }
 
     /// What comes of a load.
-    pub fn load(&self, entry: &RunEntry, calendar: &Calendar) -> JobDone {
+    pub fn load(
+        &self,
+        entry: &RunEntry,
+        calendar: &Calendar,
+        settled: impl Fn() -> u64,
+    ) -> JobDone {
         if !entry.journaled.load(Relaxed) {
             return fresh(entry, calendar);
         }
-        match self.last_version(entry) {
-            Ok(Some(run)) => loaded(Box::new(run)),
+        match self.last_version(entry, settled) {
+            Ok(Some(LastVersion { run, lacks_snapshot })) => loaded(run, lacks_snapshot),
             Ok(None) => fresh(entry, calendar),
             Err(why) => JobDone::Failed { why, run: None },
         }
@@ -97,7 +132,7 @@ impl RunPasts<'_> {
             return fresh(entry, calendar);
         }
         match self.rebuilt(entry, settled) {
-            Ok(run) => loaded(run),
+            Ok(run) => loaded(run, false),
             Err(why) => JobDone::Failed { why, run: None },
         }
     }
@@ -113,7 +148,7 @@ fn fresh(entry: &RunEntry, calendar: &Calendar) -> JobDone {
     JobDone::Fresh { run, published, created }
 }
 
-fn loaded(run: Box<Run>) -> JobDone {
+fn loaded(run: Box<Run>, lacks_snapshot: bool) -> JobDone {
     let published = Arc::new(Published::of(&run));
-    JobDone::Loaded { run, published }
+    JobDone::Loaded { run, published, lacks_snapshot }
 }

@@ -8,7 +8,7 @@ use berth_persistence::{Catalogue, DataDir, NodeRecord, Recovered, Snapshots};
 use hashbrown::HashMap;
 
 use crate::directory::{Directory, RunEntry};
-use crate::past_runs::RunPasts;
+use crate::past_runs::{LastVersion, RunPasts};
 use crate::plans::PlanBook;
 use crate::settings::Settings;
 use crate::shard::{Grace, LogPoint};
@@ -138,9 +138,10 @@ impl Restart<'_> {
         let pasts = RunPasts { dir: self.dir, snapshots: self.snapshots, plans: self.plans };
         for index in waiting {
             let Some(entry) = directory.by_index(index) else { continue };
-            match pasts.last_version(&entry) {
-                Ok(Some(run)) => {
-                    revived.push(Revived { entry, run: Box::new(run), dirty: None, grace });
+            match pasts.last_version(&entry, || log_end.lsn.saturating_sub(1)) {
+                Ok(Some(LastVersion { run, lacks_snapshot })) => {
+                    let dirty = lacks_snapshot.then_some(log_end);
+                    revived.push(Revived { entry, run, dirty, grace });
                 }
                 Ok(None) => {}
                 Err(why) => {

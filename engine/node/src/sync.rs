@@ -7,3 +7,4 @@
 pub(crate) use arc_swap::ArcSwapOption;
 pub(crate) use core::hint::spin_loop;
 pub(crate) use core::sync::atomic;
+pub(crate) use std::sync::OnceLock;

@@ -1,33 +1,16 @@
 //! The state of the node that every request looks at: a few atomics, no lock.
 
-use core::sync::atomic::{
-    AtomicBool, AtomicU8, AtomicU64,
-    Ordering::{Acquire, Relaxed, Release},
-};
-use std::sync::{Arc, OnceLock};
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::Arc;
 
 use berth_inventory::Command;
 
 use crate::ask::{Fault, Lane};
-
-/// Whether the node takes commands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub enum Health {
-    /// Recovery has not ended.
-    Recovering = 0,
-    /// All is well.
-    Serving = 1,
-    /// Shutting down: what came in is finished, nothing new is taken.
-    Draining = 2,
-    /// An append or a sync failed: only a restart brings the journal back.
-    JournalFailed = 3,
-}
+use crate::health::{Health, HealthWord};
 
 /// See the module.
 pub struct Vitals {
-    health: AtomicU8,
-    journal_fault: OnceLock<Arc<str>>,
+    health: HealthWord,
     disk_short: AtomicBool,
     disk_free: AtomicU64,
     log_bytes: AtomicU64,
@@ -39,8 +22,7 @@ impl Vitals {
     /// A node that is recovering, with the bounds of its settings.
     pub fn new(min_free: u64, max_log: Option<u64>) -> Self {
         Self {
-            health: AtomicU8::new(Health::Recovering as u8),
-            journal_fault: OnceLock::new(),
+            health: HealthWord::default(),
             disk_short: AtomicBool::new(false),
             disk_free: AtomicU64::new(u64::MAX),
             log_bytes: AtomicU64::new(0),
@@ -51,37 +33,27 @@ impl Vitals {
 
     /// The health now.
     pub fn health(&self) -> Health {
-        match self.health.load(Acquire) {
-            0 => Health::Recovering,
-            1 => Health::Serving,
-            2 => Health::Draining,
-            _ => Health::JournalFailed,
-        }
+        self.health.now()
     }
 
     /// Recovery is over. Has no effect once the journal failed.
     pub fn serve(&self) {
-        let (from, to) = (Health::Recovering as u8, Health::Serving as u8);
-        let _ = self.health.compare_exchange(from, to, Release, Relaxed);
+        self.health.serve();
     }
 
     /// Takes nothing new from here on.
     pub fn drain(&self) {
-        for from in [Health::Recovering, Health::Serving] {
-            let to = Health::Draining as u8;
-            let _ = self.health.compare_exchange(from as u8, to, Release, Relaxed);
-        }
+        self.health.drain();
     }
 
     /// The journal failed, for good; the first cause is kept.
     pub fn fail_journal(&self, why: &str) {
-        let _ = self.journal_fault.set(Arc::from(why));
-        self.health.store(Health::JournalFailed as u8, Release);
+        self.health.fail(why);
     }
 
     /// The first cause, once the journal failed.
     pub fn journal_fault(&self) -> Option<Fault> {
-        let why = self.journal_fault.get()?;
+        let why = self.health.cause()?;
         Some(Fault::JournalFailed { why: Arc::clone(why) })
     }
 

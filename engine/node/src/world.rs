@@ -369,7 +369,7 @@ impl World {
             assert_eq!(kept.digest(), run.digest(), "the last snapshot is the last version");
         }
         let published = Arc::new(Published::of(&run));
-        JobDone::Loaded { run: Box::new(run), published }
+        JobDone::Loaded { run: Box::new(run), published, lacks_snapshot: false }
     }
 
     /// The world keeps the runs that were asked, for its checks: no longer, with everybody told.

@@ -19,6 +19,7 @@ mod indexer;
 mod journal;
 mod keeper;
 mod kick;
+mod log_end;
 mod open;
 mod options;
 mod reply;

@@ -60,7 +60,9 @@ impl Actor for RunActor {
         };
         match job {
             Job::Load => {
-                let load = move |s: &RunStores| s.stores.pasts().load(&run, &s.calendar);
+                let load = move |s: &RunStores| {
+                    s.stores.pasts().load(&run, &s.calendar, || s.stores.settled_now())
+                };
                 finished(stores.clone().off_thread(load).await?);
             }
             Job::Rebuild => {

@@ -12,6 +12,7 @@ use ractor::ActorRef;
 use tokio::sync::watch;
 
 use crate::alarm::Alarm;
+use crate::log_end::EndWords;
 use crate::reply::{Back, Post, fail};
 use crate::wake::Wake;
 use crate::worker::WorkerMessage;
@@ -132,23 +133,18 @@ impl ShardShared {
     }
 }
 
-/// Where the log ends, for shards to note: two words, read together often enough.
+/// Where the log ends, for shards to note.
 #[derive(Default)]
-pub(crate) struct LogEnd {
-    lsn: AtomicU64,
-    bytes: AtomicU64,
-}
+pub(crate) struct LogEnd(EndWords);
 
 impl LogEnd {
     pub fn set(&self, point: LogPoint) {
-        // A reader between the two stores sees an earlier byte count: it only snapshots earlier.
-        self.lsn.store(point.lsn, Release);
-        self.bytes.store(point.bytes, Release);
+        self.0.set(point.lsn, point.bytes);
     }
 
     pub fn get(&self) -> LogPoint {
-        let bytes = self.bytes.load(Acquire);
-        LogPoint { lsn: self.lsn.load(Acquire), bytes }
+        let (lsn, bytes) = self.0.get();
+        LogPoint { lsn, bytes }
     }
 }
 

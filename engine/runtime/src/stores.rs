@@ -75,7 +75,8 @@ impl Stores {
 
     /// The run at its last version, if it has a snapshot.
     pub fn last_version(&self, entry: &RunEntry) -> Result<Option<Run>, String> {
-        self.pasts().last_version(entry)
+        let found = self.pasts().last_version(entry, || self.settled_now())?;
+        Ok(found.map(|found| *found.run))
     }
 
     /// The last frame that survives a power cut, now.

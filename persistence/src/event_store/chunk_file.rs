@@ -122,12 +122,17 @@ pub fn read(dir: &Path, place: Place, buffer: &mut Vec<u8>) -> Result<(), FileEr
     Ok(())
 }
 
-/// Hands every chunk of a segment to `visit`, checked, or what is wrong with it.
+/// In words, that the file of a segment is damaged at this byte.
+pub fn damaged(dir: &Path, segment: Lsn, offset: u64, fault: &CodecFault) -> String {
+    format!("{} is damaged at byte {offset}: {fault}", path(dir, segment).display())
+}
+
+/// Hands every chunk of a segment to `visit`, checked, or what is wrong with one and where it begins.
 pub fn walk(
     dir: &Path,
     segment: Lsn,
     visit: &mut dyn FnMut(Chunk<'_>),
-) -> Result<Result<(), CodecFault>, FileError> {
+) -> Result<Result<(), (u64, CodecFault)>, FileError> {
     let file = File::read_only(&path(dir, segment))?;
     let len = file.len()?;
     let (mut buffer, mut start, mut at) = (Vec::new(), 0_u64, 0_u64);
@@ -140,23 +145,24 @@ pub fn walk(
             buffer.truncate(read);
             start = at;
             if read < want {
-                return Ok(Err(CodecFault::new("chunk", "it is cut short")));
+                return Ok(Err((at, CodecFault::new("chunk", "it is cut short"))));
             }
             continue;
         }
         match Chunk::len_of(&buffer[from..]) {
             Some(bytes) if bytes > CHUNK_BYTES_BELIEVED => {
-                return Ok(Err(CodecFault::new("chunk", format!("it says {bytes} bytes"))));
+                let fault = CodecFault::new("chunk", format!("it says {bytes} bytes"));
+                return Ok(Err((at, fault)));
             }
             Some(bytes) if from + bytes > buffer.len() => want = bytes,
             Some(bytes) => {
                 match Chunk::read(&buffer[from..from + bytes]) {
                     Ok(chunk) => visit(chunk),
-                    Err(fault) => return Ok(Err(fault)),
+                    Err(fault) => return Ok(Err((at, fault))),
                 }
                 (at, want) = (at + bytes as u64, HEAD_BYTES);
             }
-            None => return Ok(Err(CodecFault::new("chunk", "its head is damaged"))),
+            None => return Ok(Err((at, CodecFault::new("chunk", "its head is damaged")))),
         }
     }
     Ok(Ok(()))

@@ -192,7 +192,10 @@ impl SledEvents {
         let (run, first) = Chunk::of_key(key)
             .ok_or_else(|| self.fault("reading of a chunk", "a key is damaged".to_owned()))?;
         chunk_file::read(&self.chunks_dir(), place, buffer)?;
-        let damaged = |fault| EventStoreError::Damaged { run, first, fault };
+        let damaged = |fault| {
+            let why = chunk_file::damaged(&self.chunks_dir(), place.segment, place.offset, &fault);
+            self.fault("reading of a chunk", why)
+        };
         let chunk = Chunk::read(buffer).map_err(damaged)?;
         if (chunk.run, chunk.first) != (run, first) {
             return Err(damaged(CodecFault::new("chunk", "it is another one")));
@@ -211,8 +214,9 @@ impl SledEvents {
         let segment = Lsn(manifest.first);
         let walked =
             chunk_file::walk(&self.chunks_dir(), segment, &mut |chunk| found.add_chunk(&chunk))?;
-        walked
-            .map_err(|fault| self.fault("check", format!("frames from {segment} on: {fault}")))?;
+        walked.map_err(|(at, fault)| {
+            self.fault("check", chunk_file::damaged(&self.chunks_dir(), segment, at, &fault))
+        })?;
         if (found.chunks, found.chunk_sum) == (manifest.chunks, manifest.chunk_sum) {
             return Ok(());
         }

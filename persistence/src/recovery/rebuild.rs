@@ -24,29 +24,34 @@ pub struct RunPast {
 }
 
 impl RunPast {
-    /// Reads it.
+    /// Reads it; the log has frames from `kept` on.
     ///
     /// # Errors
-    /// There are snapshots, and none of them is whole.
-    pub fn read(snapshots: &dyn Snapshots, index: RunIndex) -> Result<Self, String> {
+    /// The latest snapshot is damaged, and what came before it is not there any more.
+    pub fn read(snapshots: &dyn Snapshots, index: RunIndex, kept: Lsn) -> Result<Self, String> {
         let covered = snapshots.vouched().map_or(Lsn(0), |covered| covered.lsn);
         let Some(latest) = snapshots.latest(index) else {
             // Without a snapshot it is dirty from its first event on, and nothing dirty is covered.
             return Ok(Self { snapshot: None, version: Version(0), covered });
         };
-        let (found, covered) = match snapshots.load(index) {
+        let why = match snapshots.load(index) {
             // What is covered is in the latest snapshot of each run.
             Ok(found) => {
-                let lsn = found.0.lsn;
-                (found, covered.max(lsn))
+                let covered = covered.max(found.0.lsn);
+                return Ok(Self { snapshot: Some(found), version: latest.version, covered });
             }
-            Err(why) => {
-                let found = snapshots.load_older(index).map_err(|_| why.to_string())?;
-                let lsn = found.0.lsn;
-                (found, lsn)
-            }
+            Err(why) => why,
         };
-        Ok(Self { snapshot: Some(found), version: latest.version, covered })
+        let older = snapshots.load_older(index).ok().filter(|(info, _)| info.lsn.next() >= kept);
+        if older.is_none() && kept > Lsn(1) {
+            return Err(format!(
+                "{why}, and no older one reaches up to frame {kept}, with which the log begins: \
+                 restore snap/ from a copy and start again"
+            ));
+        }
+        // Without an older one, from the first frame on.
+        let covered = older.as_ref().map_or(Lsn(0), |(info, _)| info.lsn);
+        Ok(Self { snapshot: older, version: latest.version, covered })
     }
 }
 

@@ -174,7 +174,7 @@ pub fn replay(
             Step::Damage(damage) => {
                 found.damage.push(damage.to_string());
                 if let DamageKind::Frames { first, last, mut named } = damage.kind {
-                    let at = scanner.position().segment;
+                    let at = (scanner.position().segment, damage.offset);
                     named.retain(|name| state.is_wanted(name.run, name.created));
                     state.replayer.lost(first, last, &named, at);
                     hole |= first < last;

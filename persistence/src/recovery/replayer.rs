@@ -60,8 +60,8 @@ pub struct Replayer<'a> {
     pub events: u64,
     /// Whether frames were lost.
     pub has_lost: bool,
-    /// Lost frames whose runs nothing has named yet: first, last, segment.
-    pub hole: Option<(Lsn, Lsn, u64)>,
+    /// Lost frames whose runs nothing has named yet: first, last, segment and first wrong byte.
+    pub hole: Option<(Lsn, Lsn, (u64, u64))>,
     /// A run with events but without a name.
     pub nameless: Option<(RunIndex, Lsn)>,
     changes: Changes,
@@ -257,10 +257,10 @@ impl<'a> Replayer<'a> {
     }
 
     /// Frames are lost; the last of them touched `named`.
-    pub fn lost(&mut self, first: Lsn, last: Lsn, named: &[Named], segment: u64) {
+    pub fn lost(&mut self, first: Lsn, last: Lsn, named: &[Named], at: (u64, u64)) {
         self.has_lost = true;
         if first < last {
-            self.hole = Some((first, last, segment));
+            self.hole = Some((first, last, at));
         }
         for name in named {
             let saved = self.snapshots.latest(name.run).is_some_and(|info| info.lsn >= last);
@@ -306,11 +306,17 @@ impl<'a> Replayer<'a> {
                 let older = self.snapshots.latest(name.run).map(|info| info.lsn);
                 let why = match self.slot(name.run) {
                     Slot::Unknown => {
-                        format!("{damage}, and the log no longer has its first events")
+                        format!(
+                            "{damage}, and the log no longer has its first events: restore snap/ \
+                             from a copy and start again"
+                        )
                     }
                     // What was behind this older snapshot may have been in frames that are gone.
                     Slot::Cold if older.is_none_or(|older| older.next() < kept) => {
-                        format!("{damage}, and the log no longer has what that snapshot held")
+                        format!(
+                            "{damage}, and the log no longer has what that snapshot held: restore \
+                             snap/ from a copy and start again"
+                        )
                     }
                     Slot::Cold | Slot::Live(..) | Slot::Refused(..) => continue,
                 };

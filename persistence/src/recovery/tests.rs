@@ -102,7 +102,7 @@ fn waves_of_any_size_find_the_same_in_a_damaged_log() {
     // Of every second run more is known than the cover mark says.
     story.snapshot(2);
     story.go_on(25);
-    assert!(!story.agreed().contains("is not served"));
+    assert!(!story.agreed().contains("is out of service"));
     let segments = segment::list(&story.dir.log()).unwrap();
     assert!(segments.len() > 3, "{segments:?}");
     let mut refused = 0;
@@ -114,7 +114,7 @@ fn waves_of_any_size_find_the_same_in_a_damaged_log() {
         let bit = story.world.draw(whole.len() as u64 * 8) as usize;
         bytes[bit / 8] ^= 1 << (bit % 8);
         fs::write(&path, bytes).unwrap();
-        refused += usize::from(story.agreed().contains("is not served"));
+        refused += usize::from(story.agreed().contains("is out of service"));
         fs::write(&path, whole).unwrap();
     }
     assert!(refused > 20, "{refused}: the test reaches refusals");

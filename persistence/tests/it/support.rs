@@ -7,7 +7,7 @@ use berth_persistence::conformance::{TEXT, World, no_text, parse};
 use berth_persistence::{
     CommitLog, Covered, DataDir, Durability, EncodedSnapshot, FileLog, FileSnapshots, LogEnd,
     LogSettings, Lsn, MemorySnapshots, NodeRecord, RecoverError, Recovered, RunPast, Section,
-    SnapshotStore, rebuild_run, recover,
+    SnapshotStore, first_kept, rebuild_run, recover,
 };
 
 /// Small segments, so that a short history has many; nothing is zeroed ahead unless asked for.
@@ -93,7 +93,8 @@ pub fn rebuild(
     run: RunIndex,
     until: Lsn,
 ) -> Result<Box<Run>, String> {
-    let past = RunPast::read(snapshots, run)?;
+    let kept = first_kept(&story.dir.log()).map_err(|fault| fault.to_string())?;
+    let past = RunPast::read(snapshots, run, kept)?;
     let text = |hash| snapshots.plan_text(hash);
     rebuild_run(&story.dir, past, run, until, &parse, &text)
 }

@@ -109,7 +109,8 @@ struct Asked<'a> {
     by_request: HashMap<Id, Vec<&'a Try>>,
     releases: HashMap<Id, Vec<&'a Try>>,
     cancels: HashMap<u64, Vec<&'a Try>>,
-    sales: Vec<&'a Try>,
+    /// What operators asked.
+    operators: Vec<&'a Try>,
 }
 
 impl<'a> Asked<'a> {
@@ -119,7 +120,7 @@ impl<'a> Asked<'a> {
             match one.ask {
                 Ask::Release { hold, .. } => asked.releases.entry(hold).or_default().push(one),
                 Ask::Cancel { pnr, .. } => asked.cancels.entry(pnr).or_default().push(one),
-                Ask::Sale { .. } => asked.sales.push(one),
+                Ask::Sale { .. } | Ask::Block { .. } => asked.operators.push(one),
                 Ask::GetHold { .. } | Ask::GetBooking { .. } | Ask::Query { .. } => continue,
                 Ask::Reserve { .. } | Ask::Confirm { .. } | Ask::Extend { .. } => {}
             }
@@ -138,7 +139,7 @@ impl<'a> Asked<'a> {
             | Event::Extended { request, .. } => self.by_request.get(request).unwrap_or(&empty),
             Event::Released { hold, .. } => self.releases.get(hold).unwrap_or(&empty),
             Event::Cancelled { pnr, .. } => self.cancels.get(pnr).unwrap_or(&empty),
-            Event::Sale { .. } => &self.sales,
+            Event::Sale { .. } | Event::Blocked { .. } => &self.operators,
             _ => &empty,
         };
         let fits = |one: &&&Try| {
@@ -171,7 +172,13 @@ fn makes(twin: &Twin<'_>, one: &Try, at: u64, event: &Event) -> bool {
         }
         (Ask::Release { hold, .. }, Event::Released { hold: h, who }) => (hold, would) == (h, *who),
         (Ask::Cancel { pnr, .. }, Event::Cancelled { pnr: p, who }) => (pnr, would) == (p, *who),
-        (Ask::Sale { open }, Event::Sale { open: o }) => open == o,
+        (Ask::Sale { pools, open }, Event::Sale { pools: p, open: o }) => {
+            open == o && twin.sale_changes(*pools, *open) == *p
+        }
+        (
+            Ask::Block { berths, from, to, block },
+            Event::Blocked { berths: b, from: f, to: t, block: k },
+        ) => (from, to, block) == (f, t, k) && twin.block_changes(berths, *from, *to, *block) == *b,
         _ => false,
     }
 }

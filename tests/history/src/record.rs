@@ -74,8 +74,17 @@ pub enum Ask {
     GetBooking { pnr: u64 },
     /// How many berths are free.
     Query { pool: u8, from: u8, to: u8 },
-    /// Open or close the sale of all pools.
-    Sale { open: bool },
+    /// Open or close the sale of these pools, a bit each.
+    Sale { pools: u64, open: bool },
+    /// Take berths out of sale between two stops, or give them back.
+    Block { berths: Vec<u16>, from: u8, to: u8, block: bool },
+}
+
+impl Ask {
+    /// Whether an operator asks it. Its id is not remembered: asked again, it may be done again.
+    pub fn is_of_an_operator(&self) -> bool {
+        matches!(self, Self::Sale { .. } | Self::Block { .. })
+    }
 }
 
 /// What became of one passenger.
@@ -235,8 +244,10 @@ pub enum Event {
     Cancelled { pnr: u64, who: u8 },
     /// The run may use more numbers.
     Leased,
-    /// Sale was opened or closed.
-    Sale { open: bool },
+    /// Sale of these pools was opened or closed, a bit each.
+    Sale { pools: u64, open: bool },
+    /// Berths were taken out of sale between two stops, or given back.
+    Blocked { berths: Vec<u16>, from: u8, to: u8, block: bool },
     /// What no recorder here asks for.
     Other(String),
 }

@@ -4,7 +4,8 @@
 //! asked before the first answer that is still to be placed may come next, if the twin gives the
 //! answer that was told; else it goes back. Three things make it short. What changes nothing is never
 //! placed later than where it fits, for it hinders nobody. What was tried is remembered by the set of
-//! what is placed and the state. And versions say what to try first: they may mislead, which costs
+//! what is placed and the state. What an operator asked and was not answered may have been done, or
+//! not, some time after it was asked: that is a move which nobody has to make. And versions say what to try first: they may mislead, which costs
 //! time and changes no verdict. Deadlines that pass are moves of their own, possible from the deadline on.
 //! Stamps and deadlines are not compared: a restart moves them, and only the journal says when.
 
@@ -33,7 +34,8 @@ pub enum Verdict {
 /// Judges one run of a history.
 pub fn check(history: &History, run: u32) -> Verdict {
     let tries: Vec<&Try> = history.tries.iter().filter(|one| one.run == run).collect();
-    Search::new(Twin::new(&history.runs[run as usize], Leeway::Times), entries(&tries)).go()
+    let twin = Twin::new(&history.runs[run as usize], Leeway::Times);
+    Search::new(twin, entries(&tries), unanswered(&tries)).go()
 }
 
 /// One thing to place.
@@ -97,6 +99,12 @@ fn entries<'a>(tries: &[&'a Try]) -> Vec<Entry<'a>> {
     entries
 }
 
+/// What operators asked and were not told: it is asked anew under another id, or not at all.
+fn unanswered<'a>(tries: &[&'a Try]) -> Vec<&'a Try> {
+    let open = |one: &&&Try| one.returned == UNANSWERED && one.ask.is_of_an_operator();
+    tries.iter().filter(open).copied().collect()
+}
+
 /// A move that was made.
 struct Made {
     what: Move,
@@ -113,6 +121,8 @@ enum Move {
     Place(usize),
     /// A deadline passed.
     Expire(Id),
+    /// What an operator was not told was done.
+    Perhaps(usize),
 }
 
 /// Neighbours in the list of moments.
@@ -124,6 +134,8 @@ struct Link {
 struct Search<'a> {
     twin: Twin<'a>,
     entries: Vec<Entry<'a>>,
+    /// What may have been done, and whether it is placed.
+    perhaps: Vec<(&'a Try, bool)>,
     /// Moments in their order: 2n is the asking of entry n, 2n + 1 its answer, the last one the end.
     links: Vec<Link>,
     made: Vec<Made>,
@@ -143,7 +155,7 @@ fn mark(of: impl std::hash::Hash) -> u64 {
 }
 
 impl<'a> Search<'a> {
-    fn new(twin: Twin<'a>, entries: Vec<Entry<'a>>) -> Self {
+    fn new(twin: Twin<'a>, entries: Vec<Entry<'a>>, unanswered: Vec<&'a Try>) -> Self {
         let end = entries.len() * 2;
         let mut moments: Vec<usize> = (0..end).collect();
         // At the same microsecond one may have been asked before the other was answered.
@@ -162,7 +174,8 @@ impl<'a> Search<'a> {
         links[before].behind = end;
         links[end].before = before;
         let (made, seen, furthest) = (Vec::new(), HashSet::new(), (0, String::new()));
-        Self { twin, entries, links, made, placed: 0, seen, moves: 0, back: 0, furthest }
+        let perhaps = unanswered.into_iter().map(|one| (one, false)).collect();
+        Self { twin, entries, perhaps, links, made, placed: 0, seen, moves: 0, back: 0, furthest }
     }
 
     fn end(&self) -> usize {
@@ -231,7 +244,11 @@ impl<'a> Search<'a> {
         let bound = self.entries.get(first).map_or(u64::MAX, |entry| entry.returned / 1_000);
         let due = |(_, expires): &(Id, u64)| *expires <= bound + SKEW_MS;
         let expiries = self.twin.live().filter(due).map(|(hold, _)| Move::Expire(hold));
+        let asked = self.entries.get(first).map_or(u64::MAX, |entry| entry.returned);
+        let perhaps = (0..).zip(&self.perhaps);
+        let perhaps = perhaps.filter(|(_, (one, is_placed))| !is_placed && one.invoked <= asked);
         let mut moves: Vec<Move> = places.iter().take(1).map(|place| Move::Place(*place)).collect();
+        moves.extend(perhaps.map(|(place, _)| Move::Perhaps(place)));
         moves.extend(expiries);
         moves.extend(places.iter().skip(1).map(|place| Move::Place(*place)));
         moves
@@ -244,6 +261,12 @@ impl<'a> Search<'a> {
             Move::Expire(hold) => {
                 let undo = self.twin.apply(&Event::Expired { hold }, 0, None).ok()?;
                 self.settle(what, rank, mark((1, hold)), Some(undo), true)
+            }
+            Move::Perhaps(place) => {
+                let (one, _) = self.perhaps[place];
+                let event = self.twin.event_of(one.request, &one.ask, &Said::Done)?;
+                let undo = self.twin.apply(&event, 0, Some(&one.ask)).ok()?;
+                self.settle(what, rank, mark((2, place)), Some(undo), true)
             }
         }
     }
@@ -289,9 +312,13 @@ impl<'a> Search<'a> {
             return None;
         }
         self.placed = placed;
-        if let Move::Place(place) = what {
-            self.unlink(place * 2);
-            self.unlink(place * 2 + 1);
+        match what {
+            Move::Place(place) => {
+                self.unlink(place * 2);
+                self.unlink(place * 2 + 1);
+            }
+            Move::Perhaps(place) => self.perhaps[place].1 = true,
+            Move::Expire(_) => {}
         }
         Some(Made { what, rank, mark, undo })
     }
@@ -301,9 +328,13 @@ impl<'a> Search<'a> {
         while let Some(Made { what, rank, mark, undo }) = self.made.pop() {
             self.back += 1;
             self.placed ^= mark;
-            if let Move::Place(place) = what {
-                self.link(place * 2 + 1);
-                self.link(place * 2);
+            match what {
+                Move::Place(place) => {
+                    self.link(place * 2 + 1);
+                    self.link(place * 2);
+                }
+                Move::Perhaps(place) => self.perhaps[place].1 = false,
+                Move::Expire(_) => {}
             }
             if let Some(undo) = undo {
                 self.twin.undo(undo);

@@ -79,7 +79,9 @@ pub struct Undo {
     effect: Option<Id>,
     version: u64,
     last_at: u64,
-    closed: bool,
+    closed: u64,
+    /// Legs on which these berths were blocked.
+    blocked: Vec<(u16, u128)>,
 }
 
 /// See the module.
@@ -91,9 +93,12 @@ pub struct Twin<'a> {
     pub version: u64,
     /// Stamp of the last one.
     pub last_at: u64,
-    closed: bool,
+    /// Pools whose sale is closed, a bit each.
+    closed: u64,
     /// Legs on which each berth is held or sold.
     taken: Vec<u128>,
+    /// Legs on which each berth is out of sale.
+    blocked: Vec<u128>,
     holds: HashMap<Id, Hold>,
     /// Holds in which somebody is held.
     live: BTreeSet<Id>,
@@ -125,8 +130,9 @@ impl<'a> Twin<'a> {
             leeway,
             version: 0,
             last_at: 0,
-            closed: false,
+            closed: 0,
             taken: vec![0; plan.berths.len()],
+            blocked: vec![0; plan.berths.len()],
             holds: HashMap::new(),
             live: BTreeSet::new(),
             bookings: HashMap::new(),
@@ -144,9 +150,30 @@ impl<'a> Twin<'a> {
     /// The berths of a pool that are free on the whole journey.
     pub fn free_berths(&self, pool: u8, from: u8, to: u8) -> impl Iterator<Item = u16> + '_ {
         let mask = legs(from, to);
-        let berths = (0..).zip(self.plan.berths.iter().zip(&self.taken));
-        let free = berths.filter(move |(_, (b, taken))| b.pool == pool && *taken & mask == 0);
-        free.map(|(berth, _)| berth)
+        let berths = (0..).zip(&self.plan.berths).filter(move |(_, berth)| berth.pool == pool);
+        berths.map(|(berth, _)| berth).filter(move |berth| self.is_free(*berth, mask))
+    }
+
+    /// Whether a berth is for sale and neither held nor sold on these legs.
+    fn is_free(&self, berth: u16, mask: u128) -> bool {
+        let berth = usize::from(berth);
+        (self.taken[berth] | self.blocked[berth]) & mask == 0
+    }
+
+    /// Of these pools, those that are not open or closed as they should be.
+    pub fn sale_changes(&self, pools: u64, open: bool) -> u64 {
+        pools & if open { self.closed } else { !self.closed }
+    }
+
+    /// Of these berths, those for which a block or its end would change something, in order.
+    pub fn block_changes(&self, berths: &[u16], from: u8, to: u8, block: bool) -> Vec<u16> {
+        let mask = legs(from, to);
+        let changes = |berth: &u16| {
+            let blocked = self.blocked[usize::from(*berth)] & mask;
+            if block { blocked != mask } else { blocked != 0 }
+        };
+        let changed: BTreeSet<u16> = berths.iter().copied().filter(changes).collect();
+        changed.into_iter().collect()
     }
 
     fn is_exact(&self) -> bool {
@@ -164,7 +191,7 @@ impl<'a> Twin<'a> {
 
     /// One number for the state that events lead to, whatever their order.
     pub fn fingerprint(&self) -> u64 {
-        self.fingerprint ^ u64::from(self.closed)
+        self.fingerprint ^ self.closed.wrapping_mul(0x9e37_79b9_7f4a_7c15)
     }
 
     /// Makes an event of the journal true. `asked` is the content with which its request was asked.
@@ -180,6 +207,7 @@ impl<'a> Twin<'a> {
             version: self.version,
             last_at: self.last_at,
             closed: self.closed,
+            blocked: Vec::new(),
         };
         if let Err(why) = self.happen(event, at, asked, &mut undo) {
             self.undo(undo);
@@ -199,11 +227,21 @@ impl<'a> Twin<'a> {
     ) -> Result<(), String> {
         match event {
             Event::Created | Event::Leased => {}
-            Event::Sale { open } => self.closed = !open,
+            Event::Sale { pools, open } => {
+                let changed = self.sale_changes(*pools, *open);
+                must(*pools != 0 && changed == *pools, || {
+                    format!("sale of pools {pools:#b} is set, and {changed:#b} are not so yet")
+                })?;
+                self.closed = if *open { self.closed & !pools } else { self.closed | pools };
+            }
+            Event::Blocked { berths, from, to, block } => {
+                self.block(berths, *from, *to, *block, undo)?;
+            }
             Event::Held { hold, request, pool, from, to, berths, expires } => {
                 must(!self.holds.contains_key(hold), || format!("hold {hold:?} is given twice"))?;
                 self.is_in_pool(*pool, berths)?;
-                must(!self.closed, || "berths are held while sale is closed".to_owned())?;
+                let is_open = self.closed >> pool & 1 == 0;
+                must(is_open, || "berths are held while sale is closed".to_owned())?;
                 self.first_effect(*request, asked, Made::Hold(*hold), undo)?;
                 let seats = berths.iter().map(|&berth| Seat { berth, state: State::Held });
                 let made = Hold {
@@ -269,6 +307,9 @@ impl<'a> Twin<'a> {
     /// Takes the last fact back that was applied. Grace stays.
     pub fn undo(&mut self, undo: Undo) {
         (self.version, self.last_at, self.closed) = (undo.version, undo.last_at, undo.closed);
+        for (berth, blocked) in undo.blocked {
+            self.set_blocked(berth, blocked);
+        }
         if let Some(request) = undo.effect {
             self.effects.remove(&request);
             self.made.remove(&request);
@@ -281,6 +322,44 @@ impl<'a> Twin<'a> {
         }
         if let Some((hold, before)) = undo.hold {
             self.swap(hold, before);
+        }
+    }
+
+    fn block(
+        &mut self,
+        berths: &[u16],
+        from: u8,
+        to: u8,
+        block: bool,
+        undo: &mut Undo,
+    ) -> Result<(), String> {
+        let mask = legs(from, to);
+        let unknown = berths.iter().find(|berth| usize::from(**berth) >= self.blocked.len());
+        must(unknown.is_none(), || format!("berth {unknown:?} of no run is blocked"))?;
+        let changed = self.block_changes(berths, from, to, block);
+        must(!berths.is_empty() && changed == berths, || {
+            format!("{berths:?} are blocked or given back, it changes {changed:?}")
+        })?;
+        for &berth in berths {
+            let (taken, before) =
+                (self.taken[usize::from(berth)], self.blocked[usize::from(berth)]);
+            must(!block || taken & mask == 0, || {
+                format!("{} is blocked, and somebody has it", self.name(berth))
+            })?;
+            undo.blocked.push((berth, before));
+            self.set_blocked(berth, if block { before | mask } else { before & !mask });
+        }
+        Ok(())
+    }
+
+    fn set_blocked(&mut self, berth: u16, blocked: u128) {
+        let before = core::mem::replace(&mut self.blocked[usize::from(berth)], blocked);
+        if !self.is_exact() {
+            for mask in [before, blocked].into_iter().filter(|mask| *mask != 0) {
+                let mut hasher = DefaultHasher::new();
+                (berth, mask).hash(&mut hasher);
+                self.fingerprint ^= hasher.finish();
+            }
         }
     }
 
@@ -360,9 +439,9 @@ impl<'a> Twin<'a> {
         let mask = made.legs();
         let mut twice = BTreeSet::new();
         for seat in &made.seats {
-            let is_free = self.taken[usize::from(seat.berth)] & mask == 0;
+            let is_free = self.is_free(seat.berth, mask);
             must(is_free && twice.insert(seat.berth), || {
-                format!("{} is taken, and held once more by {hold:?}", self.name(seat.berth))
+                format!("{} is taken or blocked, and held by {hold:?}", self.name(seat.berth))
             })?;
         }
         undo.hold = Some((hold, self.swap(hold, next)));

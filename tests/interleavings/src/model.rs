@@ -8,7 +8,10 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::sync::atomic::{AtomicU64, Ordering::SeqCst};
+use super::sync::atomic::{
+    AtomicU64,
+    Ordering::{Acquire, Release, SeqCst},
+};
 use super::sync::{Condvar, Mutex, maybe};
 
 /// arc-swap: a pointer whose loads and swaps are sequentially consistent. Everything that was ever
@@ -71,6 +74,30 @@ impl<T> ArcSwapOption<T> {
                 return;
             }
         }
+    }
+}
+
+/// A cell that is set once: whoever finds it set sees what was set.
+pub(crate) struct OnceLock<T> {
+    is_set: AtomicU64,
+    value: std::sync::OnceLock<T>,
+}
+
+impl<T> Default for OnceLock<T> {
+    fn default() -> Self {
+        Self { is_set: AtomicU64::new(0), value: std::sync::OnceLock::new() }
+    }
+}
+
+impl<T> OnceLock<T> {
+    pub fn set(&self, value: T) -> Result<(), T> {
+        self.value.set(value)?;
+        self.is_set.store(1, Release);
+        Ok(())
+    }
+
+    pub fn get(&self) -> Option<&T> {
+        if self.is_set.load(Acquire) == 1 { self.value.get() } else { None }
     }
 }
 

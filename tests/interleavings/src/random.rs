@@ -7,8 +7,12 @@ mod sync;
 mod alarm;
 #[path = "../../../engine/node/src/filter.rs"]
 mod filter;
+#[path = "../../../engine/node/src/health.rs"]
+mod health;
 #[path = "../../../engine/runtime/src/kick.rs"]
 mod kick;
+#[path = "../../../engine/runtime/src/log_end.rs"]
+mod log_end;
 #[path = "../../../engine/node/src/published.rs"]
 mod published;
 #[path = "../../../engine/runtime/src/tray.rs"]

@@ -10,7 +10,9 @@ use berth_persistence::conformance::parse;
 
 use super::alarm::Alarm;
 use super::filter::IdFilter;
+use super::health::{Health, HealthWord};
 use super::kick::Kick;
+use super::log_end::EndWords;
 use super::model::{Mailbox, NOW, Queue};
 use super::published::{Head, Published, RowChange};
 use super::sync::{Mutex, block_on, spawn};
@@ -152,6 +154,60 @@ pub fn a_filter_grows() {
     for n in all {
         assert!(filter.may_know(id(n)), "id {n}");
     }
+}
+
+/// The log grows while somebody looks where it ends: the frame he finds is never behind the bytes.
+pub fn the_log_grows() {
+    let end = Arc::new(EndWords::default());
+    let looks = Arc::clone(&end);
+    let reader = spawn(move || {
+        let mut before = (0, 0);
+        for _ in 0..2 {
+            let (lsn, bytes) = looks.get();
+            assert!(lsn * 100 >= bytes, "frame {lsn} with {bytes} bytes");
+            assert!(lsn >= before.0 && bytes >= before.1, "({lsn}, {bytes}) after {before:?}");
+            before = (lsn, bytes);
+        }
+    });
+    (1..=2).for_each(|lsn| end.set(lsn, lsn * 100));
+    reader.join().expect("no reader dies");
+}
+
+/// The journal fails while somebody looks: whoever sees it finds the first cause, and it stays so.
+pub fn a_journal_fails() {
+    journal_fails(&Arc::new(HealthWord::default()));
+}
+
+/// The same while the node begins to serve and is told to stop. Not for loom, which lets an exchange
+/// pass a store that it must see.
+pub fn a_journal_fails_while_the_node_stops() {
+    let health = Arc::new(HealthWord::default());
+    let stops = Arc::clone(&health);
+    let stopper = spawn(move || {
+        stops.serve();
+        stops.drain();
+    });
+    journal_fails(&health);
+    stopper.join().expect("whoever stops does not die");
+    assert_eq!(health.now(), Health::JournalFailed);
+}
+
+fn journal_fails(health: &Arc<HealthWord>) {
+    let looks = Arc::clone(health);
+    let reader = spawn(move || {
+        let mut failed = false;
+        for _ in 0..2 {
+            let now = looks.now();
+            assert!(!failed || now == Health::JournalFailed, "{now:?} after it failed");
+            failed = now == Health::JournalFailed;
+            assert!(!failed || looks.cause().is_some(), "it failed for no reason");
+        }
+    });
+    health.fail("first");
+    health.fail("second");
+    reader.join().expect("no reader dies");
+    assert_eq!(health.now(), Health::JournalFailed);
+    assert_eq!(health.cause().map(|why| &**why), Some("first"));
 }
 
 /// Two push while the worker drains and rests: it sees all, and is called at most once at a time.

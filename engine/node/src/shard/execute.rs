@@ -157,7 +157,13 @@ impl<T> Surroundings<T> {
         (Self::answer(live, now, said), Some(place))
     }
 
-    fn answer(live: &Live, at: UnixMillis, said: Said) -> Answer {
+    fn answer(live: &Live, at: UnixMillis, mut said: Said) -> Answer {
+        // What would be the first event is not written: the run is told as one that has none.
+        if live.unborn.is_some()
+            && let Said::Run(summary) = &mut said
+        {
+            summary.version = Version(0);
+        }
         Answer { version: Self::told(live), at, said }
     }
 

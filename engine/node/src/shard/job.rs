@@ -51,6 +51,8 @@ pub enum JobDone {
         run: Box<Run>,
         /// What readers see of it.
         published: Arc<Published>,
+        /// Its latest snapshot is damaged: it needs another.
+        lacks_snapshot: bool,
     },
     /// The run has no event yet; this would be its first.
     Fresh {

@@ -68,7 +68,16 @@ impl<T: Way> Shard<T> {
         };
         let Place::Away(errand) = slot.place else { return };
         match (errand, done) {
-            (Errand::Load | Errand::Rebuild, JobDone::Loaded { run, published }) => {
+            (
+                Errand::Load | Errand::Rebuild,
+                JobDone::Loaded { run, published, lacks_snapshot },
+            ) => {
+                if lacks_snapshot && slot.dirty.is_none() {
+                    // As if its last event came now: it leaves memory with a snapshot.
+                    let point = self.around.log_end;
+                    slot.dirty = Some(point);
+                    self.around.dirty.push(point, slot.seat);
+                }
                 slot.entry.published.store(Some(Arc::clone(&published)));
                 self.around.come_home(slot, run, published, None);
             }

@@ -1,6 +1,6 @@
 //! The first commands of a cold run, and results that come too late.
 
-use berth_inventory::{Command, Millis, Reason, RequestId};
+use berth_inventory::{Command, Millis, Reason, RequestId, Said, Version};
 
 use super::World;
 use super::asking::*;
@@ -50,6 +50,23 @@ fn behind_as_many_requests_as_may_wait_one_can_still_confirm_and_release() {
     assert!(!world.is_told(paid), "the finish lane has room where the take lane has none");
     world.commit_all();
     assert_eq!(world.refusal(paid).reason(), Reason::UnknownHold);
+}
+
+#[test]
+fn a_run_that_was_only_looked_at_has_no_version() {
+    let mut world = World::new(1);
+    let run = world.run(0);
+    let look = |world: &mut World| {
+        let ticket = world.ask(&run, Command::GetRun);
+        world.commit_all();
+        let Ok(answer) = world.outcome(ticket) else { panic!("{:?}", world.outcome(ticket)) };
+        let Said::Run(summary) = &answer.said else { panic!("{answer:?}") };
+        (answer.version, summary.version)
+    };
+    assert_eq!(look(&mut world), (Version(0), Version(0)));
+    assert!(world.past().events.is_empty(), "nothing is journaled");
+    world.held(&run, reserve(1, LARGE, 1));
+    assert_eq!(look(&mut world), (Version(2), Version(2)));
 }
 
 #[test]

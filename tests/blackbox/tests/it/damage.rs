@@ -73,6 +73,44 @@ async fn a_flipped_bit_costs_one_run_and_says_which() {
 }
 
 #[tokio::test]
+async fn a_snapshot_that_is_damaged_under_a_running_server_is_made_good_by_the_log() {
+    let home = Home::new();
+    let server = home.serve_with(&["--idle-seconds", "1"]);
+    let client = server.client().await;
+    let ask = v1::ReserveRequest { reference: "mark-here".into(), ..reserve("10005", 1) };
+    let hold = client.reserve(ask).await.unwrap().done();
+    let booking = client.confirm(confirm(&hold.hold_id)).await.unwrap().done();
+    let at_rest = async || {
+        until("the run is at rest", async || (server.stats().await.live_runs == 0).then_some(()))
+            .await;
+    };
+    at_rest().await;
+    let [snap] = home.segments("snap").try_into().expect("one segment");
+    let before = home.bytes("snap");
+    flip(&snap, "mark-here");
+    let now = client.get_booking(get_booking(&booking.pnr)).await.unwrap().done();
+    assert_eq!(now, booking);
+    assert_eq!(server.stats().await.quarantined_runs, 0);
+    let said = server.said();
+    let name = snap.file_name().and_then(|name| name.to_str()).expect("text");
+    let is_told = |line: &str| {
+        line.contains(name) && line.contains("at byte") && line.contains("nothing is to be done")
+    };
+    assert!(said.lines().any(is_told), "{said}");
+    // It leaves with a new snapshot, from which it comes back.
+    at_rest().await;
+    assert!(home.bytes("snap") > before);
+    let now = client.get_booking(get_booking(&booking.pnr)).await.unwrap().done();
+    assert_eq!(now, booking);
+    assert_eq!(server.said().matches("nothing is to be done").count(), 1, "{}", server.said());
+    // Though the damaged one is still in the file, the next start loses nothing.
+    server.kill();
+    let server = home.serve();
+    let client = server.client().await;
+    assert_eq!(client.get_booking(get_booking(&booking.pnr)).await.unwrap().done(), booking);
+}
+
+#[tokio::test]
 async fn a_torn_tail_is_cut_reported_and_kept() {
     let home = Home::new();
     let server = home.serve();

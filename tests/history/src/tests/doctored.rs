@@ -2,7 +2,7 @@
 //! says which one cannot: the search knows no stamps, and believes no versions.
 
 use super::fake::{TTL, history};
-use crate::record::{Ask, Event, History, Id, Refused, Said, State, Try, UNANSWERED};
+use crate::record::{Ask, Event, Happened, History, Id, Refused, Said, State, Try, UNANSWERED};
 use crate::search::Verdict;
 use crate::{ordered, search};
 
@@ -80,7 +80,10 @@ fn a_double_sale() {
     let Said::Hold(first) = said(&mut history, place).clone() else { unreachable!() };
     let other = history.tries.iter().enumerate().skip(place + 1).find(|(_, one)| {
         one.invoked > history.tries[place].returned
-            && one.answer.as_ref().is_some_and(|answer| is_grant(one, &answer.said))
+            && one.answer.as_ref().is_some_and(|answer| {
+                matches!(&answer.said, Said::Hold(told) if told.seats[0] != first.seats[0])
+                    && is_grant(one, &answer.said)
+            })
             && sent_once(&history, one)
     });
     let other = other.expect("somebody else is granted later").0;
@@ -104,6 +107,61 @@ fn a_double_sale() {
         }
     }
     is_found_by_versions(&history, "cannot have happened");
+}
+
+#[test]
+fn a_sale_that_is_closed_for_one_only() {
+    let (mut history, place) = with(is_grant);
+    *said(&mut history, place) = Said::Refused(Refused::Closed);
+    is_found_by_versions(&history, "Closed");
+    // And one that is open for one only: whoever else came was sent away.
+    let (mut history, place) =
+        with(|one, said| sent_away(one, said) && matches!(said, Said::Refused(Refused::Closed)));
+    *said(&mut history, place) = Said::Refused(Refused::SoldOut { asked: 1, free: 0 });
+    is_found_by_versions(&history, "SoldOut");
+}
+
+fn sent_away(one: &Try, said: &Said) -> bool {
+    matches!((&one.ask, said), (Ask::Reserve { .. }, Said::Refused(_)))
+}
+
+#[test]
+fn a_block_of_what_somebody_has() {
+    let refused = |one: &Try, said: &Said| {
+        let taken = matches!(said, Said::Refused(Refused::BerthTaken { .. }));
+        taken && matches!(one.ask, Ask::Block { .. })
+    };
+    let (mut history, place) = with(refused);
+    *said(&mut history, place) = Said::Done;
+    is_found_by_versions(&history, "BerthTaken");
+    // The journal says that it was done: then somebody else has it still.
+    let is_held = |event: &&Happened| matches!(event.event, Event::Held { .. });
+    let mut made = history.events.iter().rfind(is_held).expect("somebody holds a berth").clone();
+    let version = made.version;
+    let Event::Held { from, to, berths, .. } = made.event else { unreachable!() };
+    (made.version, made.event) = (version + 1, Event::Blocked { berths, from, to, block: true });
+    history.events.retain(|event| event.version <= version);
+    history.events.push(made);
+    is_found_by_versions(&history, "somebody has it");
+}
+
+#[test]
+fn a_blocked_berth_that_is_counted_as_free() {
+    let (mut history, place) =
+        with(|one, said| matches!((&one.ask, said), (Ask::Block { block: true, .. }, Said::Done)));
+    let Ask::Block { from, to, .. } = history.tries[place].ask else { unreachable!() };
+    let mut look = history.tries[place].clone();
+    let answer = look.answer.as_mut().unwrap();
+    let mut twin = crate::Twin::new(&history.runs[0], crate::Leeway::None);
+    let asked = Ask::GetBooking { pnr: 0 };
+    for event in history.events.iter().filter(|event| event.version <= answer.version) {
+        twin.apply(&event.event, event.at, Some(&asked)).unwrap();
+    }
+    (answer.said, look.ask) =
+        (Said::Free(twin.free(0, from, to) + 1), Ask::Query { pool: 0, from, to });
+    look.request = Id::default();
+    history.tries.insert(place + 1, look);
+    is_found_by_versions(&history, "Free");
 }
 
 #[test]

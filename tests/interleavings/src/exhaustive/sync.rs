@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::Weak;
 
-pub(crate) use super::model::{ArcSwapOption, Notify, notified_within};
+pub(crate) use super::model::{ArcSwapOption, Notify, OnceLock, notified_within};
 pub(crate) use loom::future::block_on;
 pub(crate) use loom::hint::spin_loop;
 pub(crate) use loom::sync::{Condvar, Mutex};
@@ -95,7 +95,7 @@ pub(crate) mod atomic {
         )+};
     }
 
-    atomics! { AtomicBool(bool) AtomicU32(u32) AtomicU64(u64) }
+    atomics! { AtomicBool(bool) AtomicU8(u8) AtomicU32(u32) AtomicU64(u64) }
     numbers! { AtomicU32(u32) AtomicU64(u64) }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use shuttle::rand::Rng as _;
 
-pub(crate) use super::model::{ArcSwapOption, Notify, notified_within};
+pub(crate) use super::model::{ArcSwapOption, Notify, OnceLock, notified_within};
 pub(crate) use shuttle::future::block_on;
 pub(crate) use shuttle::hint::spin_loop;
 pub(crate) use shuttle::sync::{Condvar, Mutex, atomic};

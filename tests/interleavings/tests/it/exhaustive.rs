@@ -41,6 +41,20 @@ fn what_is_fed_while_the_filter_rotates_is_found() {
 }
 
 #[test]
+fn the_end_of_the_log_is_never_behind_its_bytes() {
+    every(2, scenes::the_log_grows);
+    breaks(Weak::Acquire, scenes::the_log_grows);
+    breaks(Weak::Release, scenes::the_log_grows);
+}
+
+#[test]
+fn who_sees_that_the_journal_failed_finds_the_first_cause() {
+    every(2, scenes::a_journal_fails);
+    breaks(Weak::Acquire, scenes::a_journal_fails);
+    breaks(Weak::Release, scenes::a_journal_fails);
+}
+
+#[test]
 fn a_worker_sees_all_that_is_pushed() {
     every(2, scenes::a_worker_is_called);
     breaks(Weak::SeqCst, scenes::a_worker_is_called);

@@ -31,6 +31,12 @@ fn what_is_fed_while_the_filter_rotates_or_grows_is_found() {
 }
 
 #[test]
+fn the_end_of_the_log_and_the_fault_of_the_journal_are_seen_whole() {
+    many(scenes::the_log_grows);
+    many(scenes::a_journal_fails_while_the_node_stops);
+}
+
+#[test]
 fn a_worker_sees_all_that_is_pushed() {
     many(scenes::a_worker_is_called);
 }

@@ -1,13 +1,16 @@
 //! What the papers promise is tested: every test that they name exists, and the invariants of
 //! `docs/invariants.md` are those of the code, in both directions.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::assert_clean;
 use super::tree::{read, root};
 
 /// Documents that name tests, each as `name` (`file`).
 const NAME_TESTS: &[&str] = &["docs/guarantees.md", "docs/invariants.md"];
+
+/// The properties of the simulation, one a file.
+const PROPERTIES: &str = "tests/simulation/src/property";
 
 /// The laws, each with its number.
 const LAWS: &str = "engine/inventory/src/invariant.rs";
@@ -37,6 +40,52 @@ fn every_test_that_is_named_exists() {
         }
     }
     assert_clean("tests that documents rest on", &findings);
+}
+
+#[test]
+fn every_property_of_the_simulation_is_named_and_there() {
+    let mut findings = Vec::new();
+    let is_code = |path: &std::path::PathBuf| path.extension().is_some_and(|end| end == "rs");
+    let files = std::fs::read_dir(root().join(PROPERTIES)).expect("the folder is there");
+    let files = files.map(|file| file.expect("an entry").path()).filter(is_code);
+    let names: BTreeSet<String> = files.filter_map(|file| property_of(&file)).collect();
+    let papers: Vec<String> = NAME_TESTS.iter().map(|paper| read(paper)).collect();
+    let named: BTreeSet<&str> = papers.iter().flat_map(|text| properties_named(text)).collect();
+    for name in names.iter().filter(|name| !named.contains(name.as_str())) {
+        findings.push(format!("property `{name}` shows no promise of {NAME_TESTS:?}"));
+    }
+    for name in named.iter().filter(|name| !names.contains(**name)) {
+        findings.push(format!("there is no property `{name}` in {PROPERTIES}"));
+    }
+    assert_clean("properties that documents rest on", &findings);
+}
+
+/// What a property calls itself: the only word in quotes behind its `fn name`.
+fn property_of(file: &std::path::Path) -> Option<String> {
+    let code = std::fs::read_to_string(file).expect("a file of the source");
+    let (_, behind) = code.split_once("fn name(&self)")?;
+    behind.split('"').nth(1).map(str::to_owned)
+}
+
+/// What is quoted behind the word property, or properties, up to the end of the sentence.
+fn properties_named(text: &str) -> Vec<&str> {
+    let mut named = Vec::new();
+    for (at, _) in text.match_indices("ropert") {
+        let sentence = text[at..].split_inclusive('`').take(20);
+        let mut is_quoted = false;
+        for part in sentence {
+            let word = part.trim_end_matches('`');
+            let is_name = word.chars().all(|c| c.is_ascii_lowercase() || c == '-');
+            if is_quoted && is_name {
+                named.push(word);
+            }
+            if !is_quoted && word.contains(['.', ';', '(', ':']) {
+                break;
+            }
+            is_quoted = !is_quoted;
+        }
+    }
+    named
 }
 
 #[test]

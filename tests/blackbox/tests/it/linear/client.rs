@@ -39,7 +39,8 @@ impl Player {
         while !self.stand.is_over() && self.stand.answered() < self.answers {
             let (run, request, ask) = self.wish();
             self.ask(run, request, &ask).await;
-            if request != Id::default() {
+            // What an operator asks twice may be done twice.
+            if request != Id::default() && !ask.is_of_an_operator() {
                 let place = self.dice.random_range(0..8);
                 if self.asked.len() < 8 {
                     self.asked.push((run, request, ask));
@@ -51,7 +52,8 @@ impl Player {
         self.tries
     }
 
-    /// Asks until there is an answer; a look is not worth a second try.
+    /// Asks until there is an answer; a look is not worth a second try, and an operator looks first
+    /// what has become of the first.
     async fn ask(&mut self, run: usize, request: Id, ask: &Ask) {
         loop {
             let said = self.try_once(run, request, ask).await;
@@ -59,7 +61,7 @@ impl Player {
                 self.learn(run, ask, &answer);
                 return;
             }
-            if request == Id::default() {
+            if request == Id::default() || ask.is_of_an_operator() {
                 return;
             }
             breath().await;
@@ -72,7 +74,7 @@ impl Player {
         let is_call = self.dice.random_range(0..16) == 0;
         let door = if is_call { None } else { Some(self.number) };
         // Now and then it does not wait.
-        let hurry = self.dice.random_range(0..40) == 0;
+        let hurry = self.dice.random_range(0..40) == 0 && !ask.is_of_an_operator();
         let patience = Duration::from_micros(self.dice.random_range(50..4_000));
         let invoked = self.stand.now();
         let send = wire::send(&lines, door, &self.stand.runs[run], request, ask);
@@ -130,6 +132,10 @@ impl Player {
         let pools = self.stand.runs[run].general_pools();
         let pool = *pools.choose(&mut self.dice).expect("a general pool");
         let who = *[0, 0, 0, 1, 2, 8].choose(&mut self.dice).expect("some");
+        // Now and then an operator: mostly one who opens what another has closed.
+        if self.dice.random_range(0..50) == 0 {
+            return (run, request, self.operate(run, pool, from, to));
+        }
         let reserve = |heads, berths, ttl| Ask::Reserve { pool, from, to, heads, berths, ttl };
         let dice = self.dice.random_range(0..100);
         let (request, ask) = match (dice, hold, pnr) {
@@ -160,6 +166,25 @@ impl Player {
             }
         };
         (run, request, ask)
+    }
+
+    /// What an operator does with a pool.
+    fn operate(&mut self, run: usize, pool: u8, from: u8, to: u8) -> Ask {
+        let run = &self.stand.runs[run];
+        let all = (1 << run.plan.pools.len()) - 1;
+        match self.dice.random_range(0..8) {
+            0 => Ask::Sale { pools: 1 << pool, open: false },
+            1..4 => {
+                let pools = if self.dice.random() { 1 << pool } else { all };
+                Ask::Sale { pools, open: true }
+            }
+            4..6 => {
+                let ours = run.berths_of(pool);
+                let berths = ours.choose_multiple(&mut self.dice, 2).copied().collect();
+                Ask::Block { berths, from, to, block: true }
+            }
+            _ => Ask::Block { berths: run.berths_of(pool), from, to, block: false },
+        }
     }
 
     /// The same again, or something else under its id.

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use berth_client::{Client, v1};
+use berth_client::{Admin, Client, v1};
 use berth_history::{Id, Try};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -48,6 +48,8 @@ pub struct Lines {
     unary: Door,
     /// For what is no command.
     pub reader: Client,
+    /// For operators.
+    pub admin: Admin,
 }
 
 impl Lines {
@@ -146,7 +148,8 @@ impl Stand {
             sessions.push(Door::Session(server.session(256).await));
         }
         let reader = server.client().await;
-        let lines = Lines { sessions, unary: Door::Unary(reader.clone()), reader };
+        let (unary, admin) = (Door::Unary(reader.clone()), server.admin().await);
+        let lines = Lines { sessions, unary, reader, admin };
         self.lines.send_replace(Some(Arc::new(lines)));
     }
 

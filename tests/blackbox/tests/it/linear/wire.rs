@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use berth_client::{Client, ClientError, v1};
+use berth_client::{Admin, Client, ClientError, v1};
 use berth_history::{
     Answer, Ask, BerthPlan, BookingSeen, Event, Happened, HoldSeen, Id, Refused, RunPlan, Said,
     Seat, State,
@@ -47,6 +47,31 @@ impl Run {
     fn pool(&self, class: i32, quota: &str) -> u8 {
         let is = |pool: &(i32, String)| (pool.0, pool.1.as_str()) == (class, quota);
         self.pools.iter().position(is).expect("a pool of the map") as u8
+    }
+
+    /// Pools by name, a bit each.
+    fn bits(&self, pools: &[v1::PoolName]) -> u64 {
+        pools.iter().fold(0, |bits, named| bits | 1 << self.pool(named.travel_class, &named.quota))
+    }
+
+    fn named(&self, berths: &[u16]) -> Vec<v1::BerthName> {
+        let named = berths.iter().map(|place| {
+            let name = &self.plan.berths[usize::from(*place)].name;
+            let (coach, number) = name.rsplit_once('-').expect("COACH-NUMBER");
+            berth(coach, number.parse().expect("a number"))
+        });
+        named.collect()
+    }
+
+    fn blocked(
+        &self,
+        berths: &[v1::BerthName],
+        from: Option<&v1::Stop>,
+        to: Option<&v1::Stop>,
+        block: bool,
+    ) -> Event {
+        let berths = berths.iter().map(|named| self.berth(&named.coach, named.number)).collect();
+        Event::Blocked { berths, from: place(from), to: place(to), block }
     }
 
     fn seats(&self, allocations: &[v1::Allocation]) -> Vec<Seat> {
@@ -207,11 +232,6 @@ pub async fn send(
     match ask {
         Ask::Reserve { pool, from, to, heads, berths, ttl } => {
             let (travel_class, quota) = run.pools[usize::from(*pool)].clone();
-            let named = berths.iter().map(|b| {
-                let (coach, number) =
-                    run.plan.berths[usize::from(*b)].name.rsplit_once('-').expect("COACH-NUMBER");
-                berth(coach, number.parse().expect("a number"))
-            });
             let ask = v1::ReserveRequest {
                 request_id,
                 run: Some(run.reference()),
@@ -220,7 +240,7 @@ pub async fn send(
                 travel_class,
                 quota,
                 passengers: party(usize::from(*heads)),
-                berths: named.collect(),
+                berths: run.named(berths),
                 ttl: Some(ttl_of(*ttl)),
                 ..Default::default()
             };
@@ -270,7 +290,67 @@ pub async fn send(
             })
         }
         Ask::Query { pool, from, to } => query(&lines.reader, run, *pool, *from, *to).await,
-        Ask::Sale { .. } => unreachable!("nobody of these clients is an operator"),
+        Ask::Sale { pools, open } => sale(&lines.admin, run, request_id, *pools, *open).await,
+        Ask::Block { berths, from, to, block } => {
+            let stops = (u32::from(*from) + 1, u32::from(*to) + 1);
+            let berths = run.named(berths);
+            self::block(&lines.admin, run, request_id, berths, stops, *block).await
+        }
+    }
+}
+
+/// What an operator was told, whatever he asked.
+macro_rules! operated {
+    ($run:expr, $call:expr) => {{
+        let told = $call.await.map_err(|fault| is_no_answer(&fault)).ok()?;
+        let (version, at) = (told.run_version, ms(told.server_time) as u64);
+        let refused = told.outcome().err();
+        let said = refused.map_or(Said::Done, |why| Said::Refused($run.refused(&why)));
+        Some(Answer { version, at, said })
+    }};
+}
+
+/// One pool, or all of them.
+async fn sale(
+    admin: &Admin,
+    run: &Run,
+    request_id: String,
+    pools: u64,
+    open: bool,
+) -> Option<Answer> {
+    let (train, start_date) = (run.train.clone(), run.start_date.clone());
+    let (travel_class, quota) = if pools.is_power_of_two() {
+        run.pools[pools.trailing_zeros() as usize].clone()
+    } else {
+        Default::default()
+    };
+    if open {
+        let ask = v1::OpenSaleRequest { request_id, train, start_date, travel_class, quota };
+        operated!(run, admin.open_sale(ask))
+    } else {
+        let ask = v1::CloseSaleRequest { request_id, train, start_date, travel_class, quota };
+        operated!(run, admin.close_sale(ask))
+    }
+}
+
+async fn block(
+    admin: &Admin,
+    run: &Run,
+    request_id: String,
+    berths: Vec<v1::BerthName>,
+    (from, to): (u32, u32),
+    block: bool,
+) -> Option<Answer> {
+    let (train, start_date) = (run.train.clone(), run.start_date.clone());
+    let (from_stop, to_stop) = (Some(sequence(from)), Some(sequence(to)));
+    if block {
+        let ask =
+            v1::BlockBerthsRequest { request_id, train, start_date, berths, from_stop, to_stop };
+        operated!(run, admin.block_berths(ask))
+    } else {
+        let ask =
+            v1::UnblockBerthsRequest { request_id, train, start_date, berths, from_stop, to_stop };
+        operated!(run, admin.unblock_berths(ask))
     }
 }
 
@@ -367,6 +447,13 @@ fn fact(run: &Run, event: v1::journal_event::Event) -> Event {
         }
         Wire::Cancelled(e) => Event::Cancelled { pnr: number(&e.pnr), who: set(&e.passengers) },
         Wire::PnrBlockLeased(_) => Event::Leased,
-        other => Event::Other(format!("{other:?}")),
+        Wire::SaleSet(e) => Event::Sale { pools: run.bits(&e.pools), open: e.open },
+        Wire::BerthsBlocked(e) => {
+            run.blocked(&e.berths, e.from_stop.as_ref(), e.to_stop.as_ref(), true)
+        }
+        Wire::BerthsUnblocked(e) => {
+            run.blocked(&e.berths, e.from_stop.as_ref(), e.to_stop.as_ref(), false)
+        }
+        Wire::RunRetired(e) => Event::Other(format!("{e:?}")),
     }
 }

@@ -104,7 +104,7 @@ impl Node {
         }
         let Some((entry, epoch, job)) = actor.jobs.pop_front() else { return };
         let done = match job {
-            Job::Load => self.pasts().load(&entry, &self.front.calendar),
+            Job::Load => self.pasts().load(&entry, &self.front.calendar, || self.settled),
             Job::Rebuild => self.pasts().rebuild(&entry, &self.front.calendar, || self.settled),
             Job::Snapshot { state, batch, lsn, passivate } => {
                 let index = *entry.index.get().expect("a run with events has its number");
