@@ -215,6 +215,19 @@ impl MemoryDisk {
         self.state().faults.disarm()
     }
 
+    /// Whoever uses the disk dies after so many changes more: nothing is done from then on, as if
+    /// nobody came any more.
+    pub fn die_after(&self, changes: u64) {
+        self.state().faults.lives = Some(changes);
+    }
+
+    /// Somebody else uses the disk from now on; whether the one before had died.
+    pub fn revive(&self) -> bool {
+        let mut state = self.state();
+        state.faults.lives = None;
+        core::mem::take(&mut state.faults.died)
+    }
+
     /// From now on it holds so many bytes and no more; `None` = any.
     pub fn set_capacity(&self, bytes: Option<u64>) {
         self.state().capacity = bytes;
@@ -244,6 +257,7 @@ impl MemoryDisk {
 impl Disk for MemoryDisk {
     fn open(&self, path: &Path, how: Open) -> io::Result<Box<dyn DiskFile>> {
         let mut state = self.state();
+        state.faults.alive(how == Open::Create)?;
         let number = match (state.number(path), how) {
             (_, Open::Direct) => return Err(io::ErrorKind::Unsupported.into()),
             (Ok(_), Open::Create) => return Err(io::ErrorKind::AlreadyExists.into()),
@@ -275,6 +289,7 @@ impl Disk for MemoryDisk {
 
     fn create_dir(&self, dir: &Path) -> io::Result<()> {
         let mut state = self.state();
+        state.faults.alive(true)?;
         if state.is_dir(dir) || state.names.files.contains_key(dir) {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
@@ -291,6 +306,7 @@ impl Disk for MemoryDisk {
 
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
         let mut state = self.state();
+        state.faults.alive(true)?;
         if !state.is_dir(dir) {
             return Err(io::ErrorKind::NotFound.into());
         }
@@ -312,6 +328,7 @@ impl Disk for MemoryDisk {
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         let mut state = self.state();
+        state.faults.alive(true)?;
         state.number(from)?;
         state.change(Change::Renamed(from.to_owned(), to.to_owned()));
         Ok(())
@@ -319,13 +336,15 @@ impl Disk for MemoryDisk {
 
     fn remove(&self, path: &Path) -> io::Result<()> {
         let mut state = self.state();
+        state.faults.alive(true)?;
         state.number(path)?;
         state.change(Change::Removed(path.to_owned()));
         Ok(())
     }
 
     fn names(&self, dir: &Path) -> io::Result<Vec<String>> {
-        let state = self.state();
+        let mut state = self.state();
+        state.faults.alive(false)?;
         if !state.is_dir(dir) {
             return Err(io::ErrorKind::NotFound.into());
         }
@@ -367,6 +386,7 @@ impl MemoryFile {
         if kind.writes() && !self.writes {
             return Err(io::ErrorKind::PermissionDenied.into());
         }
+        state.faults.alive(kind.changes())?;
         let outcome = state.faults.meets(kind, &self.path);
         touch(&mut state, outcome)
     }

@@ -98,6 +98,14 @@ kinds! {
     GoesCold = "goes-cold",
     /// Segments of the log are let go.
     Retention = "retention",
+    /// The process dies at some change that its start makes on the disk.
+    CrashInStart = "crash-in-start",
+    /// And the power goes with it.
+    PowerCutInStart = "power-cut-in-start",
+    /// A read, write or sync of a start fails.
+    FaultInStart = "fault-in-start",
+    /// A bit of any file flips while the node is down, in the middle of the story.
+    FlipWhileDown = "flip-while-down",
 }
 
 const KINDS: usize = Fault::ALL.len();

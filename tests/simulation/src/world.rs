@@ -6,6 +6,7 @@
 
 pub mod client;
 mod faulty;
+mod flips;
 pub mod net;
 pub mod node;
 mod power;
@@ -64,6 +65,9 @@ pub struct World {
     luck: Dice,
     /// What clients decide.
     whims: Dice,
+    /// What goes wrong at starts; of its own, so that seeds which were kept without that live as they
+    /// did.
+    odds: Dice,
     /// Time that nobody can set, milliseconds since the world began.
     steady: u64,
     /// The wall clock says this at the beginning, and is so far off by now.
@@ -133,6 +137,7 @@ impl World {
             setup,
             luck: Dice::new(setup.seed, 2),
             whims: Dice::new(setup.seed, 5),
+            odds: Dice::new(setup.seed, 6),
             steady: 0,
             wall_zero,
             wall_off: 0,
@@ -202,6 +207,11 @@ impl World {
             }
         }
         self.flip_log()
+    }
+
+    /// Draws whether a fault of a start happens now, `n` times of a thousand.
+    fn befalls(&mut self, fault: Fault, n: u64) -> bool {
+        self.allows(fault) && self.odds.per_mille(n)
     }
 
     /// The faults are taken away; a node that can do no more is started anew.

@@ -1,5 +1,6 @@
 //! What goes wrong on a disk in memory: armed by its owner, met once, counted.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// What a touch of a file may meet.
@@ -64,6 +65,11 @@ impl Kind {
     pub fn writes(self) -> bool {
         self == Self::Write
     }
+
+    /// Whether a power cut may tell that it was done.
+    pub fn changes(self) -> bool {
+        matches!(self, Self::Write | Self::Sync)
+    }
 }
 
 /// How a touch goes.
@@ -81,9 +87,28 @@ pub(super) struct Faults {
     pub sync_ms: u64,
     pub waited_ms: u64,
     pub counts: DiskCounts,
+    /// Changes that are still made before whoever makes them dies; `None` = it lives on.
+    pub lives: Option<u64>,
+    /// Somebody came who was dead.
+    pub died: bool,
 }
 
 impl Faults {
+    /// Whether whoever comes is alive, and comes to change something or to look.
+    pub fn alive(&mut self, changes: bool) -> io::Result<()> {
+        match &mut self.lives {
+            None => Ok(()),
+            Some(0) => {
+                self.died = true;
+                Err(io::Error::other("injected: the process is dead"))
+            }
+            Some(left) => {
+                *left -= u64::from(changes);
+                Ok(())
+            }
+        }
+    }
+
     pub fn arm(&mut self, dir: &Path, fault: DiskFault) {
         self.armed.push((dir.to_owned(), fault));
     }

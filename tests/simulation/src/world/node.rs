@@ -13,10 +13,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
-use berth_inventory::{Answer, Command, RunId, UnixMillis};
+use berth_inventory::{Answer, Command, Digest, Run, RunId, UnixMillis};
 use berth_node::{
-    Calendar, Fault, Front, Grace, Lane, LogPoint, Names, Outcome, Parcel, PlanBook, Published,
-    Restart, Revived, Risen, RunEntry, Settings, Shard, Vitals, Way, Work,
+    Calendar, Fault, Front, Grace, JobDone, Lane, LogPoint, Names, Outcome, Parcel, PlanBook,
+    Published, Restart, Revived, Risen, RunEntry, Settings, Shard, Vitals, Way, Work,
 };
 use berth_persistence::{
     Catalogue, CommitLog, DataDir, Durability, FileLog, FileSnapshots, LogSettings, SnapshotInfo,
@@ -67,6 +67,15 @@ pub struct Clocks {
     pub wall: u64,
     /// Time that no one can set, milliseconds.
     pub steady: u64,
+}
+
+/// How a run stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Whoever asks is told of this version, which has this digest.
+    Serves(u64, Digest),
+    /// Whoever asks is told by name why not.
+    Refused,
 }
 
 /// Why a node did not start.
@@ -303,6 +312,23 @@ impl Node {
     /// Whether a run has been refused or quarantined.
     pub fn is_out_of_service(&self, run: RunId) -> bool {
         self.entry(run).is_some_and(|entry| entry.refused.load().is_some())
+    }
+
+    /// How a run stands, in its slot or as it would be loaded; `None` when it has no event.
+    pub fn standing(&self, run: RunId) -> Option<Standing> {
+        let of = |run: &Run| Standing::Serves(run.version().0, run.digest());
+        if self.is_out_of_service(run) {
+            return Some(Standing::Refused);
+        }
+        if let Some(live) = self.peek(run) {
+            return Some(of(live));
+        }
+        let entry = self.entry(run).filter(|entry| entry.journaled.load(Relaxed))?;
+        match self.pasts().load(&entry, &self.front.calendar, || self.settled) {
+            JobDone::Loaded { run, .. } => Some(of(&run)),
+            JobDone::Failed { .. } => Some(Standing::Refused),
+            _ => None,
+        }
     }
 
     /// The latest snapshot of a run.

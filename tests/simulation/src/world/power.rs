@@ -1,20 +1,20 @@
-//! How the node ends and begins again: crash, power cut, stop in order, start, and flips of bits.
+//! How the node ends and begins again: crash, power cut, stop in order, start, and what goes wrong
+//! with that.
 
-use std::collections::BTreeMap;
-
-use berth_inventory::RunId;
-use berth_persistence::{DiskPath, LogReader, ReadError};
+use berth_persistence::{DiskFault, Durability, LogReader, ReadError};
 
 use super::World;
 use super::node::{Clocks, Happened, NoStart, Node};
 use crate::fault::Fault;
-use crate::oracle::{Start, events_of};
+use crate::oracle::Start;
 use crate::property::Violation;
 
 /// Where the data directory is on the disk.
-const ROOT: &str = "data";
+pub(super) const ROOT: &str = "data";
 /// Steps of a stop in order, at most.
 const STOP_STEPS: u32 = 5_000;
+/// Changes that a start makes on the disk, about: it dies at any of them.
+const START_CHANGES: u64 = 16;
 
 impl World {
     /// The process dies; with a power cut the disk forgets what was not synced.
@@ -44,8 +44,27 @@ impl World {
         }
         let clocks = Clocks { wall: self.wall(), steady: self.steady };
         let accept = self.luck.per_mille(300);
+        self.flip_while_down(clocks)?;
         let root = self.disk.path(ROOT);
+        let dies = self.befalls(Fault::CrashInStart, 200);
+        if dies {
+            self.disk.die_after(self.odds.below(START_CHANGES));
+        }
+        let fails = self.befalls(Fault::FaultInStart, 150).then(|| self.arm_start());
         let started = Node::start(&root, &self.ground, clocks, accept, self.segment_bytes);
+        if dies && self.disk.revive() {
+            drop(started);
+            self.died_in_start();
+            return Ok(());
+        }
+        if let Some(before) = fails {
+            if self.faults_met() > before {
+                self.note(Fault::FaultInStart);
+            }
+            if started.is_ok() {
+                self.disk.disarm();
+            }
+        }
         let node = match started {
             Ok(node) => node,
             Err(NoStart::ClockBehind) => {
@@ -60,6 +79,35 @@ impl World {
         self.starts += 1;
         self.node = Some(node);
         self.after_start()
+    }
+
+    /// The start was not the last one.
+    fn died_in_start(&mut self) {
+        self.note(Fault::CrashInStart);
+        self.disk.disarm();
+        if self.ground.durability == Durability::Power && self.befalls(Fault::PowerCutInStart, 500)
+        {
+            self.note(Fault::PowerCutInStart);
+            let odds = &mut self.odds;
+            self.disk.power_cut(&mut |bound| odds.below(bound.max(1)));
+        }
+        self.down_until = self.steady + self.odds.below(1_000);
+    }
+
+    /// Something of the next start fails; what has failed so far.
+    fn arm_start(&mut self) -> u64 {
+        let met = self.faults_met();
+        let data = self.disk.path(ROOT);
+        let place = *self.odds.of(&["", "log", "snap"]);
+        let torn = DiskFault::Torn(self.odds.below(600) as usize);
+        let fault = *self.odds.of(&[DiskFault::Read, DiskFault::Sync, DiskFault::Write, torn]);
+        self.disk.arm(&data.join(place), fault);
+        met
+    }
+
+    fn faults_met(&self) -> u64 {
+        let met = self.disk.counts();
+        met.failed_reads + met.failed_syncs + met.failed_writes + met.short_writes
     }
 
     fn no_start(&mut self, why: &str) -> Result<(), Violation> {
@@ -179,92 +227,5 @@ impl World {
         }
         self.after_step()?;
         Ok(true)
-    }
-
-    /// Bits of the log flip while the node is down: found out, repaired or harmless, never a wrong
-    /// answer. The last thing that happens in a world.
-    pub(super) fn flip_log(&mut self) -> Result<(), Violation> {
-        if !self.setup.faults.has(Fault::FlipLog) || !self.luck.per_mille(500) {
-            return Ok(());
-        }
-        self.crash(false);
-        let log = self.disk.path(ROOT).join("log");
-        let vouched = self.vouched(&log);
-        for _ in 0..4 {
-            let disk = self.disk.fork();
-            let files = disk.files(&log);
-            let bits: u64 = files.iter().map(|(_, bytes)| bytes * 8).sum();
-            if bits == 0 {
-                return Ok(());
-            }
-            let mut bit = self.luck.below(bits);
-            let file = files.iter().find(|(_, bytes)| {
-                let here = bit < bytes * 8;
-                bit -= if here { 0 } else { bytes * 8 };
-                here
-            });
-            let Some((path, _)) = file else { continue };
-            disk.flip(path, bit);
-            self.counts.note(Fault::FlipLog);
-            let clocks = Clocks { wall: self.wall(), steady: self.steady };
-            let root = disk.path(ROOT);
-            let started = Node::start(&root, &self.ground, clocks, true, self.segment_bytes);
-            // One that does not start says so.
-            let Ok(node) = started else { continue };
-            self.judge_flip(&node, &vouched).map_err(|what| Violation {
-                property: "flip-found",
-                what: format!("bit {bit} of {} flipped: {what}", path.display()),
-            })?;
-        }
-        Ok(())
-    }
-
-    /// The version that each run had before the last frame: only that may be cut as torn.
-    fn vouched(&self, log: &DiskPath) -> BTreeMap<RunId, u64> {
-        let Ok(reader) = LogReader::open(log) else { return BTreeMap::new() };
-        let (mut vouched, mut last) = (BTreeMap::new(), BTreeMap::new());
-        for frame in reader.map_while(Result::ok) {
-            vouched.append(&mut last);
-            for (index, _, version, _) in events_of(frame) {
-                if let Some(run) = self.oracle.by_index.get(&index) {
-                    last.insert(*run, version.0);
-                }
-            }
-        }
-        vouched
-    }
-
-    /// Every run is what it was, or refused by name, or reported as cut short by the last frame.
-    fn judge_flip(&self, node: &Node, vouched: &BTreeMap<RunId, u64>) -> Result<(), String> {
-        let report = node.report();
-        for (run, model) in &self.oracle.runs {
-            let Some(replay) = &model.replay else { continue };
-            if node.is_out_of_service(*run) {
-                continue;
-            }
-            // The grace of this start may have come on top already.
-            let (version, digest) = match (node.peek(*run), node.snapshot(*run)) {
-                (Some(live), _) => (live.version(), live.digest()),
-                (None, Some(info)) => (info.version, info.digest),
-                (None, None) if report.lines.is_empty() => {
-                    return Err(format!("run {run} is gone, and nothing is said: {report:?}"));
-                }
-                (None, None) => continue,
-            };
-            let least = vouched.get(run).copied().unwrap_or(0);
-            if version.0 < least {
-                return Err(format!(
-                    "run {run} serves at version {version}, and a later frame vouches for {least}"
-                ));
-            }
-            let whole = version == replay.version() && digest == replay.digest();
-            if !whole && version <= replay.version() && report.lines.is_empty() {
-                return Err(format!(
-                    "run {run} is at version {version}, was at {}, and nothing is said",
-                    replay.version()
-                ));
-            }
-        }
-        Ok(())
     }
 }

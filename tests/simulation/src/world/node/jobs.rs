@@ -120,7 +120,7 @@ impl Node {
         self.sides[side].mail.push_back(Mail::Finished { run, epoch, done: Box::new(done) });
     }
 
-    fn pasts(&self) -> RunPasts<'_> {
+    pub(super) fn pasts(&self) -> RunPasts<'_> {
         RunPasts { dir: &self.dir, snapshots: &self.snapshots, plans: &self.plans }
     }
 
