@@ -171,3 +171,46 @@ fn a_log_goes_on_in_a_segment_that_was_just_begun() {
     let frames = LogReader::open(&dir.log()).unwrap().map(|frame| frame.unwrap().lsn);
     assert_eq!(frames.last(), Some(last));
 }
+
+/// What a start does on the disk; as far as it comes.
+fn start(disk: &MemoryDisk) -> Option<()> {
+    let dir = DataDir::open(&disk.path("data")).ok()?;
+    let snapshots = FileSnapshots::open(&dir.snap(), &dir.cut(), SNAPSHOT_SEGMENT).ok()?;
+    let found = recover_with(&dir, &snapshots).ok()?;
+    let settings = LogSettings { segment_bytes: SEGMENT, zero_bytes_per_second: 0 };
+    FileLog::resume(&dir.log(), &dir.cut(), settings, found.end).ok().map(|_| ())
+}
+
+/// It dies at any change that it makes there, a torn tail before it, and the power may go with it.
+#[test]
+fn a_start_that_dies_at_any_of_its_changes_takes_nothing_that_was_told() {
+    let mut deaths = 0;
+    for seed in 20..24 {
+        let mut node = Node::new(seed);
+        let mut section = Section::default();
+        (0..4).for_each(|_| node.world.create(&mut section));
+        node.commit(&section);
+        node.snapshot();
+        let section = node.world.group(20);
+        node.commit(&section);
+        let section = node.world.group(200);
+        node.log.append(&[], &[(0, &section)]).unwrap();
+        node.digests.push(node.world.digests());
+        node.log.sync(Durability::Process).unwrap();
+        node.disk.power_cut(&mut |below| node.cuts.draw(below));
+        let torn = node.disk.fork();
+        for changes in 0.. {
+            node.disk = torn.fork();
+            node.disk.die_after(changes);
+            start(&node.disk);
+            let died = node.disk.revive();
+            node.survives();
+            assert!(start(&node.disk).is_some(), "it starts after a death at change {changes}");
+            if !died {
+                break;
+            }
+            deaths += 1;
+        }
+    }
+    assert!(deaths >= 12, "only {deaths} deaths");
+}
