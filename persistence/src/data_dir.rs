@@ -72,11 +72,32 @@ impl DataDir {
         let root = root.on_disk();
         let fault = |fault| DataDirError::File { dir: root.to_path_buf(), fault };
         file::create_dir(&root).map_err(fault)?;
-        match Self::read_only(&root) {
-            Err(DataDirError::Missing { .. }) => write_format(&root).map_err(fault)?,
-            checked => return checked.and_then(|dir| dir.is_writable().map(|()| dir)),
+        let dir = match Self::read_only(&root) {
+            Err(DataDirError::Missing { .. }) => {
+                write_format(&root).map_err(fault)?;
+                Self { root: root.clone() }
+            }
+            checked => {
+                let dir = checked?;
+                dir.is_writable()?;
+                dir
+            }
+        };
+        dir.sync_names().map_err(fault)?;
+        Ok(dir)
+    }
+
+    /// A start that died may have left names that were not synced: whoever finds them there must not
+    /// take them for safe.
+    fn sync_names(&self) -> Result<(), FileError> {
+        file::sync_dir(&self.root)?;
+        match self.root.above().map(|parent| file::sync_dir(&parent)) {
+            // Its directory is not ours: who may not read there has made no name there either.
+            Some(Err(fault)) if fault.cause.kind() != std::io::ErrorKind::PermissionDenied => {
+                Err(fault)
+            }
+            _ => Ok(()),
         }
-        Ok(Self { root })
     }
 
     /// Opens the directory for a reader, which never writes to it.

@@ -6,7 +6,7 @@ use berth_persistence::conformance::{TEXT, World};
 use berth_persistence::{
     CommitLog, Covered, DataDir, DiskFault, Durability, EncodedSnapshot, FileLog, FileSnapshots,
     LogReader, LogSettings, Lsn, MemoryDisk, MemorySnapshots, NodeRecord, Section, SnapshotStore,
-    recover,
+    Snapshots, recover,
 };
 
 use crate::support::{is_true, recover_with};
@@ -213,4 +213,38 @@ fn a_start_that_dies_at_any_of_its_changes_takes_nothing_that_was_told() {
         }
     }
     assert!(deaths >= 12, "only {deaths} deaths");
+}
+
+/// The very first start dies behind the creation of a directory and before its name is synced; the
+/// next finds it there, and what is told from then on must not go with the name.
+#[test]
+fn a_directory_that_a_death_left_unsynced_survives_a_power_cut_after_the_next_start() {
+    let begin = |disk: &MemoryDisk| {
+        let settings = LogSettings { segment_bytes: SEGMENT, zero_bytes_per_second: 0 };
+        let dir = DataDir::open(&disk.path("data")).ok()?;
+        let snapshots = FileSnapshots::open(&dir.snap(), &dir.cut(), SNAPSHOT_SEGMENT).ok()?;
+        let end = recover_with(&dir, &snapshots).ok()?.end;
+        Some((FileLog::resume(&dir.log(), &dir.cut(), settings, end).ok()?, snapshots))
+    };
+    for changes in 0.. {
+        let disk = MemoryDisk::new(512);
+        disk.die_after(changes);
+        begin(&disk);
+        let died = disk.revive();
+        let (mut log, mut snapshots) = begin(&disk).expect("it starts");
+        let mut world = World::new(changes);
+        let mut section = Section::default();
+        world.create(&mut section);
+        log.append(&[], &[(0, &section)]).unwrap();
+        log.sync(Durability::Power).unwrap();
+        snapshots.put_plan_text(world.plan().hash(), TEXT).unwrap();
+        snapshots.sync().unwrap();
+        disk.power_cut(&mut |_| 0);
+        let (log, snapshots) = begin(&disk).expect("it starts again");
+        assert_eq!(log.end().lsn, Lsn(1), "after a death at change {changes}");
+        assert!(snapshots.has_plan_text(world.plan().hash()), "death at change {changes}");
+        if !died {
+            break;
+        }
+    }
 }
