@@ -7,7 +7,7 @@
 pub mod caller;
 mod cost;
 pub mod instructions;
-mod machine;
+pub mod machine;
 pub mod train;
 
 use crate::fault::Bench;

@@ -4,29 +4,21 @@ use std::sync::Arc;
 
 use berth_inventory::{
     BerthIndex, Changes, Command, Conditions, Event, Events, HoldId, Millis, Plan, RequestId,
-    RequestMark, Reserve, Ruling, Run, RunCreated, RunId, StopRef, TravelClass, UnixMillis,
+    RequestMark, Reserve, Ruling, StopRef, TravelClass, UnixMillis,
 };
 
 use super::demand::Request;
+use crate::suite::core::machine::open_run;
 
 /// The berths of one party, in its order; empty = refused.
 pub type Seats = Vec<BerthIndex>;
 
-/// 00:00 of the start date, far behind the time of the commands.
-const MIDNIGHT: UnixMillis = UnixMillis(86_400_000_000);
+/// When everybody asks.
 const NOW: UnixMillis = UnixMillis(1_000);
 
 /// Where the machine seats each party of a day in the general pool of `class`.
 pub fn seats(plan: &Arc<Plan>, class: TravelClass, requests: &[Request]) -> Vec<Seats> {
-    let start_date = "2026-01-01".parse().expect("a date");
-    let created = RunCreated {
-        run: RunId { train: plan.number(), start_date },
-        plan: plan.hash(),
-        midnight: MIDNIGHT,
-        opens: plan.pools().iter().map(|_| UnixMillis(0)).collect(),
-        extra: false,
-    };
-    let mut run = Run::new(Arc::clone(plan), &created, UnixMillis(0));
+    let mut run = open_run(plan);
     let (mut changes, mut events) = (Changes::default(), Events::new());
     let mut one = |(place, request): (usize, &Request)| {
         let command = reserve(place, class, request);

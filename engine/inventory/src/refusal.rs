@@ -175,7 +175,7 @@ pub enum Refusal {
     /// The quota is not for one of the passengers.
     #[error(
         "passenger {} ({sex} {age}) may not travel on quota {quota} of {class}, which is for {whom}; \
-         ask for quota GN",
+         ask for another quota",
         passenger + 1
     )]
     NotEligible {

@@ -21,6 +21,19 @@ const ENDED_FIRST: usize = 2 * berth_inventory::REMEMBER_ENDED_MAX;
 /// 00:00 of the start date, far behind the time of the commands.
 const MIDNIGHT: UnixMillis = UnixMillis(86_400_000_000);
 
+/// A run of this train with every pool open, far before its departure.
+pub fn open_run(plan: &Arc<Plan>) -> Run {
+    let start_date = "2026-01-01".parse().expect("a date");
+    let created = RunCreated {
+        run: RunId { train: plan.number(), start_date },
+        plan: plan.hash(),
+        midnight: MIDNIGHT,
+        opens: plan.pools().iter().map(|_| UnixMillis(0)).collect(),
+        extra: false,
+    };
+    Run::new(Arc::clone(plan), &created, UnixMillis(0))
+}
+
 /// A run and everything a command of it touches.
 struct Desk {
     run: Run,
@@ -87,17 +100,8 @@ impl Machine {
     /// A run of this shape that sold nothing yet.
     pub fn empty(shape: Shape) -> Self {
         let plan = Plan::new(&entry(10_001, shape), PlanHash([1; 32])).expect("a sound train");
-        let plan = Arc::new(plan);
-        let start_date = "2026-01-01".parse().expect("a date");
-        let created = RunCreated {
-            run: RunId { train: plan.number(), start_date },
-            plan: plan.hash(),
-            midnight: MIDNIGHT,
-            opens: plan.pools().iter().map(|_| UnixMillis(0)).collect(),
-            extra: false,
-        };
         let desk = Desk {
-            run: Run::new(plan, &created, UnixMillis(0)),
+            run: open_run(&Arc::new(plan)),
             section: Section::default(),
             changes: Changes::default(),
             events: Events::new(),

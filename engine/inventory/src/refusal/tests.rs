@@ -110,7 +110,7 @@ fn every_message_says_both_operands_and_what_to_do_next() {
                 whom: "F, M 60+".into(),
             },
             "passenger 2 (M 18-44) may not travel on quota TQ of SL, which is for F, M 60+; ask for \
-             quota GN",
+             another quota",
         ),
         (
             Refusal::TooManyExtends { hold, extends: 256, max: 256 },
