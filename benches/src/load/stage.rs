@@ -206,6 +206,7 @@ fn entry(train: usize) -> Entry {
         stops: (0..=LEGS).map(stop).collect(),
         coaches,
         pools,
+        rules: None,
     }
 }
 

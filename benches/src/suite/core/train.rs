@@ -57,6 +57,7 @@ pub fn entry(number: usize, shape: Shape) -> Entry {
             party_max: 6,
             eligible: Vec::new(),
         }],
+        rules: None,
     }
 }
 

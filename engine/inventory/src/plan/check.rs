@@ -12,6 +12,8 @@ use crate::{
 const MINUTE_MAX: u32 = 30 * 1_440;
 /// Longest name of a train, bytes.
 const TRAIN_NAME_BYTES_MAX: usize = 128;
+/// Longest name of a rule book with its hash, bytes.
+const RULES_BYTES_MAX: usize = 64;
 /// Longest id of a coach, bytes.
 const COACH_ID_BYTES_MAX: usize = size_of::<CoachId>();
 
@@ -41,6 +43,12 @@ pub enum PlanFault {
     /// The train's name is too long.
     #[error("name of {bytes} bytes; at most {TRAIN_NAME_BYTES_MAX} allowed")]
     LongName {
+        /// How long.
+        bytes: usize,
+    },
+    /// The rule book's name is too long.
+    #[error("rules of {bytes} bytes; 1 to {RULES_BYTES_MAX} allowed")]
+    LongRules {
         /// How long.
         bytes: usize,
     },
@@ -307,6 +315,11 @@ fn checked(entry: &Entry, hash: PlanHash) -> Checked<Plan> {
     if entry.name.len() > TRAIN_NAME_BYTES_MAX {
         return Err(PlanFault::LongName { bytes: entry.name.len() });
     }
+    if let Some(rules) = entry.rules.as_deref()
+        && !(1..=RULES_BYTES_MAX).contains(&rules.len())
+    {
+        return Err(PlanFault::LongRules { bytes: rules.len() });
+    }
     if entry.days.0 & !RunningDays::DAILY.0 != 0 {
         return Err(PlanFault::Days { bits: entry.days.0 });
     }
@@ -334,6 +347,7 @@ fn checked(entry: &Entry, hash: PlanHash) -> Checked<Plan> {
         name,
         days,
         classes,
+        rules: entry.rules.clone(),
         all_coaches_whole,
     })
 }

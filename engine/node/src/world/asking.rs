@@ -39,6 +39,7 @@ pub(crate) fn catalogue() -> Catalogue {
         eligible: Vec::new(),
     };
     let entry = Entry {
+        rules: None,
         number: TRAIN.into(),
         name: "WORLD".into(),
         days: RunningDays::DAILY,

@@ -39,6 +39,7 @@ fn run(stops: usize) -> Run {
         eligible: Vec::new(),
     };
     let entry = Entry {
+        rules: None,
         number: "12951".into(),
         name: "SHOWN".into(),
         days: RunningDays::DAILY,
