@@ -209,6 +209,7 @@ fn entry(train: usize) -> Entry {
         stops: (0..=LEGS).map(stop).collect(),
         coaches,
         pools,
+        rules: None,
     }
 }
 

@@ -117,6 +117,8 @@ pub struct Entry {
     pub coaches: Vec<CoachEntry>,
     /// Pools; empty = `default_pools`.
     pub pools: Vec<PoolEntry>,
+    /// The rule book that the pools come from, as `NAME@HASH`; `None` = they are the train's own.
+    pub rules: Option<Box<str>>,
 }
 
 /// A checked stop.
@@ -247,6 +249,7 @@ pub struct Plan {
     name: Box<str>,
     days: RunningDays,
     classes: Vec<TravelClass>,
+    rules: Option<Box<str>>,
     /// Every coach runs the whole route, so a pool's capacity is its size on every journey.
     all_coaches_whole: bool,
 }
@@ -275,6 +278,11 @@ impl Plan {
     /// Days of the week on which it starts at its origin.
     pub const fn days(&self) -> RunningDays {
         self.days
+    }
+
+    /// The rule book that its pools come from, as `NAME@HASH`, if they come from one.
+    pub fn rules(&self) -> Option<&str> {
+        self.rules.as_deref()
     }
 
     /// Its stops in order, 2 to 128.

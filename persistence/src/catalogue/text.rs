@@ -8,7 +8,8 @@
 //! ```
 //! Stops are `[code, km, arrival, departure]`, minutes from 00:00 of day 1; coaches are
 //! `id:layout`, then `@first-last` stop (1-based) when the coach does not run the whole way.
-//! `pools` may be left out: then the train has the default pools. Fields are written in this order
+//! `pools` may be left out: then a rule book says them, and `"rules":"NAME@HASH"` before them says
+//! which, or each class is one general pool. Fields are written in this order
 //! and without spaces; that is what is hashed.
 
 use std::fmt::Write as _;
@@ -68,6 +69,8 @@ struct TrainLine {
     days: String,
     stops: Vec<(String, u32, Option<u32>, Option<u32>)>,
     coaches: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    rules: Option<Box<str>>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pools: Vec<PoolLine>,
 }
@@ -120,6 +123,7 @@ pub fn entry_from_json(line: &str) -> Result<Entry, CatalogueFault> {
         stops: stops.collect(),
         coaches: line.coaches.iter().map(|c| coach_from_text(c)).collect::<Result<_, _>>()?,
         pools: line.pools.into_iter().map(pool_from_line).collect::<Result<_, _>>()?,
+        rules: line.rules,
         number: line.number,
         name: line.name,
     })
@@ -135,6 +139,7 @@ pub fn entry_to_json(entry: &Entry) -> String {
         days: entry.days.to_string(),
         stops,
         coaches: entry.coaches.iter().map(coach_to_text).collect(),
+        rules: entry.rules.clone(),
         pools: entry.pools.iter().map(pool_to_line).collect(),
     })
 }

@@ -47,6 +47,7 @@ fn train(number: &str, stops: u32, first: u32, pools: Vec<PoolEntry>) -> Entry {
         stops: (0..stops).map(stop).collect(),
         coaches: vec![CoachEntry { id: "H1".into(), layout: "1A/ICF".into(), stops: None }],
         pools,
+        rules: None,
     }
 }
 

@@ -60,6 +60,7 @@ pub fn entry(number: usize, shape: Shape) -> Entry {
             waiting: None,
             promotion: Promotion::default(),
         }],
+        rules: None,
     }
 }
 

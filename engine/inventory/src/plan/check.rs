@@ -1,6 +1,8 @@
 //! From a catalogue's word to a plan, or to what is wrong with it.
 
-use super::fault::{Checked, MINUTE_MAX, PlanError, PlanFault, TRAIN_NAME_BYTES_MAX};
+use super::fault::{
+    Checked, MINUTE_MAX, PlanError, PlanFault, RULES_BYTES_MAX, TRAIN_NAME_BYTES_MAX,
+};
 use super::{Berth, Coach, CoachEntry, Entry, Plan, Stop, StopEntry, default_pools, lists, pools};
 use crate::layout::{Layout, layout};
 use crate::{
@@ -17,6 +19,11 @@ fn checked(entry: &Entry, hash: PlanHash) -> Checked<Plan> {
     let number = entry.number.parse().map_err(PlanFault::name("number"))?;
     if entry.name.len() > TRAIN_NAME_BYTES_MAX {
         return Err(PlanFault::LongName { bytes: entry.name.len() });
+    }
+    if let Some(rules) = entry.rules.as_deref()
+        && !(1..=RULES_BYTES_MAX).contains(&rules.len())
+    {
+        return Err(PlanFault::LongRules { bytes: rules.len() });
     }
     if entry.days.0 & !RunningDays::DAILY.0 != 0 {
         return Err(PlanFault::Days { bits: entry.days.0 });
@@ -49,6 +56,7 @@ fn checked(entry: &Entry, hash: PlanHash) -> Checked<Plan> {
         name,
         days,
         classes,
+        rules: entry.rules.clone(),
         all_coaches_whole,
     })
 }

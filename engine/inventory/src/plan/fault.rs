@@ -9,6 +9,8 @@ use crate::{
 pub(super) const MINUTE_MAX: u32 = 30 * 1_440;
 /// Longest name of a train, bytes.
 pub(super) const TRAIN_NAME_BYTES_MAX: usize = 128;
+/// Longest name of a rule book with its hash, bytes.
+pub(super) const RULES_BYTES_MAX: usize = 64;
 /// Longest id of a coach, bytes.
 const COACH_ID_BYTES_MAX: usize = size_of::<CoachId>();
 
@@ -38,6 +40,12 @@ pub enum PlanFault {
     /// The train's name is too long.
     #[error("name of {bytes} bytes; at most {TRAIN_NAME_BYTES_MAX} allowed")]
     LongName {
+        /// How long.
+        bytes: usize,
+    },
+    /// The rule book's name is too long.
+    #[error("rules of {bytes} bytes; 1 to {RULES_BYTES_MAX} allowed")]
+    LongRules {
         /// How long.
         bytes: usize,
     },

@@ -10,56 +10,23 @@ use super::lists::{self, Behind, Promotion};
 use super::{Berth, Opens, Pool, PoolEntry, PoolSize};
 use crate::{BerthIndex, Eligible, PARTY_MAX, POOLS_MAX, PoolIndex, QuotaCode, TravelClass};
 
-/// Per cent of a class that Tatkal gets by default. Observed shares are 15 to 30 (domain 1.4);
-/// 18.2 % of all capacity in 2015-16.
-const TATKAL_SHARE: u8 = 20;
-/// Most passengers of one Tatkal reserve (domain 1.6).
-const TATKAL_PARTY_MAX: u8 = 4;
-
-/// The pools of a train whose entry names none: per class GN with what is left, and, where Tatkal is
-/// sold at all (not in 1A, EA, EV, FC), TQ with a fifth, from 10:00 (AC) or 11:00 on the day before
-/// the start.
+/// The pools of a train that says nothing of pools and stands under no rule book: each class is one
+/// general pool, open with the run.
 pub fn default_pools(classes: &[TravelClass]) -> Vec<PoolEntry> {
-    let mut pools = Vec::with_capacity(2 * classes.len());
-    for &class in classes {
-        let pool = |quota: &str, size, opens, party_max| PoolEntry {
-            quota: quota.into(),
-            class,
-            size,
-            board: None,
-            alight: None,
-            opens,
-            party_max,
-            eligible: Vec::new(),
-            rac: 0,
-            waiting: None,
-            promotion: Promotion::default(),
-        };
-        pools.push(pool("GN", PoolSize::Rest, Opens::WithRun, PARTY_MAX as u8));
-        if sells_tatkal(class) {
-            let minute = if class.is_ac() { 10 * 60 } else { 11 * 60 };
-            let opens = Opens::Before { days: 1, minute };
-            pools.push(pool("TQ", PoolSize::Share(TATKAL_SHARE), opens, TATKAL_PARTY_MAX));
-        }
-    }
-    pools
-}
-
-/// Classes in which Tatkal exists (domain 1.1).
-const fn sells_tatkal(class: TravelClass) -> bool {
-    match class {
-        TravelClass::SecondAc
-        | TravelClass::ThirdAc
-        | TravelClass::ThirdAcEconomy
-        | TravelClass::Sleeper
-        | TravelClass::ChairCar
-        | TravelClass::Executive
-        | TravelClass::SecondSitting => true,
-        TravelClass::FirstAc
-        | TravelClass::Anubhuti
-        | TravelClass::Vistadome
-        | TravelClass::First => false,
-    }
+    let pool = |class: &TravelClass| PoolEntry {
+        quota: "GN".into(),
+        class: *class,
+        size: PoolSize::Rest,
+        board: None,
+        alight: None,
+        opens: Opens::WithRun,
+        party_max: PARTY_MAX as u8,
+        eligible: Vec::new(),
+        rac: 0,
+        waiting: None,
+        promotion: Promotion::default(),
+    };
+    classes.iter().map(pool).collect()
 }
 
 /// Checks the pools of an entry, gives each its berths and tells each berth its pool.

@@ -23,6 +23,7 @@ pub(crate) fn entry(stops: usize, coaches: &[&str]) -> Entry {
         stops: (0..stops).map(stop).collect(),
         coaches: coaches.iter().map(coach).collect(),
         pools: Vec::new(),
+        rules: None,
     }
 }
 
@@ -44,6 +45,7 @@ pub(crate) fn of_bays(legs: usize, coaches: &[Vec<Vec<BerthType>>]) -> Plan {
         pools: Vec::new(),
         doors: Box::default(),
         classes: vec![class],
+        rules: None,
         all_coaches_whole: true,
     };
     for stop in 0..=legs as u32 {

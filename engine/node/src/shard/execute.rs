@@ -192,6 +192,12 @@ impl<T> Surroundings<T> {
         let hash = created.plan;
         if self.known_plans.insert(hash) {
             batch.section.plan_text(hash, entry.plan_text());
+            // Replay never asks for it: it is for people who ask why the pools are what they are.
+            if let Some(rules) = entry.train.rules()
+                && self.known_plans.insert(rules.hash)
+            {
+                batch.section.plan_text(rules.hash, Arc::clone(&rules.text));
+            }
         }
         batch.section.push(index, now, Version(1), &Event::RunCreated(created));
         Some(Arc::clone(entry))

@@ -42,6 +42,7 @@ pub(crate) fn catalogue() -> Catalogue {
         promotion: Promotion::default(),
     };
     let entry = Entry {
+        rules: None,
         number: TRAIN.into(),
         name: "WORLD".into(),
         days: RunningDays::DAILY,

@@ -42,6 +42,7 @@ fn run(stops: usize) -> Run {
         promotion: Promotion::default(),
     };
     let entry = Entry {
+        rules: None,
         number: "12951".into(),
         name: "SHOWN".into(),
         days: RunningDays::DAILY,

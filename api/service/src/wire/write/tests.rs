@@ -29,6 +29,7 @@ pub(in crate::wire) fn plan() -> Arc<Plan> {
         stops: None,
     };
     let entry = Entry {
+        rules: None,
         number: "12951".into(),
         name: "TEST".into(),
         days: RunningDays::DAILY,
