@@ -191,6 +191,7 @@ fn entry(train: usize) -> Entry {
             opens: Opens::WithRun,
             party_max: 6,
             eligible: Vec::new(),
+            kept: Vec::new(),
         };
         ((1..=48).map(|n| coach("2S", n)).collect(), vec![pool])
     } else {

@@ -67,8 +67,8 @@ pub use legs::{LegMask, LegRange};
 pub use limits::*;
 pub use passenger::{AgeBand, Passenger, PassengerSet, Sex};
 pub use plan::{
-    Berth, Coach, CoachEntry, Entry, Opens, Plan, PlanError, PlanFault, Pool, PoolEntry, PoolSize,
-    Stop, StopEntry, default_pools,
+    Berth, Coach, CoachEntry, Entry, Kept, Opens, Plan, PlanError, PlanFault, Pool, PoolEntry,
+    PoolSize, Stop, StopEntry, default_pools,
 };
 pub use record::{Booking, Ended, Record, Seat, SeatState};
 pub use refusal::{PRECEDENCE, Reason, Refusal};

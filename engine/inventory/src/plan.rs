@@ -9,6 +9,7 @@
 //! Units: minutes from 00:00 of day 1 in the catalogue's zone, kilometres from the origin.
 
 mod check;
+mod kept;
 mod pools;
 #[cfg(test)]
 pub(crate) mod sample;
@@ -21,6 +22,7 @@ use crate::{
 };
 
 pub use check::{PlanError, PlanFault};
+pub use kept::Kept;
 pub use pools::default_pools;
 
 /// A stop as a catalogue says it.
@@ -91,6 +93,8 @@ pub struct PoolEntry {
     pub party_max: u8,
     /// Who may travel on it, in words such as `F 45+`; empty = everybody.
     pub eligible: Vec<String>,
+    /// Berths it keeps for long journeys; empty = none.
+    pub kept: Vec<Kept>,
 }
 
 /// A train as a catalogue says it.
@@ -180,6 +184,8 @@ pub struct Pool {
     pub eligible: Eligible,
     /// The same in the catalogue's words; empty = everybody.
     pub eligible_words: Box<str>,
+    /// Berths it keeps for long journeys.
+    pub kept: Box<[Kept]>,
 }
 
 /// Which journeys a pool sells to whom: the pool as one reserve sees it.
@@ -218,6 +224,8 @@ pub struct Plan {
     stops: Vec<Stop>,
     /// What a reserve asks of each pool, side by side.
     doors: Box<[Door]>,
+    /// Bit `i` = pool `i` keeps berths for long journeys.
+    keeping: u64,
     berths: Vec<Berth>,
     pools: Vec<Pool>,
     coaches: Vec<Coach>,

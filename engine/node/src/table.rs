@@ -95,30 +95,34 @@ impl RunTable {
             })
         };
         let gone = now >= plan.departure(self.midnight(), legs.from);
-        let row = |pool: PoolIndex, closed: bool, opens: UnixMillis, free: u16| {
-            let status = if opens > now && !gone {
-                SaleStatus::NotOpen(opens)
-            } else if gone || closed {
-                SaleStatus::Closed
-            } else if free == 0 {
-                SaleStatus::SoldOut
-            } else {
-                SaleStatus::Available(free)
+        let left = plan.departure(self.midnight(), 0).since(now);
+        let row =
+            |pool: PoolIndex, closed: bool, opens: UnixMillis, free: &dyn Fn(LegRange) -> u16| {
+                let vacant = if plan.keeps(pool) { free(plan.route()) } else { 0 };
+                let free = plan.sellable(pool, legs, (free(legs), vacant), left);
+                let status = if opens > now && !gone {
+                    SaleStatus::NotOpen(opens)
+                } else if gone || closed {
+                    SaleStatus::Closed
+                } else if free == 0 {
+                    SaleStatus::SoldOut
+                } else {
+                    SaleStatus::Available(free)
+                };
+                PoolRow { pool, status, free }
             };
-            PoolRow { pool, status, free }
-        };
         match &self.source {
             Source::Published(published) => published.read(|p| {
                 let head = p.head();
                 let closed = |pool: PoolIndex| head.retired || head.closed >> pool.0 & 1 == 1;
-                let rows = pools()
-                    .map(|pool| row(pool, closed(pool), p.opens(pool), p.free(pool, legs) as u16));
+                let free = |pool| move |legs| p.free(pool, legs) as u16;
+                let rows = pools().map(|pool| row(pool, closed(pool), p.opens(pool), &free(pool)));
                 (head.version, rows.collect())
             }),
             Source::Plan { plan, created } => {
                 let opens = |pool: PoolIndex| created.opens[usize::from(pool.0)];
-                let rows =
-                    pools().map(|pool| row(pool, false, opens(pool), plan.capacity(pool, legs)));
+                let free = |pool| move |legs| plan.capacity(pool, legs);
+                let rows = pools().map(|pool| row(pool, false, opens(pool), &free(pool)));
                 (Version(0), rows.collect())
             }
         }

@@ -13,7 +13,9 @@
 
 use std::fmt::Write as _;
 
-use berth_inventory::{CoachEntry, Entry, Opens, PoolEntry, PoolSize, RunningDays, StopEntry};
+use berth_inventory::{
+    CoachEntry, Entry, Kept, Opens, PoolEntry, PoolSize, RunningDays, StopEntry,
+};
 use serde::{Deserialize, Serialize};
 
 use super::{CatalogueError, CatalogueFault};
@@ -84,6 +86,18 @@ struct PoolLine {
     board: Option<(u16, u16)>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     alight: Option<(u16, u16)>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    kept: Vec<KeptLine>,
+}
+
+#[derive(Clone, Copy, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct KeptLine {
+    below_km: u32,
+    berths: u16,
+    last: u16,
+    since: u32,
+    until: u32,
 }
 
 /// Reads one train. What it says is not checked against the railway; `Plan::new` does that.
@@ -187,6 +201,7 @@ fn pool_from_line(line: PoolLine) -> Result<PoolEntry, CatalogueFault> {
         alight: line.alight,
         party_max: line.party_max,
         eligible: line.eligible,
+        kept: line.kept.into_iter().map(kept_from_line).collect(),
     })
 }
 
@@ -209,7 +224,18 @@ fn pool_to_line(pool: &PoolEntry) -> PoolLine {
         eligible: pool.eligible.clone(),
         board: pool.board,
         alight: pool.alight,
+        kept: pool.kept.iter().map(kept_to_line).collect(),
     }
+}
+
+fn kept_from_line(line: KeptLine) -> Kept {
+    let KeptLine { below_km, berths, last, since, until } = line;
+    Kept { below_km, berths, last, since, until }
+}
+
+fn kept_to_line(row: &Kept) -> KeptLine {
+    let Kept { below_km, berths, last, since, until } = *row;
+    KeptLine { below_km, berths, last, since, until }
 }
 
 fn size_from_text(text: &str) -> Result<PoolSize, CatalogueFault> {

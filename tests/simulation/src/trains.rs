@@ -59,6 +59,7 @@ fn pool(quota: &str, size: PoolSize, opens: Opens, party_max: u8) -> PoolEntry {
         opens,
         party_max,
         eligible: Vec::new(),
+        kept: Vec::new(),
     }
 }
 

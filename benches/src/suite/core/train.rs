@@ -56,6 +56,7 @@ pub fn entry(number: usize, shape: Shape) -> Entry {
             opens: Opens::WithRun,
             party_max: 6,
             eligible: Vec::new(),
+            kept: Vec::new(),
         }],
     }
 }

@@ -1,6 +1,7 @@
 //! From a catalogue's word to a plan, or to what is wrong with it: the train, the field, the value
 //! and what is allowed.
 
+use super::kept::SINCE_MAX;
 use super::{Berth, Coach, CoachEntry, Entry, Plan, Stop, StopEntry, default_pools, pools};
 use crate::layout::{Layout, layout, layouts};
 use crate::{
@@ -202,6 +203,28 @@ pub enum PlanFault {
         /// Minute of the day.
         minute: u16,
     },
+    /// A row of kept berths that says nothing.
+    #[error(
+        "pool {quota} of {class} keeps {berths} berths, then {last}, from journeys below {below_km} \
+         km from {since} to {until} minutes before departure; at least 1 berth and 1 km, falling, \
+         and at most {SINCE_MAX} minutes allowed"
+    )]
+    Kept {
+        /// Quota.
+        quota: QuotaCode,
+        /// Class.
+        class: TravelClass,
+        /// Kilometres.
+        below_km: u32,
+        /// Berths at first.
+        berths: u16,
+        /// Berths at last.
+        last: u16,
+        /// Minutes at which it begins to fall.
+        since: u32,
+        /// Minutes at which it ends.
+        until: u32,
+    },
     /// More than everything.
     #[error("pool {quota} of {class} has a share of {share} %; 0 to 100 allowed")]
     Share {
@@ -323,9 +346,12 @@ fn checked(entry: &Entry, hash: PlanHash) -> Checked<Plan> {
     let all_coaches_whole = coaches.iter().all(|c| c.legs.len() as usize == stops.len() - 1);
     let days = entry.days;
     let doors = pools.iter().map(super::Door::of).collect();
+    let keeps = pools.iter().zip(0..).filter(|(pool, _)| !pool.kept.is_empty());
+    let keeping = keeps.fold(0, |bits, (_, index)| bits | 1 << index);
     Ok(Plan {
         stops,
         doors,
+        keeping,
         berths,
         pools,
         coaches,

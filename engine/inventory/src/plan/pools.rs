@@ -6,8 +6,10 @@
 //! what is left. Without it the sizes must use up the class exactly.
 
 use super::check::{Checked, PlanFault};
-use super::{Berth, Opens, Pool, PoolEntry, PoolSize};
-use crate::{BerthIndex, Eligible, PARTY_MAX, POOLS_MAX, PoolIndex, QuotaCode, TravelClass};
+use super::{Berth, Kept, Opens, Pool, PoolEntry, PoolSize};
+use crate::{
+    BerthIndex, Eligible, KEPT_MAX, PARTY_MAX, POOLS_MAX, PoolIndex, QuotaCode, TravelClass,
+};
 
 /// Per cent of a class that Tatkal gets by default. Observed shares are 15 to 30 (domain 1.4);
 /// 18.2 % of all capacity in 2015-16.
@@ -30,6 +32,7 @@ pub fn default_pools(classes: &[TravelClass]) -> Vec<PoolEntry> {
             opens,
             party_max,
             eligible: Vec::new(),
+            kept: Vec::new(),
         };
         pools.push(pool("GN", PoolSize::Rest, Opens::WithRun, PARTY_MAX as u8));
         if sells_tatkal(class) {
@@ -134,9 +137,29 @@ fn check_pool(entry: &PoolEntry, classes: &[TravelClass], stops: usize) -> Check
         class,
         fault,
     })?;
+    if entry.kept.len() > KEPT_MAX {
+        let count = entry.kept.len();
+        return Err(PlanFault::Count { what: "rows of kept berths", count, min: 0, max: KEPT_MAX });
+    }
+    if let Some(row) = entry.kept.iter().find(|row| !row.is_sound()) {
+        let Kept { below_km, berths, last, since, until } = *row;
+        return Err(PlanFault::Kept { quota, class, below_km, berths, last, since, until });
+    }
+    let kept = entry.kept.as_slice().into();
     let (opens, party_max) = (entry.opens, entry.party_max);
     let (berths, eligible_words) = (Vec::new(), entry.eligible.join(", ").into());
-    Ok(Pool { quota, class, berths, board, alight, opens, party_max, eligible, eligible_words })
+    Ok(Pool {
+        quota,
+        class,
+        berths,
+        board,
+        alight,
+        opens,
+        party_max,
+        eligible,
+        eligible_words,
+        kept,
+    })
 }
 
 /// Two pools of one class and quota must never sell the same journey.

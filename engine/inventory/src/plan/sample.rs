@@ -40,6 +40,7 @@ pub(crate) fn of_bays(legs: usize, coaches: &[Vec<Vec<BerthType>>]) -> Plan {
         berths: Vec::new(),
         pools: Vec::new(),
         doors: Box::default(),
+        keeping: 0,
         classes: vec![class],
         all_coaches_whole: true,
     };
@@ -77,6 +78,7 @@ pub(crate) fn of_bays(legs: usize, coaches: &[Vec<Vec<BerthType>>]) -> Plan {
         party_max: 6,
         eligible: crate::Eligible::EVERYBODY,
         eligible_words: Box::default(),
+        kept: Box::default(),
     });
     plan.doors = plan.pools.iter().map(super::Door::of).collect();
     plan

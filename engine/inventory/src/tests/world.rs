@@ -32,6 +32,7 @@ pub(crate) fn plan() -> Arc<Plan> {
         party_max,
         // Nobody under five travels on Tatkal here.
         eligible: if quota == "TQ" { vec!["5+".into()] } else { Vec::new() },
+        kept: Vec::new(),
     };
     let mut entry = sample::entry(4, &["B1:3A", "S1:SL"]);
     entry.coaches[1].stops = Some((2, 4));

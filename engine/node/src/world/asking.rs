@@ -37,6 +37,7 @@ pub(crate) fn catalogue() -> Catalogue {
         opens: if quota == "TQ" { Opens::Before { days: 1, minute: 600 } } else { Opens::WithRun },
         party_max: 6,
         eligible: Vec::new(),
+        kept: Vec::new(),
     };
     let entry = Entry {
         number: TRAIN.into(),

@@ -37,6 +37,7 @@ fn run(stops: usize) -> Run {
         opens: Opens::WithRun,
         party_max: 4,
         eligible: Vec::new(),
+        kept: Vec::new(),
     };
     let entry = Entry {
         number: "12951".into(),
