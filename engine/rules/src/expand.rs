@@ -116,6 +116,7 @@ impl RuleBook {
             rac: 0,
             waiting: None,
             promotion: Promotion::default(),
+            kept: Vec::new(),
         };
         Ok(Made { quota, pool, berths })
     }
