@@ -14,7 +14,9 @@
 
 use std::fmt::Write as _;
 
-use berth_inventory::{CoachEntry, Entry, Opens, PoolEntry, PoolSize, RunningDays, StopEntry};
+use berth_inventory::{
+    CoachEntry, Entry, Opens, PoolEntry, PoolSize, Promotion, RunningDays, StopEntry, WaitingEntry,
+};
 use serde::{Deserialize, Serialize};
 
 use super::{CatalogueError, CatalogueFault};
@@ -87,7 +89,24 @@ struct PoolLine {
     board: Option<(u16, u16)>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     alight: Option<(u16, u16)>,
+    /// Side lowers of each coach that two passengers share.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    rac: u8,
+    /// Label and limit of its waiting list.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    waiting: Option<(String, u16)>,
+    /// `first-that-fits`; without it a free place waits for the first of the list.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    promotion: Option<String>,
 }
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_zero(number: &u8) -> bool {
+    *number == 0
+}
+
+const FIRST_THAT_FITS: &str = "first-that-fits";
+const WAIT_FOR_HEAD: &str = "wait-for-head";
 
 /// Reads one train. What it says is not checked against the railway; `Plan::new` does that.
 pub fn entry_from_json(line: &str) -> Result<Entry, CatalogueFault> {
@@ -192,6 +211,16 @@ fn pool_from_line(line: PoolLine) -> Result<PoolEntry, CatalogueFault> {
         alight: line.alight,
         party_max: line.party_max,
         eligible: line.eligible,
+        rac: line.rac,
+        waiting: line.waiting.map(|(label, limit)| WaitingEntry { label, limit }),
+        promotion: match line.promotion.as_deref() {
+            None | Some(WAIT_FOR_HEAD) => Promotion::WaitForHead,
+            Some(FIRST_THAT_FITS) => Promotion::FirstThatFits,
+            Some(other) => {
+                let allowed = "\"wait-for-head\" or \"first-that-fits\"";
+                return Err(CatalogueFault::shape("pool promotion", other, allowed));
+            }
+        },
     })
 }
 
@@ -214,6 +243,12 @@ fn pool_to_line(pool: &PoolEntry) -> PoolLine {
         eligible: pool.eligible.clone(),
         board: pool.board,
         alight: pool.alight,
+        rac: pool.rac,
+        waiting: pool.waiting.as_ref().map(|waiting| (waiting.label.clone(), waiting.limit)),
+        promotion: match pool.promotion {
+            Promotion::WaitForHead => None,
+            Promotion::FirstThatFits => Some(FIRST_THAT_FITS.into()),
+        },
     }
 }
 

@@ -7,7 +7,8 @@
 use std::sync::Arc;
 
 use berth_inventory::{
-    CoachEntry, Date, Entry, Opens, PoolEntry, PoolSize, RunId, RunningDays, StopEntry, TravelClass,
+    CoachEntry, Date, Entry, Opens, PoolEntry, PoolSize, Promotion, RunId, RunningDays, StopEntry,
+    TravelClass,
 };
 use berth_persistence::Catalogue;
 
@@ -60,6 +61,9 @@ fn pool(quota: &str, size: PoolSize, opens: Opens, party_max: u8) -> PoolEntry {
         opens,
         party_max,
         eligible: Vec::new(),
+        rac: 0,
+        waiting: None,
+        promotion: Promotion::default(),
     }
 }
 

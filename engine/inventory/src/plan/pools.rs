@@ -5,7 +5,8 @@
 //! berths (last coach, highest number first): Tatkal sits in the last coaches. One pool may take
 //! what is left. Without it the sizes must use up the class exactly.
 
-use super::check::{Checked, PlanFault};
+use super::fault::{Checked, PlanFault};
+use super::lists::{self, Behind, Promotion};
 use super::{Berth, Opens, Pool, PoolEntry, PoolSize};
 use crate::{BerthIndex, Eligible, PARTY_MAX, POOLS_MAX, PoolIndex, QuotaCode, TravelClass};
 
@@ -21,6 +22,9 @@ pub fn default_pools(classes: &[TravelClass]) -> Vec<PoolEntry> {
         opens: Opens::WithRun,
         party_max: PARTY_MAX as u8,
         eligible: Vec::new(),
+        rac: 0,
+        waiting: None,
+        promotion: Promotion::default(),
     };
     classes.iter().map(pool).collect()
 }
@@ -102,8 +106,21 @@ fn check_pool(entry: &PoolEntry, classes: &[TravelClass], stops: usize) -> Check
         fault,
     })?;
     let (opens, party_max) = (entry.opens, entry.party_max);
-    let (berths, eligible_words) = (Vec::new(), entry.eligible.join(", ").into());
-    Ok(Pool { quota, class, berths, board, alight, opens, party_max, eligible, eligible_words })
+    let eligible_words = entry.eligible.join(", ").into();
+    Ok(Pool {
+        quota,
+        class,
+        berths: Vec::new(),
+        withheld: Vec::new(),
+        board,
+        alight,
+        opens,
+        party_max,
+        eligible,
+        eligible_words,
+        halves_of: None,
+        behind: Behind::NOTHING,
+    })
 }
 
 /// Two pools of one class and quota must never sell the same journey.
@@ -133,6 +150,13 @@ fn share_out(
     let of_class = berths.iter().enumerate().filter(|(_, b)| b.class == class);
     let mut left: Vec<BerthIndex> = of_class.map(|(i, _)| BerthIndex(i as u16)).collect();
     let total = left.len();
+    lists::one_rac(entries, class)?;
+    for (index, entry) in entries.iter().enumerate().filter(|(_, e)| e.class == class) {
+        let quota = pools[index].quota;
+        pools[index].withheld.extend(lists::withhold(entry, quota, berths, &mut left)?);
+    }
+    // Shares are of the whole class; what is shared by two is the rest's.
+    let for_sale = left.len();
     let mut rest = None;
     let mut asked = 0;
     for (index, entry) in entries.iter().enumerate().filter(|(_, e)| e.class == class) {
@@ -147,8 +171,8 @@ fn share_out(
             }
         };
         asked += size;
-        let keep = total.checked_sub(asked);
-        let keep = keep.ok_or(PlanFault::PoolsTooLarge { class, asked, total })?;
+        let keep = for_sale.checked_sub(asked);
+        let keep = keep.ok_or(PlanFault::PoolsTooLarge { class, asked, total: for_sale })?;
         pools[index].berths = left.split_off(keep);
     }
     match rest {

@@ -39,6 +39,9 @@ pub(crate) fn of_bays(legs: usize, coaches: &[Vec<Vec<BerthType>>]) -> Plan {
         stops: Vec::new(),
         coaches: Vec::new(),
         berths: Vec::new(),
+        whole: 0,
+        lists: Vec::new(),
+        shared: Vec::new(),
         pools: Vec::new(),
         doors: Box::default(),
         classes: vec![class],
@@ -79,7 +82,11 @@ pub(crate) fn of_bays(legs: usize, coaches: &[Vec<Vec<BerthType>>]) -> Plan {
         party_max: 6,
         eligible: crate::Eligible::EVERYBODY,
         eligible_words: Box::default(),
+        withheld: Vec::new(),
+        halves_of: None,
+        behind: super::Behind::NOTHING,
     });
+    plan.whole = plan.berths.len();
     plan.doors = plan.pools.iter().map(super::Door::of).collect();
     plan
 }

@@ -18,6 +18,9 @@ fn pool(quota: &str, size: PoolSize) -> PoolEntry {
         opens: Opens::WithRun,
         party_max: 6,
         eligible: Vec::new(),
+        rac: 0,
+        waiting: None,
+        promotion: Promotion::default(),
     }
 }
 
