@@ -5,6 +5,7 @@
 
 mod bound;
 mod demand;
+mod held_out;
 mod machine;
 mod score;
 mod slow;
@@ -22,7 +23,7 @@ use crate::goal::{Goal, Target};
 use crate::goals;
 use crate::paired::Estimate;
 use crate::report::{self, Plot, Scale, Section, Series, Table};
-use demand::{Demand, HELD_OUT, Parties, Request, TRAINING, load_of};
+use demand::{Demand, Parties, Request, Rhythm};
 use machine::Seats;
 use score::Score;
 use slow::Policy;
@@ -53,13 +54,16 @@ const COHESION: Target = Target::low("what keeping them together costs", "points
 const OVERTAKEN: Target = Target::low("parties overtaken", "", 0.0, 0.0);
 
 /// A train that comes with Berth, each class one general pool: a pool is what seat choice is about.
-fn plan(number: &str) -> Arc<Plan> {
+fn entry(number: &str) -> Entry {
     let head = format!("{{\"number\":\"{number}\",");
     let line = CATALOGUE.lines().find(|line| line.starts_with(&head));
     let mut entry = entry_from_json(line.expect("a train of the catalogue")).expect("a sound line");
-    let plan = |entry: &Entry| Plan::new(entry, PlanHash([1; 32])).expect("a sound train");
-    entry.pools = default_pools(plan(&entry).classes());
-    Arc::new(plan(&entry))
+    entry.pools = default_pools(plan_of(&entry).classes());
+    entry
+}
+
+fn plan_of(entry: &Entry) -> Arc<Plan> {
+    Arc::new(Plan::new(entry, PlanHash([1; 32])).expect("a sound train"))
 }
 
 /// One class of a train on one day: who asks, and for which berths.
@@ -75,8 +79,8 @@ impl Day<'_> {
         Score::of(self.plan, &self.requests, seats, self.berths.len())
     }
 
-    fn machine(&self) -> Score {
-        self.score(&machine::seats(self.plan, self.class, &self.requests))
+    fn machine(&self, rhythm: Rhythm) -> Score {
+        self.score(&machine::seats(self.plan, self.class, &self.requests, rhythm))
     }
 
     fn slow(&self, policy: Policy) -> Score {
@@ -120,7 +124,7 @@ impl Found {
         days: &[u32],
         policies: &[Policy],
     ) -> Self {
-        let plan = plan(train);
+        let plan = plan_of(&entry(train));
         let demand = Demand::of(plan.stops());
         let (mut capacity, mut fair, mut optimum) = (0.0, 0.0, 0.0);
         let mut berth = Score::default();
@@ -134,7 +138,7 @@ impl Found {
             capacity += berths.len() as f64 * demand.route_km();
             fair += day.fair();
             optimum += day.optimum();
-            berth = berth.and(day.machine());
+            berth = berth.and(day.machine(Rhythm::AtOnce));
             for (policy, score) in &mut others {
                 *score = score.and(day.slow(*policy));
             }
@@ -186,7 +190,7 @@ impl Found {
             json!({
                 "train": self.train,
                 "load": self.load,
-                "parties": if self.parties == Parties::Single { "single" } else { "mixed" },
+                "parties": self.parties.name(),
                 "policy": policy,
                 "asked": score.parties,
                 "accepted": score.accepted,
@@ -232,14 +236,19 @@ pub fn run(docs: Option<&Path>, as_json: bool, quick: bool) -> Bench<ExitCode> {
         every.map(|(train, load)| Found::measure(train, load, parties, &days)).collect()
     };
     let (single, mixed) = (measure(Parties::Single), measure(Parties::Mixed));
-    let goals = reached(&single, &mixed);
+    let kept = held_out::measure(if quick { 1 } else { 20 });
+    let mut goals = reached(&single, &mixed);
+    goals.extend(held_out::goals(&kept));
     let mut section = section(&single, &mixed, &goals, days.len());
-    section.tables.push(day_by_day(quick));
+    section.notes.extend(held_out::notes(&kept));
+    section.tables.extend(held_out::tables(&kept));
+    section.plots.push(held_out::plot(&kept));
     eprintln!("{}", section.plain());
     if as_json {
         let all: Vec<_> = single.iter().chain(&mixed).flat_map(Found::json).collect();
         let rows: Vec<_> = goals.iter().map(Goal::to_json).collect();
-        println!("{}", json!({ "yield": all, "goals": rows }));
+        let kept: Vec<_> = kept.iter().flat_map(held_out::Learnt::json).collect();
+        println!("{}", json!({ "yield": all, "held_out": kept, "goals": rows }));
     }
     if let Some(docs) = docs {
         eprintln!("written to {}", report::write(docs, &section)?.display());
@@ -313,26 +322,6 @@ fn section(single: &[Found], mixed: &[Found], goals: &[Goal], days: usize) -> Se
     ];
     let title = "Yield: what seat choice is worth".into();
     Section { suite: "yield", title, notes, tables, plots: plots(single) }
-}
-
-/// Each day by itself, at the load of the day: what a tuner begins from.
-fn day_by_day(quick: bool) -> Table {
-    let mut head = vec!["day", "may be learnt from", "load"];
-    head.extend(PROMISED);
-    let caption = "Day by day, everybody alone: berth-km of Berth over the fair bound.";
-    let mut table = Table::new(caption, &head);
-    let last = if quick { 1 } else { *HELD_OUT.end() };
-    for day in *TRAINING.start()..=last {
-        let load = load_of(day);
-        let learnt = if TRAINING.contains(&day) { "yes" } else { "no" };
-        let mut row = vec![day.to_string(), learnt.into(), format!("{load:.1}")];
-        row.extend(PROMISED.iter().map(|train| {
-            let found = Found::beside(train, load, Parties::Single, &[day], &[]);
-            format!("{:.4}", found.of_fair())
-        }));
-        table.row(row);
-    }
-    table
 }
 
 /// Berth-kilometres of the capacity over the load, a plot a train.

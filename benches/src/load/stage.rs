@@ -194,6 +194,7 @@ fn entry(train: usize) -> Entry {
             rac: 0,
             waiting: None,
             promotion: Promotion::default(),
+            kept: Vec::new(),
         };
         ((1..=48).map(|n| coach("2S", n)).collect(), vec![pool])
     } else {

@@ -38,6 +38,45 @@ pub enum Parties {
     Mixed,
 }
 
+impl Parties {
+    /// As tables name it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Single => "single",
+            Self::Mixed => "mixed",
+        }
+    }
+}
+
+/// Minutes of a sale: 60 days (domain 1.6).
+const SALE: u32 = 60 * 1_440;
+
+/// When the requests of a day come. What they ask for, and in which order, is the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rhythm {
+    /// All when the sale opens.
+    AtOnce,
+    /// Evenly until the train leaves.
+    Even,
+    /// Half of them in the first tenth of the sale, the others evenly.
+    Early,
+}
+
+impl Rhythm {
+    /// Minutes before the departure at which the request in this place of so many comes.
+    pub fn before(self, place: usize, of: usize) -> u32 {
+        let (place, of) = (place as u64, of as u64);
+        // In twentieths of the sale that are over, times `of`.
+        let over = match self {
+            Self::AtOnce => 0,
+            Self::Even => 20 * place,
+            Self::Early if 2 * place < of => 4 * place,
+            Self::Early => 2 * of + 18 * (2 * place - of),
+        };
+        SALE - (u64::from(SALE) * over / (20 * of)) as u32
+    }
+}
+
 /// One request.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Request {
@@ -61,6 +100,7 @@ pub struct Demand {
     journeys: Vec<(LegRange, f64)>,
     weights: Weighted,
     route_km: f64,
+    stops_km: Vec<u32>,
 }
 
 impl Demand {
@@ -78,7 +118,13 @@ impl Demand {
             }
         }
         let route_km = km[km.len() - 1];
-        Self { journeys, weights: Weighted::of(&weights), route_km }
+        let stops_km = stops.iter().map(|stop| stop.km).collect();
+        Self { journeys, weights: Weighted::of(&weights), route_km, stops_km }
+    }
+
+    /// Kilometres of each stop from the origin, as the timetable has them.
+    pub fn stops_km(&self) -> Vec<u32> {
+        self.stops_km.clone()
     }
 
     /// Kilometres of the whole route.
@@ -154,11 +200,11 @@ fn passenger(dice: &mut Dice) -> Passenger {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::yields::plan;
+    use crate::yields::{entry, plan_of};
 
     #[test]
     fn a_day_is_the_same_every_time_and_asks_for_what_its_load_says() {
-        let stops = plan("12841").stops().to_vec();
+        let stops = plan_of(&entry("12841")).stops().to_vec();
         let demand = Demand::of(&stops);
         for parties in [Parties::Single, Parties::Mixed] {
             let day = |seed| demand.requests(seed, 1.2, 432, parties);
@@ -186,8 +232,20 @@ mod tests {
     }
 
     #[test]
+    fn a_sale_is_over_when_the_train_leaves() {
+        for rhythm in [Rhythm::Even, Rhythm::Early] {
+            let times: Vec<u32> = (0..100).map(|place| rhythm.before(place, 100)).collect();
+            assert_eq!(times[0], SALE);
+            assert!(times.is_sorted_by(|a, b| a > b) && times[99] > 0, "{times:?}");
+        }
+        let early = Rhythm::Early.before(50, 100);
+        assert_eq!(early, SALE / 10 * 9);
+        assert_eq!(Rhythm::AtOnce.before(99, 100), SALE);
+    }
+
+    #[test]
     fn large_stations_draw_more_than_small_ones() {
-        let stops = plan("12841").stops().to_vec();
+        let stops = plan_of(&entry("12841")).stops().to_vec();
         let requests = Demand::of(&stops).requests(1, 2.0, 1_000, Parties::Single);
         let ends = |at: usize| {
             let at = at as u8;

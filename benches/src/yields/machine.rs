@@ -7,26 +7,31 @@ use berth_inventory::{
     RequestMark, Reserve, Ruling, StopRef, TravelClass, UnixMillis,
 };
 
-use super::demand::Request;
+use super::demand::{Request, Rhythm};
 use crate::suite::core::machine::open_run;
 
 /// The berths of one party, in its order; empty = refused.
 pub type Seats = Vec<BerthIndex>;
 
-/// When everybody asks.
-const NOW: UnixMillis = UnixMillis(1_000);
-
 /// Where the machine seats each party of a day in the general pool of `class`.
-pub fn seats(plan: &Arc<Plan>, class: TravelClass, requests: &[Request]) -> Vec<Seats> {
+pub fn seats(
+    plan: &Arc<Plan>,
+    class: TravelClass,
+    requests: &[Request],
+    rhythm: Rhythm,
+) -> Vec<Seats> {
     let mut run = open_run(plan);
+    let leaves = plan.departure(run.midnight(), 0);
     let (mut changes, mut events) = (Changes::default(), Events::new());
     let mut one = |(place, request): (usize, &Request)| {
         let command = reserve(place, class, request);
+        let before = 60_000 * u64::from(rhythm.before(place, requests.len()));
+        let now = UnixMillis(leaves.0 - before);
         events.clear();
         let mut seats = Seats::new();
-        if let Ruling::Take(_) = run.rule(&command, NOW, &mut events) {
+        if let Ruling::Take(_) = run.rule(&command, now, &mut events) {
             for event in &events {
-                run.apply(event, NOW, &mut changes);
+                run.apply(event, now, &mut changes);
                 if let Event::Held { party, .. } = event {
                     seats.extend(party.iter().filter_map(|held| held.berth));
                 }

@@ -98,6 +98,21 @@ pub fn choose(
     }
 }
 
+/// As [`choose`], out of these berths only, ascending.
+pub(crate) fn choose_among(
+    plan: &Plan,
+    berths: &[BerthIndex],
+    rows: &Rows,
+    wish: &Wish,
+) -> Result<ArrayVec<BerthIndex, PARTY_MAX>, NoBerth> {
+    let demand = &Demand::of(wish);
+    let near = Near::anywhere(berths, rows, wish, demand);
+    match (party::Search { plan, wish, demand, near }).choose() {
+        Some(set) => Ok(demand::assign(plan, wish, &set)),
+        None => Err(unmet::explain(plan, berths, rows, wish, demand)),
+    }
+}
+
 /// Whether nothing that a single passenger asks can refuse a free berth.
 pub(crate) const fn is_soft(passenger: Passenger, conditions: Conditions) -> bool {
     conditions.min_lower == 0

@@ -13,6 +13,7 @@ mod confirm;
 mod expire;
 mod extend;
 mod grace;
+mod kept;
 mod named;
 mod release;
 mod reserve;

@@ -70,8 +70,8 @@ pub use limits::*;
 pub use lists::{Listed, Promoted, Standing};
 pub use passenger::{AgeBand, Passenger, PassengerSet, Sex};
 pub use plan::{
-    Behind, Berth, Coach, CoachEntry, Entry, List, ListKind, Opens, Plan, PlanError, PlanFault,
-    Pool, PoolEntry, PoolSize, Promotion, Stop, StopEntry, WaitingEntry, default_pools,
+    Behind, Berth, Coach, CoachEntry, Entry, Kept, List, ListKind, Opens, Plan, PlanError,
+    PlanFault, Pool, PoolEntry, PoolSize, Promotion, Stop, StopEntry, WaitingEntry, default_pools,
 };
 pub use record::{Booking, Ended, Record, Seat, SeatState};
 pub use refusal::{PRECEDENCE, Reason, Refusal};

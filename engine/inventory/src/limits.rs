@@ -38,5 +38,8 @@ pub const REMEMBER_ENDED_MAX: usize = 8_192;
 pub const PNR_BLOCK: u64 = 256;
 /// Extra legs of gap a head that keeping a party together may cost (ADR 16).
 pub const COHESION_LEGS_PER_HEAD: u32 = 8;
+/// Rows in which a pool says how many berths it keeps for long journeys, most: ten distances in
+/// ten parts of the sale.
+pub const KEPT_MAX: usize = 100;
 /// Pools with at most this many berths are scanned; larger ones keep a gap-class index.
 pub const INDEX_MIN_BERTHS: usize = 16;

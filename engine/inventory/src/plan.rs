@@ -10,6 +10,7 @@
 
 mod check;
 mod fault;
+mod kept;
 mod lists;
 mod pools;
 #[cfg(test)]
@@ -23,6 +24,7 @@ use crate::{
 };
 
 pub use fault::{PlanError, PlanFault};
+pub use kept::Kept;
 pub use lists::{Behind, List, ListKind, Promotion, WaitingEntry};
 pub use pools::default_pools;
 
@@ -100,6 +102,8 @@ pub struct PoolEntry {
     pub waiting: Option<WaitingEntry>,
     /// Who gets a place that has become free.
     pub promotion: Promotion,
+    /// Berths it keeps for long journeys; empty = none.
+    pub kept: Vec<Kept>,
 }
 
 /// A train as a catalogue says it.
@@ -197,6 +201,8 @@ pub struct Pool {
     pub halves_of: Option<PoolIndex>,
     /// What it sells when its berths are gone.
     pub behind: Behind,
+    /// Berths it keeps for long journeys.
+    pub kept: Box<[Kept]>,
 }
 
 /// Which journeys a pool sells to whom: the pool as one reserve sees it.
@@ -235,6 +241,8 @@ pub struct Plan {
     stops: Vec<Stop>,
     /// What a reserve asks of each pool, side by side.
     doors: Box<[Door]>,
+    /// Bit `i` = pool `i` keeps berths for long journeys.
+    keeping: u64,
     /// Every row: the berths of the train, then the halves of those that are shared.
     berths: Vec<Berth>,
     pools: Vec<Pool>,

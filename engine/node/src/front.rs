@@ -255,9 +255,13 @@ fn sold_out(run: &RunEntry, reserve: &Reserve, now: UnixMillis) -> Option<Answer
         return None;
     }
     let asked = reserve.party.iter().filter(|passenger| passenger.berth_required).count() as u8;
-    let (head, free) = published.read(|p| (p.head(), p.free(pool, legs)));
+    let vacant =
+        |p: &crate::Published| if plan.keeps(pool) { p.free(pool, plan.route()) } else { 0 };
+    let (head, free, vacant) = published.read(|p| (p.head(), p.free(pool, legs), vacant(p)));
     // As the run itself counts: time does not run backward there, whatever an operator accepted.
     let now = now.max(head.as_of);
+    let left = plan.departure(published.midnight(), 0).since(now);
+    let free = plan.sellable(pool, legs, (free as u16, vacant as u16), left);
     let open = !head.retired
         // refusal-right, both
         && (head.closed >> pool.0 & 1 == 0 || planted!("fast-refusal-of-closed"))
@@ -267,15 +271,10 @@ fn sold_out(run: &RunEntry, reserve: &Reserve, now: UnixMillis) -> Option<Answer
         && reserve.party.len() <= usize::from(plan.pool(pool).party_max)
         && plan.pool(pool).eligible.turns_away(&reserve.party).is_none()
         && !reserve.conditions.takes_what_is_behind();
-    if !open || head.next_expiry <= now || free >= u32::from(asked) {
+    if !open || head.next_expiry <= now || free >= u16::from(asked) {
         return None;
     }
-    let refusal = Refusal::SoldOut {
-        asked,
-        free: free as u16,
-        class: reserve.class,
-        quota: reserve.quota,
-        legs,
-    };
+    let refusal =
+        Refusal::SoldOut { asked, free, class: reserve.class, quota: reserve.quota, legs };
     Some(Answer { version: head.version, at: now, said: Said::Refused(refusal) })
 }

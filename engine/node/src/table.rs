@@ -125,7 +125,14 @@ impl RunTable {
             })
         };
         let gone = now >= plan.departure(self.midnight(), legs.from);
-        let row = |pool: PoolIndex, closed: bool, opens: UnixMillis, free: u16, left: Left| {
+        let before = plan.departure(self.midnight(), 0).since(now);
+        let row = |pool: PoolIndex,
+                   closed: bool,
+                   opens: UnixMillis,
+                   free: &dyn Fn(LegRange) -> u16,
+                   left: Left| {
+            let vacant = if plan.keeps(pool) { free(plan.route()) } else { 0 };
+            let free = plan.sellable(pool, legs, (free(legs), vacant), before);
             let status = if opens > now && !gone {
                 SaleStatus::NotOpen(opens)
             } else if gone || closed {
@@ -141,23 +148,25 @@ impl RunTable {
             Source::Published(published) => published.read(|p| {
                 let head = p.head();
                 let closed = |pool: PoolIndex| head.retired || head.closed >> pool.0 & 1 == 1;
+                let free = |pool| move |legs| p.free(pool, legs) as u16;
                 let rows = pools().map(|pool| {
                     let behind = plan.pool(pool).behind;
                     let left = Left {
                         halves: behind.halves.map_or(0, |halves| p.free(halves, legs) as u16),
                         waiting: behind.waiting.map_or(0, |list| p.waiting(list)),
                     };
-                    row(pool, closed(pool), p.opens(pool), p.free(pool, legs) as u16, left)
+                    row(pool, closed(pool), p.opens(pool), &free(pool), left)
                 });
                 (head.version, rows.collect())
             }),
             Source::Plan { plan, created } => {
                 let opens = |pool: PoolIndex| created.opens[usize::from(pool.0)];
+                let free = |pool| move |legs| plan.capacity(pool, legs);
                 let rows = pools().map(|pool| {
                     let halves = plan.pool(pool).behind.halves;
                     let halves = halves.map_or(0, |halves| plan.capacity(halves, legs));
                     let left = Left { halves, waiting: 0 };
-                    row(pool, false, opens(pool), plan.capacity(pool, legs), left)
+                    row(pool, false, opens(pool), &free(pool), left)
                 });
                 (Version(0), rows.collect())
             }

@@ -120,6 +120,7 @@ impl RuleBook {
             rac: 0,
             waiting: None,
             promotion: self.switches().promotion.unwrap_or_default(),
+            kept: Vec::new(),
         };
         Ok(Made { quota, pool, berths })
     }

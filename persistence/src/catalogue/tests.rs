@@ -2,7 +2,7 @@ use super::*;
 
 const HEADER: &str = r#"{"berth_catalogue":1,"zone":"Asia/Kolkata"}"#;
 const RAJDHANI: &str = r#"{"number":"12951","name":"Mumbai Rajdhani","days":"1111111","stops":[["MMCT",0,null,1020],["ST",263,1183,1188],["KOTA",921,1640,1645],["NDLS",1386,1952,null]],"coaches":["H1:1A","A1:2A","B1:3A","B2:3A@1-3"]}"#;
-const TEZGAM: &str = r#"{"number":"19999","name":"Slow \"Express\"","days":"1111100","stops":[["A",0,null,1430],["B",9,1450,1455],["A",18,2900,2905],["C",30,4400,null]],"coaches":["S1:SL"],"pools":[{"quota":"GN","class":"SL","size":"rest","opens":"run","party_max":6},{"quota":"TQ","class":"SL","size":"30%","opens":"D-1 11:00","party_max":4,"eligible":["M 60+","F"],"board":[1,2],"alight":[3,4]}]}"#;
+const TEZGAM: &str = r#"{"number":"19999","name":"Slow \"Express\"","days":"1111100","stops":[["A",0,null,1430],["B",9,1450,1455],["A",18,2900,2905],["C",30,4400,null]],"coaches":["S1:SL"],"pools":[{"quota":"GN","class":"SL","size":"rest","opens":"run","party_max":6},{"quota":"TQ","class":"SL","size":"30%","opens":"D-1 11:00","party_max":4,"eligible":["M 60+","F"],"board":[1,2],"alight":[3,4],"kept":[{"below_km":20,"berths":3,"last":1,"since":2880,"until":1440}]}]}"#;
 
 fn file(trains: &[&str]) -> String {
     [&[HEADER], trains].concat().join("\n")

@@ -15,7 +15,8 @@
 use std::fmt::Write as _;
 
 use berth_inventory::{
-    CoachEntry, Entry, Opens, PoolEntry, PoolSize, Promotion, RunningDays, StopEntry, WaitingEntry,
+    CoachEntry, Entry, Kept, Opens, PoolEntry, PoolSize, Promotion, RunningDays, StopEntry,
+    WaitingEntry,
 };
 use serde::{Deserialize, Serialize};
 
@@ -98,6 +99,18 @@ struct PoolLine {
     /// `first-that-fits`; without it a free place waits for the first of the list.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     promotion: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    kept: Vec<KeptLine>,
+}
+
+#[derive(Clone, Copy, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct KeptLine {
+    below_km: u32,
+    berths: u16,
+    last: u16,
+    since: u32,
+    until: u32,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
@@ -221,6 +234,7 @@ fn pool_from_line(line: PoolLine) -> Result<PoolEntry, CatalogueFault> {
                 return Err(CatalogueFault::shape("pool promotion", other, allowed));
             }
         },
+        kept: line.kept.into_iter().map(kept_from_line).collect(),
     })
 }
 
@@ -249,7 +263,18 @@ fn pool_to_line(pool: &PoolEntry) -> PoolLine {
             Promotion::WaitForHead => None,
             Promotion::FirstThatFits => Some(FIRST_THAT_FITS.into()),
         },
+        kept: pool.kept.iter().map(kept_to_line).collect(),
     }
+}
+
+fn kept_from_line(line: KeptLine) -> Kept {
+    let KeptLine { below_km, berths, last, since, until } = line;
+    Kept { below_km, berths, last, since, until }
+}
+
+fn kept_to_line(row: &Kept) -> KeptLine {
+    let Kept { below_km, berths, last, since, until } = *row;
+    KeptLine { below_km, berths, last, since, until }
 }
 
 fn size_from_text(text: &str) -> Result<PoolSize, CatalogueFault> {

@@ -64,6 +64,7 @@ fn pool(quota: &str, size: PoolSize, opens: Opens, party_max: u8) -> PoolEntry {
         rac: 0,
         waiting: None,
         promotion: Promotion::default(),
+        kept: Vec::new(),
     }
 }
 

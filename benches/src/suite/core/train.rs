@@ -59,6 +59,7 @@ pub fn entry(number: usize, shape: Shape) -> Entry {
             rac: 0,
             waiting: None,
             promotion: Promotion::default(),
+            kept: Vec::new(),
         }],
         rules: None,
     }

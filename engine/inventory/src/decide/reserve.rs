@@ -2,14 +2,14 @@
 
 use arrayvec::ArrayVec;
 
-use super::{Decision, Events, Then, behind, named, route};
+use super::{Decision, Events, Then, behind, kept, named, route};
 use crate::choose::{NoBerth, Wish, choose, choose_one, is_soft};
 use crate::plan::Door;
 use crate::register::RequestKind;
 use crate::run::text;
 use crate::{
-    Event, HeldPassenger, LegRange, PARTY_MAX, Passenger, Plan, Pool, PoolIndex, Refusal, Reserve,
-    Run, UnixMillis,
+    BerthIndex, Event, HeldPassenger, LegRange, PARTY_MAX, Passenger, Plan, Pool, PoolIndex,
+    Refusal, Reserve, Run, UnixMillis,
 };
 
 pub(super) fn decide(
@@ -48,7 +48,9 @@ pub(super) fn decide(
     if ask.party.len() > 1 {
         run.prepare_for_party(index);
     }
-    let (party, listed) = if run.is_overtaking(index, legs) {
+    let (party, listed) = if run.plan.keeps(index) {
+        (kept::seats(run, ask, index, legs, now)?, ArrayVec::new())
+    } else if run.is_overtaking(index, legs) {
         behind::places(run, ask, index, legs, 0)?
     } else {
         match seats(run, ask, index, legs) {
@@ -74,7 +76,7 @@ pub(super) fn decide(
 }
 
 /// Who of the party gets which berth of the pool.
-fn seats(
+pub(super) fn seats(
     run: &Run,
     ask: &Reserve,
     pool: PoolIndex,
@@ -105,12 +107,20 @@ fn seats(
         named::berths(run, pool, &ask.berths, &wish, ask)?
     };
     debug_assert_eq!(berths.len(), wish.party.len(), "one berth for each who needs one");
+    Ok(seated(ask, berths))
+}
+
+/// Everybody who needs one on a berth, in the order of both.
+pub(super) fn seated(
+    ask: &Reserve,
+    berths: ArrayVec<BerthIndex, PARTY_MAX>,
+) -> ArrayVec<HeldPassenger, PARTY_MAX> {
     let mut berths = berths.into_iter();
-    party.extend(ask.party.iter().map(|&passenger| HeldPassenger {
+    let seat = |&passenger: &Passenger| HeldPassenger {
         passenger,
         berth: if passenger.berth_required { berths.next() } else { None },
-    }));
-    Ok(party)
+    };
+    ask.party.iter().map(seat).collect()
 }
 
 /// The pool of the class and quota that sells this journey, and what it asks.
@@ -161,7 +171,7 @@ fn check_sale(run: &Run, pool: PoolIndex, legs: LegRange, now: UnixMillis) -> Re
     Err(Refusal::Closed { class, quota, closed_at })
 }
 
-fn refuse(no: &NoBerth, asked: u8, ask: &Reserve, legs: LegRange) -> Refusal {
+pub(super) fn refuse(no: &NoBerth, asked: u8, ask: &Reserve, legs: LegRange) -> Refusal {
     let (class, quota) = (ask.class, ask.quota);
     match *no {
         NoBerth::SoldOut { free } => Refusal::SoldOut { asked, free, class, quota, legs },

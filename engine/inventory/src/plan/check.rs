@@ -42,9 +42,12 @@ fn checked(entry: &Entry, hash: PlanHash) -> Checked<Plan> {
     let name = entry.name.as_str().into();
     let all_coaches_whole = coaches.iter().all(|c| c.legs.len() as usize == stops.len() - 1);
     let days = entry.days;
+    let keeps = pools.iter().zip(0..).filter(|(pool, _)| !pool.kept.is_empty());
+    let keeping = keeps.fold(0, |bits, (_, index)| bits | 1 << index);
     Ok(Plan {
         stops,
         doors,
+        keeping,
         berths,
         whole,
         pools,

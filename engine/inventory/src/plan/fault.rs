@@ -1,5 +1,6 @@
 //! What is wrong with a catalogue entry: the train, the field, the value and what is allowed.
 
+use super::kept::SINCE_MAX;
 use crate::layout::layouts;
 use crate::{
     CoachId, EligibleFault, NameError, PARTY_MAX, QuotaCode, StationCode, TravelClass, WAITING_MAX,
@@ -206,6 +207,39 @@ pub enum PlanFault {
         days: u16,
         /// Minute of the day.
         minute: u16,
+    },
+    /// A row of kept berths that says nothing.
+    #[error(
+        "pool {quota} of {class} keeps {berths} berths, then {last}, from journeys below {below_km} \
+         km from {since} to {until} minutes before departure; at least 1 berth and 1 km, falling, \
+         and at most {SINCE_MAX} minutes allowed"
+    )]
+    Kept {
+        /// Quota.
+        quota: QuotaCode,
+        /// Class.
+        class: TravelClass,
+        /// Kilometres.
+        below_km: u32,
+        /// Berths at first.
+        berths: u16,
+        /// Berths at last.
+        last: u16,
+        /// Minutes at which it begins to fall.
+        since: u32,
+        /// Minutes at which it ends.
+        until: u32,
+    },
+    /// Who waits for a berth that is kept from them would wait beside it.
+    #[error(
+        "pool {quota} of {class} keeps berths for long journeys and has RAC or a waiting list; give \
+         it one of the two"
+    )]
+    KeptAndWaited {
+        /// Quota.
+        quota: QuotaCode,
+        /// Class.
+        class: TravelClass,
     },
     /// More than everything.
     #[error("pool {quota} of {class} has a share of {share} %; 0 to 100 allowed")]

@@ -7,8 +7,10 @@
 
 use super::fault::{Checked, PlanFault};
 use super::lists::{self, Behind, Promotion};
-use super::{Berth, Opens, Pool, PoolEntry, PoolSize};
-use crate::{BerthIndex, Eligible, PARTY_MAX, POOLS_MAX, PoolIndex, QuotaCode, TravelClass};
+use super::{Berth, Kept, Opens, Pool, PoolEntry, PoolSize};
+use crate::{
+    BerthIndex, Eligible, KEPT_MAX, PARTY_MAX, POOLS_MAX, PoolIndex, QuotaCode, TravelClass,
+};
 
 /// The pools of a train that says nothing of pools and stands under no rule book: each class is one
 /// general pool, open with the run.
@@ -22,6 +24,7 @@ pub fn default_pools(classes: &[TravelClass]) -> Vec<PoolEntry> {
         opens: Opens::WithRun,
         party_max: PARTY_MAX as u8,
         eligible: Vec::new(),
+        kept: Vec::new(),
         rac: 0,
         waiting: None,
         promotion: Promotion::default(),
@@ -105,6 +108,18 @@ fn check_pool(entry: &PoolEntry, classes: &[TravelClass], stops: usize) -> Check
         class,
         fault,
     })?;
+    if entry.kept.len() > KEPT_MAX {
+        let count = entry.kept.len();
+        return Err(PlanFault::Count { what: "rows of kept berths", count, min: 0, max: KEPT_MAX });
+    }
+    if let Some(row) = entry.kept.iter().find(|row| !row.is_sound()) {
+        let Kept { below_km, berths, last, since, until } = *row;
+        return Err(PlanFault::Kept { quota, class, below_km, berths, last, since, until });
+    }
+    if !entry.kept.is_empty() && (entry.rac > 0 || entry.waiting.is_some()) {
+        return Err(PlanFault::KeptAndWaited { quota, class });
+    }
+    let kept = entry.kept.as_slice().into();
     let (opens, party_max) = (entry.opens, entry.party_max);
     let eligible_words = entry.eligible.join(", ").into();
     Ok(Pool {
@@ -120,6 +135,7 @@ fn check_pool(entry: &PoolEntry, classes: &[TravelClass], stops: usize) -> Check
         eligible_words,
         halves_of: None,
         behind: Behind::NOTHING,
+        kept,
     })
 }
 

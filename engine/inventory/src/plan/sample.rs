@@ -44,6 +44,7 @@ pub(crate) fn of_bays(legs: usize, coaches: &[Vec<Vec<BerthType>>]) -> Plan {
         shared: Vec::new(),
         pools: Vec::new(),
         doors: Box::default(),
+        keeping: 0,
         classes: vec![class],
         rules: None,
         all_coaches_whole: true,
@@ -85,6 +86,7 @@ pub(crate) fn of_bays(legs: usize, coaches: &[Vec<Vec<BerthType>>]) -> Plan {
         withheld: Vec::new(),
         halves_of: None,
         behind: super::Behind::NOTHING,
+        kept: Box::default(),
     });
     plan.whole = plan.berths.len();
     plan.doors = plan.pools.iter().map(super::Door::of).collect();

@@ -21,6 +21,7 @@ fn pool(quota: &str, size: PoolSize) -> PoolEntry {
         rac: 0,
         waiting: None,
         promotion: Promotion::default(),
+        kept: Vec::new(),
     }
 }
 
@@ -31,7 +32,7 @@ fn quota(code: &str) -> QuotaCode {
 #[test]
 fn a_fault_names_train_field_value_and_what_is_allowed() {
     type Spoil = fn(&mut Entry);
-    let table: [(Spoil, &str); 33] = [
+    let table: [(Spoil, &str); 35] = [
         (|e| e.stops.truncate(1), "1 stops; 2 to 128 allowed"),
         (|e| e.stops.clear(), "0 stops; 2 to 128 allowed"),
         (|e| e.stops = entry(129, &[]).stops, "129 stops; 2 to 128 allowed"),
@@ -59,6 +60,21 @@ fn a_fault_names_train_field_value_and_what_is_allowed() {
         (|e| e.coaches[1].stops = Some((0, 3)), "coach S2 runs on stops 0 to 3; 1 to 5 allowed"),
         (|e| e.coaches = vec![e.coaches[0].clone(); 49], "49 coaches; 1 to 48 allowed"),
         (|e| e.pools = vec![pool("TQ", PoolSize::Rest)], "class SL has no pool of quota GN"),
+        (
+            |e| {
+                let kept = vec![Kept { below_km: 90, berths: 3, last: 4, since: 90, until: 60 }];
+                e.pools = vec![PoolEntry { kept, ..pool("GN", PoolSize::Rest) }];
+            },
+            "pool GN of SL keeps 3 berths, then 4, from journeys below 90 km from 90 to 60 minutes",
+        ),
+        (
+            |e| {
+                let kept =
+                    vec![Kept { below_km: 90, berths: 9, last: 0, since: 90, until: 60 }; 101];
+                e.pools = vec![PoolEntry { kept, ..pool("GN", PoolSize::Rest) }];
+            },
+            "101 rows of kept berths; 0 to 100 allowed",
+        ),
         (
             |e| e.pools = vec![pool("GN", PoolSize::Share(60)), pool("TQ", PoolSize::Share(41))],
             "pools of SL ask for 161 berths; the class has 160",

@@ -53,6 +53,7 @@ fn plan_of(change: impl FnOnce(&mut Vec<PoolEntry>)) -> Arc<Plan> {
         rac: 0,
         waiting: None,
         promotion: Promotion::default(),
+        kept: Vec::new(),
     };
     let mut entry = sample::entry(4, &["B1:3A", "S1:SL"]);
     entry.coaches[1].stops = Some((2, 4));

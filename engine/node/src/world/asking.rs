@@ -40,6 +40,7 @@ pub(crate) fn catalogue() -> Catalogue {
         rac: 0,
         waiting: None,
         promotion: Promotion::default(),
+        kept: Vec::new(),
     };
     let entry = Entry {
         rules: None,

@@ -40,6 +40,7 @@ fn run(stops: usize) -> Run {
         rac: 0,
         waiting: None,
         promotion: Promotion::default(),
+        kept: Vec::new(),
     };
     let entry = Entry {
         rules: None,

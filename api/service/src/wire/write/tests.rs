@@ -61,6 +61,7 @@ fn pool(quota: &str, class: TravelClass, size: PoolSize) -> PoolEntry {
         rac: 0,
         waiting: None,
         promotion: Promotion::default(),
+        kept: Vec::new(),
     }
 }
 

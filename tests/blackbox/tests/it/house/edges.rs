@@ -15,6 +15,7 @@ use super::tree::{metadata, packages};
 const EDGES: &[(&str, &[&str])] = &[
     ("berth-inventory", &[]),
     ("berth-kernel", &[]),
+    ("berth-planning", &["berth-inventory"]),
     ("berth-persistence", &["berth-inventory"]),
     ("berth-node", &["berth-inventory", "berth-kernel", "berth-persistence"]),
     ("berth-engine", &["berth-inventory", "berth-kernel", "berth-node", "berth-persistence"]),
