@@ -33,6 +33,7 @@ pub mod planted;
 mod record;
 mod refusal;
 mod register;
+mod reseat;
 mod rows;
 mod run;
 mod state;
@@ -72,6 +73,7 @@ pub use plan::{
 };
 pub use record::{Booking, Ended, Record, Seat, SeatState};
 pub use refusal::{PRECEDENCE, Reason, Refusal};
+pub use reseat::{Reseating, Sitting, make_room};
 pub use rows::Rows;
 pub use run::{Changes, Masks, Run};
 pub use state::{RunState, StateFault};
