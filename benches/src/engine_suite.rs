@@ -31,6 +31,7 @@ pub fn catalogue() -> Catalogue {
         stops: (0..25).map(stop).collect(),
         coaches: (1..=15).map(coach).collect(),
         pools: Vec::new(),
+        rules: None,
     };
     let trains: Vec<_> = (0..TRAINS).map(train).collect();
     Catalogue::from_entries("Asia/Kolkata", &trains).expect("sound trains")

@@ -60,8 +60,7 @@ fn entry(number: &str) -> Entry {
     let head = format!("{{\"number\":\"{number}\",");
     let line = CATALOGUE.lines().find(|line| line.starts_with(&head));
     let mut entry = entry_from_json(line.expect("a train of the catalogue")).expect("a sound line");
-    let pools = default_pools(plan_of(&entry).classes());
-    entry.pools = pools.into_iter().filter(|pool| pool.quota == "GN").collect();
+    entry.pools = default_pools(plan_of(&entry).classes());
     entry
 }
 

@@ -4,7 +4,7 @@ use clap::{Parser, Subcommand};
 
 use crate::{
     berths, booking, cancel, confirm, extend, hold, import, inspect, ops, query, release, replay,
-    reserve, runs, serve, soak, watch,
+    reserve, rules, runs, serve, soak, watch,
 };
 
 /// Seat inventory for trains: hold berths while the passenger pays, confirm or release them
@@ -49,6 +49,8 @@ pub enum Command {
     Ops(ops::OpsArgs),
     /// Make a catalogue of trains from elsewhere
     Import(import::ImportArgs),
+    /// Check a rule book, or show what it makes of a train
+    Rules(rules::RulesArgs),
     /// Rebuild the state from the journal of a data directory, and check it
     Replay(replay::ReplayArgs),
     /// Show what is in a data directory

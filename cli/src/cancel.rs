@@ -10,7 +10,7 @@ use crate::reserve::request_id;
 use crate::said::{Fault, Said};
 use crate::target::Target;
 use crate::view::booking::BookingAnswer;
-use crate::view::numbers;
+use crate::view::{PromotionView, numbers, with_promotions};
 use crate::words;
 
 /// `berth cancel`.
@@ -33,6 +33,7 @@ pub struct CancelArgs {
 #[derive(Debug, Serialize)]
 pub struct CancelView {
     pub cancelled: Vec<u32>,
+    pub promoted: Vec<PromotionView>,
     #[serde(flatten)]
     pub answer: BookingAnswer,
 }
@@ -42,6 +43,7 @@ impl CancelView {
         let booking = cancelled.booking.as_ref().ok_or(Fault::UnknownAnswer)?;
         Ok(Self {
             cancelled: cancelled.passengers.clone(),
+            promoted: cancelled.promoted.iter().map(PromotionView::of).collect(),
             answer: BookingAnswer::of(booking, answer.run_version, answer.server_time.as_ref()),
         })
     }
@@ -58,6 +60,7 @@ pub async fn run(args: &CancelArgs) -> Result<Said, Fault> {
     answer.tell(|cancelled, _, _| {
         let view = CancelView::of(cancelled, &answer)?;
         let (who, pnr) = (numbers(&view.cancelled), &view.answer.booking.pnr);
-        Ok(Said::done(&view, format!("cancelled {who} of PNR {pnr}")))
+        let said = format!("cancelled {who} of PNR {pnr}");
+        Ok(Said::done(&view, with_promotions(said, &view.promoted)))
     })
 }

@@ -8,13 +8,16 @@ use std::path::Path;
 
 use berth_persistence::{Catalogue, CatalogueError};
 
+use crate::rules::Under;
+
 const SHIPPED: &str = include_str!("../catalogue/indian-railways.jsonl");
 
-/// Loads a catalogue file, or the trains that come with berth.
-pub fn load(file: Option<&Path>) -> Result<Catalogue, CatalogueError> {
+/// Loads a catalogue file, or the trains that come with berth; those without pools of their own stand
+/// under the rule book.
+pub fn load(file: Option<&Path>, rules: &Under) -> Result<Catalogue, CatalogueError> {
     match file {
-        Some(path) => Catalogue::load(path),
-        None => Catalogue::parse(SHIPPED),
+        Some(path) => Catalogue::load_under(path, rules),
+        None => Catalogue::parse_under(SHIPPED, rules),
     }
 }
 
@@ -26,6 +29,12 @@ mod tests {
 
     use super::*;
 
+    fn load() -> Catalogue {
+        let book = berth_rules::RuleBook::indian().clone();
+        super::load(None, &Under { book, now: berth_inventory::UnixMillis(1_767_225_600_000) })
+            .unwrap()
+    }
+
     fn train<'a>(catalogue: &'a Catalogue, number: &str) -> &'a CatalogueTrain {
         let number: TrainNumber = number.parse().unwrap();
         catalogue.get(number).unwrap_or_else(|| panic!("{number} is not shipped"))
@@ -33,7 +42,7 @@ mod tests {
 
     #[test]
     fn the_shipped_trains_are_real_and_many() {
-        let catalogue = load(None).unwrap();
+        let catalogue = load();
         assert_eq!(catalogue.zone(), "Asia/Kolkata");
         assert!(catalogue.len() >= 20, "{} trains", catalogue.len());
         let stops = |number| train(&catalogue, number).stops().len();
@@ -44,7 +53,7 @@ mod tests {
 
     #[test]
     fn the_mumbai_rajdhani_goes_overnight_from_mumbai_to_delhi() {
-        let catalogue = load(None).unwrap();
+        let catalogue = load();
         let rajdhani = train(&catalogue, "12951");
         let at = |code: &str| {
             let station = StopRef::Station { code: code.parse().unwrap(), occurrence: 1 };
@@ -61,7 +70,7 @@ mod tests {
 
     #[test]
     fn every_class_of_the_network_but_first_is_sold() {
-        let catalogue = load(None).unwrap();
+        let catalogue = load();
         for class in TravelClass::ALL.iter().filter(|class| **class != First) {
             let sold = catalogue.trains().iter().any(|t| t.plan().classes().contains(class));
             assert!(sold, "no shipped train has {class}");

@@ -47,6 +47,7 @@ fn seat(passenger: u32, status: v1::AllocationStatus, berth: u32) -> v1::Allocat
         berth_type: if berth == 0 { 0 } else { v1::BerthType::Lower.into() },
         age_band: v1::AgeBand::Adult.into(),
         sex: v1::Sex::Female.into(),
+        list: None,
     }
 }
 
@@ -168,8 +169,11 @@ fn confirm_and_booking() {
 
 #[test]
 fn release_and_cancel() {
-    let released =
-        v1::Released { hold: Some(hold(v1::AllocationStatus::Released)), passengers: vec![1, 2] };
+    let released = v1::Released {
+        hold: Some(hold(v1::AllocationStatus::Released)),
+        passengers: vec![1, 2],
+        promoted: Vec::new(),
+    };
     let answer =
         v1::ReleaseResponse { run_version: 43, server_time: Some(at(60_001)), outcome: None };
     let view = ReleaseView::of(&released, &answer).unwrap();
@@ -178,6 +182,14 @@ fn release_and_cancel() {
     let cancelled = v1::Cancelled {
         booking: Some(booking(v1::AllocationStatus::Cancelled)),
         passengers: vec![1, 2],
+        promoted: vec![v1::Promotion {
+            pnr: "2345678901".into(),
+            passenger: 2,
+            from: "GNWL2".into(),
+            to: "RAC3".into(),
+            coach: "B3".into(),
+            berth: 7,
+        }],
     };
     let answer =
         v1::CancelResponse { run_version: 44, server_time: Some(at(90_001)), outcome: None };
@@ -190,7 +202,14 @@ fn query_and_watch() {
     let row = |class: v1::TravelClass, quota: &str, status: v1::AvailabilityStatus, count| {
         let opens_at = (status == v1::AvailabilityStatus::NotOpen).then(|| at(0));
         let (travel_class, status) = (class.into(), status.into());
-        v1::AvailabilityRow { travel_class, quota: quota.into(), status, count, opens_at }
+        v1::AvailabilityRow {
+            travel_class,
+            quota: quota.into(),
+            status,
+            count,
+            opens_at,
+            ..v1::AvailabilityRow::default()
+        }
     };
     let table = v1::AvailabilityTable {
         train: "12951".into(),

@@ -25,6 +25,7 @@ mod query;
 mod release;
 mod replay;
 mod reserve;
+mod rules;
 mod runs;
 mod said;
 mod serve;
@@ -64,6 +65,7 @@ pub fn main() -> ExitCode {
         Command::Runs(args) => args.target.drive(runs::run(args)),
         Command::Ops(args) => ops::run(args),
         Command::Import(args) => import::run(args),
+        Command::Rules(args) => rules::run(args),
         Command::Replay(args) => replay::run(args),
         Command::Inspect(args) => inspect::run(args),
         Command::Soak(args) => soak::run(args),

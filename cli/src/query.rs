@@ -48,6 +48,8 @@ struct RowView {
     status: String,
     count: u32,
     opens_at: Option<String>,
+    list: Option<String>,
+    behind: Option<u32>,
 }
 
 impl TableView {
@@ -66,6 +68,8 @@ impl TableView {
             ),
             count: row.count,
             opens_at: utc(row.opens_at.as_ref()),
+            list: (!row.list.is_empty()).then(|| row.list.clone()),
+            behind: (!row.list.is_empty()).then_some(row.behind),
         };
         Self {
             train: table.train.clone(),
@@ -89,6 +93,9 @@ impl TableView {
         for (row, wire) in self.rows.iter().zip(&table.rows) {
             let status = match wire.status() {
                 v1::AvailabilityStatus::Available => format!("AVAILABLE-{}", row.count),
+                v1::AvailabilityStatus::Rac => format!("RAC-{}", row.behind.unwrap_or_default()),
+                // The number that the next one would stand at.
+                v1::AvailabilityStatus::Waiting => format!("{}-{}", wire.list, wire.behind + 1),
                 v1::AvailabilityStatus::NotOpen => {
                     format!("NOT OPEN until {}", local(wire.opens_at.as_ref(), zone))
                 }

@@ -10,7 +10,7 @@ use crate::reserve::request_id;
 use crate::said::{Fault, Said};
 use crate::target::Target;
 use crate::view::hold::HoldView;
-use crate::view::numbers;
+use crate::view::{PromotionView, numbers, with_promotions};
 use crate::words;
 
 /// `berth release`.
@@ -33,6 +33,7 @@ pub struct ReleaseArgs {
 #[derive(Debug, Serialize)]
 pub struct ReleaseView {
     pub released: Vec<u32>,
+    pub promoted: Vec<PromotionView>,
     #[serde(flatten)]
     pub hold: HoldView,
 }
@@ -42,6 +43,7 @@ impl ReleaseView {
         let hold = released.hold.as_ref().ok_or(Fault::UnknownAnswer)?;
         Ok(Self {
             released: released.passengers.clone(),
+            promoted: released.promoted.iter().map(PromotionView::of).collect(),
             hold: HoldView::of(hold, answer.run_version, answer.server_time.as_ref()),
         })
     }
@@ -58,6 +60,6 @@ pub async fn run(args: &ReleaseArgs) -> Result<Said, Fault> {
     answer.tell(|released, _, _| {
         let view = ReleaseView::of(released, &answer)?;
         let text = format!("released {} of hold {}", numbers(&view.released), view.hold.hold_id);
-        Ok(Said::done(&view, text))
+        Ok(Said::done(&view, with_promotions(text, &view.promoted)))
     })
 }

@@ -41,6 +41,12 @@ pub struct ReserveArgs {
     /// Every wish is met, or nothing
     #[arg(long)]
     pub only_preferred: bool,
+    /// A half of a berth that two share will do (RAC)
+    #[arg(long)]
+    pub rac: bool,
+    /// A place on the waiting list will do, or a half of a berth
+    #[arg(long)]
+    pub waiting: bool,
     /// Exactly these berths, one for each passenger that needs one: B3-12,B3-13
     #[arg(long, value_name = "BERTHS", value_delimiter = ',', value_parser = words::berth)]
     pub berths: Vec<v1::BerthName>,
@@ -69,6 +75,8 @@ pub async fn run(args: &ReserveArgs) -> Result<Said, Fault> {
             all_in_one_coach: args.same_coach,
             min_lower: args.min_lower,
             preferences_are_hard: args.only_preferred,
+            accept_rac: args.rac || args.waiting,
+            accept_waiting: args.waiting,
         }),
         berths: args.berths.clone(),
         ttl: args.ttl.map(duration),

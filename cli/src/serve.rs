@@ -54,8 +54,10 @@ pub fn run(args: &ServeArgs) -> ExitCode {
 async fn serve(settings: ServeSettings) -> Result<ExitCode, ServeError> {
     let (durability, stop_limit) = (settings.durability, settings.stop);
     let mut terminate = signal(SignalKind::terminate()).map_err(ServeError::Runtime)?;
-    let catalogue = Arc::new(crate::catalogue::load(settings.catalogue.as_deref())?);
+    let catalogue = crate::catalogue::load(settings.catalogue.as_deref(), &settings.rules)?;
+    let catalogue = Arc::new(catalogue);
     let zone = catalogue.zone().to_owned();
+    let rules = settings.rules.book.reference();
     let public = bind(&settings.listen, "--listen")?;
     let admin = bind(&settings.admin_listen, "--admin-listen")?;
     let address = public.local_addr().map_err(ServeError::Runtime)?;
@@ -83,7 +85,7 @@ async fn serve(settings: ServeSettings) -> Result<ExitCode, ServeError> {
     println!("{ready}");
     let info = engine.info();
     let recovery_ms = info.recovery.as_millis() as u64;
-    tracing::info!(%durability, recovery_ms, recovered = info.recovered, "{ready}");
+    tracing::info!(%durability, recovery_ms, recovered = info.recovered, %rules, "{ready}");
     let ended = tokio::select! {
         _ = tokio::signal::ctrl_c() => Ended::Asked,
         _ = terminate.recv() => Ended::Asked,

@@ -53,6 +53,30 @@ pub struct AllocationView {
     pub berth_type: Option<String>,
     pub age_band: String,
     pub sex: String,
+    pub list: Option<ListView>,
+}
+
+/// Where a passenger stood and stands who had no berth of their own at first.
+#[derive(Debug, Serialize)]
+pub struct ListView {
+    pub booked_list: String,
+    pub booked_number: u32,
+    pub current_list: Option<String>,
+    pub current_position: Option<u32>,
+    pub text: String,
+}
+
+impl ListView {
+    fn of(list: &v1::ListStatus) -> Self {
+        let stands = !list.current_list.is_empty();
+        Self {
+            booked_list: list.booked_list.clone(),
+            booked_number: list.booked_number,
+            current_list: stands.then(|| list.current_list.clone()),
+            current_position: stands.then_some(list.current_position),
+            text: list.text.clone(),
+        }
+    }
 }
 
 impl AllocationView {
@@ -70,6 +94,7 @@ impl AllocationView {
             berth_type: words::berth_code(seat.berth_type).filter(|_| has_berth),
             age_band: words::age_code(seat.age_band),
             sex: words::sex_code(seat.sex),
+            list: seat.list.as_ref().map(ListView::of),
         }
     }
 
@@ -81,11 +106,47 @@ impl AllocationView {
         };
         let kind = self.berth_type.as_deref().unwrap_or("");
         let status = self.status.to_lowercase();
+        let list = self.list.as_ref().map_or(String::new(), |list| format!(" {}", list.text));
         format!(
-            "  {}  {place:<9} {kind:<4} {:<3} {:<6} {status}",
+            "  {}  {place:<9} {kind:<4} {:<3} {:<6} {status}{list}",
             self.passenger, self.sex, self.age_band
         )
     }
+}
+
+/// Somebody who got a better place because of what was given back.
+#[derive(Debug, Serialize)]
+pub struct PromotionView {
+    pub pnr: Option<String>,
+    pub passenger: u32,
+    pub from: String,
+    pub to: String,
+    pub coach: String,
+    pub berth: u32,
+}
+
+impl PromotionView {
+    pub fn of(promoted: &v1::Promotion) -> Self {
+        Self {
+            pnr: (!promoted.pnr.is_empty()).then(|| promoted.pnr.clone()),
+            passenger: promoted.passenger,
+            from: promoted.from.clone(),
+            to: promoted.to.clone(),
+            coach: promoted.coach.clone(),
+            berth: promoted.berth,
+        }
+    }
+
+    /// `GNWL2 is RAC3 now: B3-7`.
+    pub fn line(&self) -> String {
+        let whose = self.pnr.as_ref().map_or(String::new(), |pnr| format!(" of PNR {pnr}"));
+        format!("  {}{whose} is {} now: {}-{}", self.from, self.to, self.coach, self.berth)
+    }
+}
+
+/// What was said, and a line for each who got a better place by it.
+pub fn with_promotions(said: String, promoted: &[PromotionView]) -> String {
+    promoted.iter().fold(said, |said, promoted| format!("{said}\n{}", promoted.line()))
 }
 
 /// The lines of a party.

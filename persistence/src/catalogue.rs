@@ -1,16 +1,18 @@
 //! The catalogue: the trains that can be sold, as JSON lines.
 //!
 //! The first line names the format and the zone of all dates and minutes; each further line is
-//! one train (`catalogue/text.rs` has the shape). A train's *canonical text* is the one that
+//! one train (`catalogue/text.rs` has the shape). A train without pools gets them from a rule book
+//! (`catalogue/rules.rs`), or each of its classes is one general pool. A train's *canonical text* is the one that
 //! [`entry_to_json`] writes, with its pools spelled out: its BLAKE3 hash names the plan in the
 //! journal, so a file whose lines differ only in spacing or order of fields means the same plans,
-//! and default pools of a later version do not change what was journaled.
+//! and what a rule book says later does not change what was journaled.
 //!
 //! What is always true of a loaded [`Catalogue`]: every train makes a valid plan, no number stands
 //! twice. Loading builds each plan once and drops it, for a network of plans is a thousand times
 //! the text; [`CatalogueTrain::plan`] builds it again on first use and keeps it.
 
 mod error;
+mod rules;
 mod text;
 
 use std::io::Read as _;
@@ -26,6 +28,7 @@ use berth_inventory::{
 use hashbrown::HashMap;
 
 pub use error::{CatalogueError, CatalogueFault};
+pub use rules::{Expand, PoolRules, RulesText};
 use text::Header;
 pub use text::{
     CATALOGUE_FORMAT, coach_from_text, days_from_text, entry_from_json, entry_to_json,
@@ -40,6 +43,10 @@ const CATALOGUE_BYTES_MAX: u64 = 256 << 20;
 
 /// Fewer lines are not worth a thread.
 const LINES_PER_THREAD_MIN: usize = 128;
+
+/// How a rule book makes pools, and its text.
+type Under<'a> =
+    Option<(&'a (dyn Fn(&Entry) -> Result<Entry, Box<str>> + Sync + 'a), &'a RulesText)>;
 
 /// The name of a plan: BLAKE3 of its canonical text.
 pub fn plan_hash(text: &str) -> PlanHash {
@@ -70,21 +77,31 @@ pub struct CatalogueTrain {
     days: RunningDays,
     hash: PlanHash,
     text: Arc<str>,
+    rules: Option<RulesText>,
     stops: Box<[HeadStop]>,
     plan: OnceLock<Arc<Plan>>,
 }
 
 impl CatalogueTrain {
-    fn read(line: u32, line_text: &str) -> Result<Self, CatalogueError> {
+    fn read(line: u32, line_text: &str, under: Under<'_>) -> Result<Self, CatalogueError> {
         let entry = entry_from_json(line_text).map_err(|fault| CatalogueError::Train {
             line,
             train: text::number_of(line_text),
             fault,
         })?;
-        Self::from_entry(line, entry)
+        Self::from_entry(line, entry, under)
     }
 
-    fn from_entry(line: u32, mut entry: Entry) -> Result<Self, CatalogueError> {
+    fn from_entry(line: u32, mut entry: Entry, under: Under<'_>) -> Result<Self, CatalogueError> {
+        let mut rules = None;
+        if let Some((expand, text)) = under.filter(|_| entry.pools.is_empty()) {
+            entry = expand(&entry).map_err(|why| CatalogueError::Train {
+                line,
+                train: Some(entry.number.chars().take(16).collect()),
+                fault: CatalogueFault::Rules { why },
+            })?;
+            rules = Some(text.clone());
+        }
         // The hash is not known yet, for the pools are part of the text; nobody sees this plan.
         let plan = Plan::new(&entry, PlanHash([0; 32])).map_err(|error| CatalogueError::Train {
             line,
@@ -104,6 +121,7 @@ impl CatalogueTrain {
             days: plan.days(),
             hash,
             text,
+            rules,
             stops: stops.collect(),
             plan: OnceLock::new(),
         })
@@ -137,6 +155,11 @@ impl CatalogueTrain {
     /// Hash of the canonical text.
     pub fn hash(&self) -> PlanHash {
         self.hash
+    }
+
+    /// The rule book that its pools were made from, if they were made at this start.
+    pub fn rules(&self) -> Option<&RulesText> {
+        self.rules.as_ref()
     }
 
     /// Its stops in order.
@@ -200,26 +223,48 @@ pub struct Catalogue {
 impl Catalogue {
     /// Reads and checks a catalogue file.
     pub fn load(path: &Path) -> Result<Self, CatalogueError> {
+        Self::load_text(path, None)
+    }
+
+    /// Reads and checks a catalogue file whose trains stand under a rule book.
+    pub fn load_under(path: &Path, rules: &dyn PoolRules) -> Result<Self, CatalogueError> {
+        Self::load_text(path, Some(rules))
+    }
+
+    fn load_text(path: &Path, rules: Option<&dyn PoolRules>) -> Result<Self, CatalogueError> {
         let bytes = read_at_most(path, CATALOGUE_BYTES_MAX)
             .map_err(|error| CatalogueError::Unreadable { path: path.into(), error })?;
         let text = str::from_utf8(&bytes).map_err(|error| {
             let before = &bytes[..error.valid_up_to()];
             CatalogueError::NotUtf8 { line: before.split(|byte| *byte == b'\n').count() }
         })?;
-        Self::parse(text)
+        Self::parse_text(text, rules)
     }
 
     /// Reads and checks the text of a catalogue. Empty lines mean nothing.
     pub fn parse(text: &str) -> Result<Self, CatalogueError> {
+        Self::parse_text(text, None)
+    }
+
+    /// Reads and checks the text of a catalogue whose trains stand under a rule book.
+    pub fn parse_under(text: &str, rules: &dyn PoolRules) -> Result<Self, CatalogueError> {
+        Self::parse_text(text, Some(rules))
+    }
+
+    fn parse_text(text: &str, rules: Option<&dyn PoolRules>) -> Result<Self, CatalogueError> {
         let mut lines = (1u32..)
             .zip(text.lines())
             .map(|(line, text)| (line, text.trim()))
             .filter(|(_, text)| !text.is_empty());
         let (_, first) = lines.next().ok_or(CatalogueError::Empty)?;
         let header = Header::read(first)?;
+        let expand = rules.map(|rules| rules.in_zone(&header.zone)).transpose();
+        let expand = expand.map_err(|why| CatalogueError::Rules { why })?;
+        let text = rules.map(PoolRules::text);
+        let under = expand.as_deref().zip(text.as_ref());
         let mut catalogue =
             Self { zone: header.zone.into(), trains: Vec::new(), by_number: HashMap::new() };
-        for train in read_all(&lines.collect::<Vec<_>>())? {
+        for train in read_all(&lines.collect::<Vec<_>>(), under)? {
             catalogue.push(train)?;
         }
         if catalogue.trains.is_empty() {
@@ -234,7 +279,7 @@ impl Catalogue {
         let mut catalogue =
             Self { zone: zone.into(), trains: Vec::new(), by_number: HashMap::new() };
         for (line, entry) in (2..).zip(entries) {
-            catalogue.push(CatalogueTrain::from_entry(line, entry.clone())?)?;
+            catalogue.push(CatalogueTrain::from_entry(line, entry.clone(), None)?)?;
         }
         Ok(catalogue)
     }
@@ -289,9 +334,12 @@ impl Catalogue {
 }
 
 /// Reads the lines on all cores, for a network's plans are work; the first wrong line is named.
-fn read_all(lines: &[(u32, &str)]) -> Result<Vec<CatalogueTrain>, CatalogueError> {
+fn read_all(
+    lines: &[(u32, &str)],
+    under: Under<'_>,
+) -> Result<Vec<CatalogueTrain>, CatalogueError> {
     let read = |lines: &[(u32, &str)]| -> Result<Vec<_>, _> {
-        lines.iter().map(|(line, text)| CatalogueTrain::read(*line, text)).collect()
+        lines.iter().map(|(line, text)| CatalogueTrain::read(*line, text, under)).collect()
     };
     let cores = thread::available_parallelism().map_or(1, NonZero::get);
     let share = lines.len().div_ceil(cores).max(LINES_PER_THREAD_MIN);

@@ -70,16 +70,23 @@ pub(crate) fn decode<'a, T: Deserialize<'a>>(
     }
 }
 
-/// Decodes the state of a run, which must fill `bytes` exactly.
-pub(crate) fn decode_state<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, CodecFault> {
+/// Decodes the state of a run and what may stand behind it; both must fill `bytes` exactly.
+pub(crate) fn decode_state<'a, T: Deserialize<'a>, M: Deserialize<'a>>(
+    bytes: &'a [u8],
+) -> Result<(T, Option<M>), CodecFault> {
     const CONFIG: Configuration<LittleEndian, Varint, Limit<STATE_BYTES_MAX>> =
         standard().with_limit::<STATE_BYTES_MAX>();
-    match bincode::serde::borrow_decode_from_slice(bytes, CONFIG) {
-        Ok((value, used)) if used == bytes.len() => Ok(value),
-        Ok((_, used)) => Err(CodecFault::new(
-            "run state",
-            format!("it ends after {used} of {} bytes", bytes.len()),
-        )),
-        Err(fault) => Err(CodecFault::new("run state", fault.to_string())),
+    let fault =
+        |fault: bincode::error::DecodeError| CodecFault::new("run state", fault.to_string());
+    let (state, used) = bincode::serde::borrow_decode_from_slice(bytes, CONFIG).map_err(fault)?;
+    let rest = &bytes[used..];
+    if rest.is_empty() {
+        return Ok((state, None));
     }
+    let (more, used) = bincode::serde::borrow_decode_from_slice(rest, CONFIG).map_err(fault)?;
+    if used < rest.len() {
+        let (end, all) = (bytes.len() - rest.len() + used, bytes.len());
+        return Err(CodecFault::new("run state", format!("it ends after {end} of {all} bytes")));
+    }
+    Ok((state, Some(more)))
 }

@@ -36,9 +36,9 @@ mod varint;
 mod wave;
 
 pub use catalogue::{
-    CATALOGUE_FORMAT, Catalogue, CatalogueError, CatalogueFault, CatalogueTrain, HeadStop,
-    ZONE_DEFAULT, coach_from_text, days_from_text, entry_from_json, entry_to_json, header_to_json,
-    plan_from_text, plan_hash,
+    CATALOGUE_FORMAT, Catalogue, CatalogueError, CatalogueFault, CatalogueTrain, Expand, HeadStop,
+    PoolRules, RulesText, ZONE_DEFAULT, coach_from_text, days_from_text, entry_from_json,
+    entry_to_json, header_to_json, plan_from_text, plan_hash,
 };
 pub use codec::CodecFault;
 pub use data_dir::{DataDir, DataDirError};

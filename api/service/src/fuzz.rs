@@ -95,6 +95,8 @@ pub(crate) fn commands() -> Vec<Named> {
             all_in_one_coach: true,
             min_lower: 1,
             preferences_are_hard: true,
+            accept_rac: true,
+            accept_waiting: true,
         }),
         berths: vec![v1::BerthName { coach: text("B1"), number: 12 }; 2],
         ttl: Some(prost_types::Duration { seconds: 300, nanos: 5_000_000 }),

@@ -12,6 +12,7 @@ mod digest;
 mod event;
 mod fault;
 mod inventory;
+mod lists;
 mod names;
 mod operations;
 mod pen;

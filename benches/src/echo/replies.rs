@@ -78,6 +78,7 @@ fn allocation(status: v1::AllocationStatus) -> v1::Allocation {
         berth_type: v1::BerthType::Lower.into(),
         age_band: v1::AgeBand::Adult.into(),
         sex: v1::Sex::Male.into(),
+        list: None,
     }
 }
 
@@ -110,6 +111,8 @@ fn table() -> v1::AvailabilityTable {
         status: v1::AvailabilityStatus::Available.into(),
         count: 123,
         opens_at: None,
+        behind: 0,
+        list: String::new(),
     };
     let classes = [(FirstAc, "GN"), (SecondAc, "GN"), (SecondAc, "TQ"), (ThirdAc, "GN")];
     let more = [(ThirdAc, "TQ"), (Sleeper, "GN"), (Sleeper, "TQ")];
@@ -139,13 +142,18 @@ impl Replies {
             outcome: Some(v1::confirm_response::Outcome::Booking(booking(Confirmed))),
             expires_at: None,
         };
-        let released = v1::Released { hold: Some(hold(Released)), passengers: vec![1] };
+        let released =
+            v1::Released { hold: Some(hold(Released)), passengers: vec![1], promoted: vec![] };
         let release = v1::ReleaseResponse {
             run_version,
             server_time,
             outcome: Some(v1::release_response::Outcome::Released(released)),
         };
-        let cancelled = v1::Cancelled { booking: Some(booking(Cancelled)), passengers: vec![1] };
+        let cancelled = v1::Cancelled {
+            booking: Some(booking(Cancelled)),
+            passengers: vec![1],
+            promoted: vec![],
+        };
         let cancel = v1::CancelResponse {
             run_version,
             server_time,

@@ -7,7 +7,7 @@
 use std::path::{Path, PathBuf};
 
 use berth_inventory::{
-    CoachEntry, Entry, Opens, PoolEntry, PoolSize, RunningDays, StopEntry, TravelClass,
+    CoachEntry, Entry, Opens, PoolEntry, PoolSize, Promotion, RunningDays, StopEntry, TravelClass,
 };
 use berth_persistence::{entry_to_json, header_to_json};
 use berth_proto::v1::RunRef;
@@ -191,6 +191,9 @@ fn entry(train: usize) -> Entry {
             opens: Opens::WithRun,
             party_max: 6,
             eligible: Vec::new(),
+            rac: 0,
+            waiting: None,
+            promotion: Promotion::default(),
             kept: Vec::new(),
         };
         ((1..=48).map(|n| coach("2S", n)).collect(), vec![pool])
@@ -207,6 +210,7 @@ fn entry(train: usize) -> Entry {
         stops: (0..=LEGS).map(stop).collect(),
         coaches,
         pools,
+        rules: None,
     }
 }
 

@@ -1,10 +1,11 @@
 //! A whole network: 3,800 trains, 2,240 of which start each day, open for 60 days.
 //!
 //! As many trains as the network of Indian Railways has with reserved coaches, each with 20 stops,
-//! 14 coaches of four classes and the default pools.
+//! 14 coaches of four classes and the quotas of the Indian rule book.
 
-use berth_inventory::{CoachEntry, Date, Entry, RunningDays, StopEntry};
+use berth_inventory::{CoachEntry, Date, Entry, Opens, RunningDays, StopEntry};
 use berth_proto::v1;
+use berth_rules::RuleBook;
 
 use super::flow::Order;
 
@@ -42,6 +43,7 @@ fn entry(n: usize) -> Entry {
         stops: (0..STOPS).map(stop).collect(),
         coaches: RAKE.iter().enumerate().map(|(i, layout)| coach(i + 1, layout)).collect(),
         pools: Vec::new(),
+        rules: None,
     }
 }
 
@@ -49,9 +51,16 @@ fn number(n: usize) -> String {
     (10_000 + n).to_string()
 }
 
-/// Every train.
+/// Every train, with the quotas of the Indian book as of 2026. They are open as soon as the run is, at
+/// any hour, but for Tatkal.
 pub fn entries() -> impl Iterator<Item = Entry> {
-    (0..TRAINS).map(entry)
+    let day = Date::from_ymd(2026, 1, 1).unwrap_or_default();
+    (0..TRAINS).map(move |n| {
+        let mut entry = RuleBook::indian().expand(&entry(n), day).expect("the book fits them all");
+        let pools = entry.pools.iter_mut();
+        pools.filter(|pool| pool.quota != "TQ").for_each(|pool| pool.opens = Opens::WithRun);
+        entry
+    })
 }
 
 /// Today, where the trains run.

@@ -184,6 +184,7 @@ impl<'a> Feed<'a> {
             stops,
             coaches,
             pools: Vec::new(),
+            rules: None,
             number: number.clone(),
         })
     }

@@ -72,6 +72,7 @@ fn entry(line: &str) -> Result<Entry, (String, String)> {
         stops: stops.collect(),
         coaches,
         pools: Vec::new(),
+        rules: None,
     })
 }
 

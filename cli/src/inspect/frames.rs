@@ -55,6 +55,7 @@ enum RecordView {
     Started { at: String, grace_until: Option<String>, software: String },
     CleanStop { at: String },
     PlanText { plan_hash: String, bytes: u64 },
+    RulesText { rules_hash: String, bytes: u64, text: String },
 }
 
 #[derive(Debug, Serialize)]
@@ -80,6 +81,14 @@ impl FrameView {
                 software: software.clone(),
             },
             NodeRecord::CleanStop { at } => RecordView::CleanStop { at: at.to_string() },
+            // A plan is an object of JSON, a rule book is TOML.
+            NodeRecord::PlanText { hash, text } if !text.starts_with('{') => {
+                RecordView::RulesText {
+                    rules_hash: hash.to_string(),
+                    bytes: text.len() as u64,
+                    text: text.as_ref().into(),
+                }
+            }
             NodeRecord::PlanText { hash, text } => {
                 RecordView::PlanText { plan_hash: hash.to_string(), bytes: text.len() as u64 }
             }
@@ -125,6 +134,9 @@ impl FrameView {
                 RecordView::CleanStop { at } => write!(line, "; stopped in order at {at}"),
                 RecordView::PlanText { plan_hash, .. } => {
                     write!(line, "; text of plan {plan_hash}")
+                }
+                RecordView::RulesText { rules_hash, .. } => {
+                    write!(line, "; text of rules {rules_hash}")
                 }
             };
         }

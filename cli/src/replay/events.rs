@@ -8,8 +8,8 @@ use std::io::{self, Write};
 use std::sync::Arc;
 
 use berth_inventory::{
-    BerthIndex, Event, HeldPassenger, LegRange, PassengerSet, Plan, PlanHash, Pnr, PoolIndex,
-    RequestMark, Rest, RunIndex, UnixMillis,
+    BerthIndex, Event, HeldPassenger, LegRange, ListIndex, PassengerSet, Plan, PlanHash, Pnr,
+    PoolIndex, RequestMark, Rest, RunIndex, Standing, UnixMillis,
 };
 use berth_node::Names;
 use berth_persistence::{
@@ -126,6 +126,26 @@ enum EventView {
         to: Option<StopView>,
     },
     RunRetired,
+    Listed {
+        hold_id: String,
+        passengers: Vec<StandingView>,
+    },
+    Promoted {
+        hold_id: String,
+        passenger: u32,
+        #[serde(flatten)]
+        place: PlaceView,
+        list: Option<String>,
+        number: Option<u32>,
+    },
+}
+
+/// A passenger on a list.
+#[derive(Debug, Serialize)]
+struct StandingView {
+    passenger: u32,
+    list: Option<String>,
+    number: u32,
 }
 
 #[derive(Debug, Serialize)]
@@ -142,7 +162,7 @@ struct PlaceView {
 }
 
 /// Kinds of events, in the order of the summary.
-pub const KINDS: [&str; 13] = [
+pub const KINDS: [&str; 15] = [
     "RUN_CREATED",
     "HELD",
     "CONFIRMED",
@@ -156,6 +176,8 @@ pub const KINDS: [&str; 13] = [
     "BERTHS_BLOCKED",
     "BERTHS_UNBLOCKED",
     "RUN_RETIRED",
+    "LISTED",
+    "PROMOTED",
 ];
 
 /// Place of an event's kind in [`KINDS`].
@@ -174,6 +196,8 @@ pub const fn kind_of(event: &Event) -> usize {
         Event::BerthsBlocked { .. } => 10,
         Event::BerthsUnblocked { .. } => 11,
         Event::RunRetired => 12,
+        Event::Listed { .. } => 13,
+        Event::Promoted { .. } => 14,
     }
 }
 
@@ -318,7 +342,28 @@ impl Words<'_> {
                 EventView::BerthsUnblocked { berths: self.places(berths), from, to }
             }
             Event::RunRetired => EventView::RunRetired,
+            Event::Listed { hold, places } => {
+                let standing = |(passenger, standing): &(u8, Standing)| StandingView {
+                    passenger: u32::from(*passenger) + 1,
+                    list: self.list(standing.list),
+                    number: standing.number,
+                };
+                let passengers = places.iter().map(standing).collect();
+                EventView::Listed { hold_id: hold.to_string(), passengers }
+            }
+            Event::Promoted { hold, passenger, berth, standing } => EventView::Promoted {
+                hold_id: hold.to_string(),
+                passenger: u32::from(*passenger) + 1,
+                place: self.place(*berth),
+                list: standing.and_then(|standing| self.list(standing.list)),
+                number: standing.map(|standing| standing.number),
+            },
         }
+    }
+
+    fn list(&self, list: ListIndex) -> Option<String> {
+        let found = self.plan?.lists().get(usize::from(list.0))?;
+        Some(found.label.to_string())
     }
 
     fn pnr(&self, pnr: Pnr) -> Option<String> {
@@ -343,7 +388,7 @@ impl Words<'_> {
     }
 
     fn place(&self, berth: BerthIndex) -> PlaceView {
-        let known = self.plan.filter(|plan| usize::from(berth.0) < plan.berths().len());
+        let known = self.plan.filter(|plan| usize::from(berth.0) < plan.places().len());
         let Some(plan) = known else {
             return PlaceView { coach: None, berth: None, berth_type: None };
         };
@@ -370,6 +415,7 @@ impl Words<'_> {
                 berth_type: place.and_then(|place| place.berth_type).map(str::to_owned),
                 age_band: held.passenger.age.to_string(),
                 sex: held.passenger.sex.to_string(),
+                list: None,
             }
         };
         party.iter().enumerate().map(seat).collect()

@@ -8,9 +8,9 @@ use berth_api::Server;
 use berth_client::v1;
 use berth_engine::{Engine, StartOptions};
 use berth_inventory::{
-    AgeBand, BerthIndex, BerthType, Event, HeldPassenger, HoldId, LegRange, Millis, Passenger,
-    PassengerSet, Pnr, PoolIndex, RequestId, RequestMark, Rest, RunCreated, RunId, RunIndex, Sex,
-    UnixMillis, Version,
+    AgeBand, BerthIndex, BerthType, Event, HeldPassenger, HoldId, LegRange, ListIndex, Millis,
+    Passenger, PassengerSet, Pnr, PoolIndex, RequestId, RequestMark, Rest, RunCreated, RunId,
+    RunIndex, Sex, Standing, UnixMillis, Version,
 };
 use berth_node::{Names, Settings};
 use berth_persistence::conformance::{TEXT, World};
@@ -351,6 +351,7 @@ fn every_kind(run: RunId) -> Vec<Event> {
     };
     let (both, first) = (PassengerSet::first(2), PassengerSet::first(1));
     let berths = vec![BerthIndex(0), BerthIndex(25)];
+    let standing = Standing { list: ListIndex(0), number: 12 };
     vec![
         Event::RunCreated(Box::new(created)),
         Event::Held {
@@ -380,6 +381,9 @@ fn every_kind(run: RunId) -> Vec<Event> {
         Event::BerthsBlocked { berths: berths.clone(), legs },
         Event::BerthsUnblocked { berths, legs },
         Event::RunRetired,
+        Event::Listed { hold, places: [(0, standing)].into_iter().collect() },
+        Event::Promoted { hold, passenger: 0, berth: BerthIndex(7), standing: Some(standing) },
+        Event::Promoted { hold, passenger: 0, berth: BerthIndex(6), standing: None },
     ]
 }
 
@@ -438,7 +442,8 @@ fn a_node_that_says_otherwise_is_told() {
 
 /// A node on this directory, with both listeners.
 async fn serve(dir: &std::path::Path) -> (Engine, Server) {
-    let catalogue = Arc::new(crate::catalogue::load(None).unwrap());
+    let rules = crate::rules::Under::load(None).unwrap();
+    let catalogue = Arc::new(crate::catalogue::load(None, &rules).unwrap());
     let zone = catalogue.zone().to_owned();
     let engine = Engine::start(StartOptions {
         data_dir: dir.to_owned(),

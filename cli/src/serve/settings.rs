@@ -14,6 +14,7 @@ use clap::Args;
 use serde::Deserialize;
 
 use crate::data_dir::{of_recovery, of_snapshots};
+use crate::rules::{RulesError, Under};
 use crate::said::Exit;
 
 /// A segment is not so small that the log is all files, nor so large that none is ever sealed.
@@ -44,7 +45,11 @@ pub struct ServeArgs {
     /// Trains to sell [default: the real trains that come with berth]
     #[arg(long, env = "BERTH_CATALOGUE", value_name = "FILE")]
     catalogue: Option<PathBuf>,
-    /// Days open for sale after today [default: 60]
+    /// Rules for trains without pools of their own: a file, or the name of a book that comes with berth
+    /// (indian-railways-2025, simple) [default: indian-railways-2025]
+    #[arg(long, env = "BERTH_RULES", value_name = "BOOK")]
+    rules: Option<PathBuf>,
+    /// Days open for sale after today [default: what the rules say, else 60]
     #[arg(long, env = "BERTH_OPEN_DAYS", value_name = "N")]
     open_days: Option<u16>,
     /// What an answer survives: power (a power cut), process (kill -9), none [default: power]
@@ -120,6 +125,7 @@ struct File {
     admin_listen: Option<String>,
     data_dir: Option<PathBuf>,
     catalogue: Option<PathBuf>,
+    rules: Option<PathBuf>,
     open_days: Option<u16>,
     durability: Option<String>,
     workers: Option<u16>,
@@ -146,6 +152,7 @@ pub struct ServeSettings {
     pub admin_listen: String,
     pub data_dir: PathBuf,
     pub catalogue: Option<PathBuf>,
+    pub rules: Under,
     pub durability: Durability,
     pub workers: u16,
     pub node: berth_node::Settings,
@@ -178,6 +185,9 @@ pub enum ServeError {
     /// The trains.
     #[error(transparent)]
     Catalogue(#[from] CatalogueError),
+    /// The rules.
+    #[error(transparent)]
+    Rules(#[from] RulesError),
     /// A listener.
     #[error("cannot listen on {address}: {source}; is another berth serving? choose {flag}")]
     Bind {
@@ -230,7 +240,9 @@ impl ServeArgs {
         let cores = std::thread::available_parallelism().map_or(1, |n| n.get().min(256) as u16);
         let workers =
             ranged("workers", self.workers.or(file.workers).unwrap_or(cores), 1, 256, "")?;
-        let open_days = self.open_days.or(file.open_days).unwrap_or(defaults.open_days);
+        let rules = Under::load(self.rules.as_deref().or(file.rules.as_deref()))?;
+        let open_days = self.open_days.or(file.open_days).or_else(|| rules.days_open());
+        let open_days = open_days.unwrap_or(defaults.open_days);
         let open_days = ranged("open_days", open_days, 0, 366, "")?;
         let seconds = |name, flag: Option<u64>, file: Option<u64>, default: Duration, max| {
             let value = flag.or(file).unwrap_or(default.as_secs());
@@ -260,6 +272,7 @@ impl ServeArgs {
                 .unwrap_or("127.0.0.1:50052".into()),
             data_dir: self.data_dir.clone().or(file.data_dir).unwrap_or("berth-data".into()),
             catalogue: self.catalogue.clone().or(file.catalogue),
+            rules,
             durability,
             workers,
             accept_clock: self.accept_clock,

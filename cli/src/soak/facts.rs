@@ -231,9 +231,12 @@ impl Replaying<'_> {
                 }
             }
             Event::RunRetired => Fact::Retired,
-            Event::RunCreated(_) | Event::PnrBlockLeased { .. } | Event::SaleSet { .. } => {
-                Fact::Other
-            }
+            // No train of a soak has lists.
+            Event::RunCreated(_)
+            | Event::PnrBlockLeased { .. }
+            | Event::SaleSet { .. }
+            | Event::Listed { .. }
+            | Event::Promoted { .. } => Fact::Other,
         }
     }
 }

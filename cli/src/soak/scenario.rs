@@ -138,7 +138,8 @@ pub struct Plan {
 
 /// Numbers of the trains that come with berth and have a fitting number of stops.
 fn shipped(fits: impl Fn(usize) -> bool) -> Vec<String> {
-    let catalogue = crate::catalogue::load(None);
+    let rules = crate::rules::Under::load(None).ok();
+    let catalogue = rules.and_then(|rules| crate::catalogue::load(None, &rules).ok());
     let trains = catalogue.as_ref().map_or(&[][..], |catalogue| catalogue.trains());
     let fitting = trains.iter().filter(|train| fits(train.stops().len()));
     fitting.map(|train| train.number().to_string()).collect()

@@ -44,6 +44,7 @@ pub fn wish(
         all_in_one_coach: rng.random(),
         min_lower: u32::from(rng.random::<bool>()),
         preferences_are_hard: false,
+        ..v1::Conditions::default()
     });
     let berths =
         if mixed && rng.random_ratio(1, 50) { named(rng, run, class, needing) } else { Vec::new() };

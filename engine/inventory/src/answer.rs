@@ -3,8 +3,8 @@
 use arrayvec::ArrayVec;
 
 use crate::{
-    BerthIndex, HoldId, LegRange, PARTY_MAX, Passenger, Pnr, PoolIndex, Refusal, RunId, RunSummary,
-    SeatState, UnixMillis, Version,
+    BerthIndex, HoldId, LegRange, ListIndex, PARTY_MAX, Passenger, Pnr, PoolIndex, Promoted,
+    Refusal, RunId, RunSummary, SeatState, Standing, UnixMillis, Version,
 };
 
 /// One passenger of a view.
@@ -39,6 +39,8 @@ pub struct HoldView {
     pub bookings: Vec<Pnr>,
     /// The caller's reference.
     pub reference: Box<str>,
+    /// Those of the party who had no berth of their own at first; `None` = nobody.
+    pub listed: Option<Box<[ListedView]>>,
 }
 
 /// A booking as it stands. Berth and pool indexes are of the run's plan.
@@ -64,6 +66,28 @@ pub struct BookingView {
     pub party: ArrayVec<(u8, SeatView), PARTY_MAX>,
     /// Until when the rest of its hold is held; `None` when nobody of it is.
     pub rest_until: Option<UnixMillis>,
+    /// Those of the hold's party who had no berth of their own at first; `None` = nobody.
+    pub listed: Option<Box<[ListedView]>>,
+}
+
+/// Where somebody stands on a list now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Current {
+    /// Which list.
+    pub list: ListIndex,
+    /// How many stand before and including them.
+    pub position: u16,
+}
+
+/// A passenger who had no berth of their own when they were held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ListedView {
+    /// 0-based place in the hold's party.
+    pub passenger: u8,
+    /// Booking status: the number that they were given first.
+    pub booked: Standing,
+    /// Current status; `None` once they have a berth of their own, or left.
+    pub current: Option<Current>,
 }
 
 /// What a release or a cancel gave back.
@@ -71,6 +95,8 @@ pub struct BookingView {
 pub struct Freed {
     /// 0-based places in the party.
     pub passengers: crate::PassengerSet,
+    /// Who got a better place by that, in order. Told once: a retry is told nobody.
+    pub promoted: Vec<Promoted>,
 }
 
 /// What one command is answered. The common answers are large and stand inline: they are written

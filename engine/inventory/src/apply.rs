@@ -4,8 +4,11 @@
 //! that the journal was not written by this machine or is damaged in a way its checks missed; the
 //! caller catches the panic and refuses the run by name.
 
+mod lists;
+
 use crate::card::{Card, Made, Seated};
 use crate::event::Event;
+use crate::promote::pool_of;
 use crate::record::SeatState;
 use crate::register::Booked;
 use crate::rows::Rows;
@@ -26,7 +29,9 @@ impl Run {
             }
             Event::Held { hold, request, pool, legs, party, expires_at, reference } => {
                 for berth in party.iter().filter_map(|seat| seat.berth) {
-                    self.hold(berth, *pool, *legs, changes);
+                    let pool =
+                        if self.plan.is_half(berth) { pool_of(&self.plan, berth) } else { *pool };
+                    self.hold(berth, pool, *legs, changes);
                 }
                 let (hold, request, pool, legs) = (*hold, *request, *pool, *legs);
                 let expires_at = *expires_at;
@@ -83,6 +88,10 @@ impl Run {
                 self.retire(at, changes);
                 changes.sale = true;
             }
+            Event::Listed { hold, places } => self.list(*hold, places, changes),
+            Event::Promoted { hold, passenger, berth, standing } => {
+                self.reseat(*hold, usize::from(*passenger), *berth, *standing, changes);
+            }
         }
         self.register.settle(at);
         // log-exact
@@ -118,6 +127,15 @@ impl Run {
             index.give(berth, legs, after);
         }
         changes.berths.push(berth);
+        self.stir();
+    }
+
+    /// Somebody may wait for what was just given back.
+    #[inline]
+    fn stir(&mut self) {
+        if let Some(lists) = &mut self.lists {
+            lists.stirred = true;
+        }
     }
 
     /// What is out of sale is changed.
@@ -145,13 +163,17 @@ impl Run {
         changes: &mut Changes,
     ) {
         let record = self.register.card(card);
-        let (pool, legs) = (record.pool, record.legs);
+        let (pool, legs, listed) = (record.pool, record.legs, record.is_listed());
         for index in passengers.iter() {
             let record = self.register.card_mut(card);
             // conservation
             let keeps = crate::planted!("berth-not-freed");
             if let Some(berth) = record.mark(index, SeatState::Held, state).filter(|_| !keeps) {
+                let pool = if listed { pool_of(&self.plan, berth) } else { pool };
                 self.free_up(berth, pool, legs, changes);
+            }
+            if listed {
+                self.leave_list(card, index, changes);
             }
         }
         changes.holds = true;
@@ -167,6 +189,9 @@ impl Run {
                 self.rows.sell_trip(berth, legs);
                 changes.berths.push(berth);
             }
+        }
+        if self.register.card(card).is_listed() {
+            self.print_numbers(card, booking.passengers);
         }
         self.register.book(card, booking);
         if rest == Rest::Released {
@@ -211,9 +236,13 @@ impl Run {
         let card = self.register.bookings.card(place);
         for index in passengers.iter() {
             let record = self.register.card_mut(card);
-            let (pool, legs) = (record.pool, record.legs);
+            let (pool, legs, listed) = (record.pool, record.legs, record.is_listed());
             if let Some(berth) = record.mark(index, SeatState::Confirmed, SeatState::Cancelled) {
+                let pool = if listed { pool_of(&self.plan, berth) } else { pool };
                 self.free_up(berth, pool, legs, changes);
+            }
+            if listed {
+                self.leave_list(card, index, changes);
             }
         }
         self.register.bookings.cancel(place, at);
@@ -232,6 +261,7 @@ impl Run {
             let freed = LegMask(legs.mask().0 & self.operator_blocked(*berth).0);
             self.change(*berth, changes, |rows, berth| rows.unblock(berth, freed));
         }
+        self.stir();
     }
 
     /// What an operator blocked: what is blocked where the coach does run.

@@ -10,15 +10,20 @@ use crate::record::{Ended, Seat, SeatState};
 use crate::register::NONE;
 use crate::run::text;
 use crate::{
-    BerthIndex, HoldId, LegRange, PARTY_MAX, PassengerSet, PoolIndex, Record, RequestId,
-    RequestMark, UnixMillis,
+    BerthIndex, HoldId, LegRange, Listed, PARTY_MAX, PassengerSet, PoolIndex, Record, RequestId,
+    RequestMark, Standing, UnixMillis,
 };
 
 pub(crate) use seated::Seated;
 
-/// The requests that prolonged a hold, oldest first.
+/// What few holds have.
 #[derive(Debug, Default)]
-struct Extends(Vec<RequestMark>);
+struct More {
+    /// The requests that prolonged it, oldest first.
+    extends: Vec<RequestMark>,
+    /// Passengers who had no berth of their own when they were held, by their place.
+    listed: Vec<Listed>,
+}
 
 /// See the module.
 #[derive(Debug)]
@@ -35,8 +40,8 @@ pub(crate) struct Card {
     /// Counts only with `WAS_RELEASED`.
     released_at: UnixMillis,
     pub(crate) reference: Box<str>,
-    /// Every request that prolonged it, oldest first; boxed because few holds are ever prolonged.
-    extends: Option<Box<Extends>>,
+    /// Boxed because few holds are ever prolonged or on a list.
+    more: Option<Box<More>>,
     seats: [Seated; PARTY_MAX],
     /// Its first booking; of a free card, the next free one.
     pub(crate) booking: u32,
@@ -79,7 +84,7 @@ impl Card {
             ended_at: UnixMillis(0),
             released_at: UnixMillis(0),
             reference: Box::default(),
-            extends: None,
+            more: None,
             seats: [Seated::NOBODY; PARTY_MAX],
             booking: next,
             pool: PoolIndex(0),
@@ -119,7 +124,10 @@ impl Card {
         };
         self.fill(made, record.party.iter().map(Seated::of));
         self.reference = record.reference;
-        self.extends = (!record.extends.is_empty()).then(|| Box::new(Extends(record.extends)));
+        if !(record.extends.is_empty() && record.listed.is_empty()) {
+            let Record { extends, listed, .. } = record;
+            self.more = Some(Box::new(More { extends, listed }));
+        }
         if let Some(Ended { at, how }) = record.ended {
             self.end(at, how);
         }
@@ -143,6 +151,7 @@ impl Card {
             bookings: Vec::new(),
             released_at: self.released_at(),
             ended: self.ended(),
+            listed: self.listed().to_vec(),
         }
     }
 
@@ -150,7 +159,7 @@ impl Card {
     #[inline]
     pub(crate) fn vacate(&mut self, next: u32) {
         (self.marks, self.booking) = (FREE, next);
-        self.extends = None;
+        self.more = None;
         if !self.reference.is_empty() {
             self.reference = Box::default();
         }
@@ -167,18 +176,18 @@ impl Card {
     }
 
     #[inline]
-    pub(crate) const fn is_prolonged(&self) -> bool {
-        self.extends.is_some()
+    pub(crate) fn is_prolonged(&self) -> bool {
+        self.more.as_ref().is_some_and(|more| !more.extends.is_empty())
     }
 
     /// Every request that prolonged it, oldest first.
     pub(crate) fn extends(&self) -> &[RequestMark] {
-        self.extends.as_deref().map_or(&[], |extends| &extends.0)
+        self.more.as_deref().map_or(&[], |more| &more.extends)
     }
 
     /// Another request prolonged it.
     pub(crate) fn add_extend(&mut self, mark: RequestMark) {
-        let Extends(list) = &mut **self.extends.get_or_insert_default();
+        let list = &mut self.more.get_or_insert_default().extends;
         // id-once
         if crate::planted!("extend-forgets-the-one-before") {
             list.clear();
@@ -188,6 +197,42 @@ impl Card {
             list.reserve_exact(1);
         }
         list.push(mark);
+    }
+
+    /// Passengers who had no berth of their own when they were held, by their place.
+    #[inline]
+    pub(crate) fn listed(&self) -> &[Listed] {
+        self.more.as_deref().map_or(&[], |more| &more.listed)
+    }
+
+    /// Whether anybody of it is or was on a list, so that their berth may be of any pool.
+    #[inline]
+    pub(crate) fn is_listed(&self) -> bool {
+        !self.listed().is_empty()
+    }
+
+    /// Passengers of it stand on lists.
+    pub(crate) fn list(&mut self, places: &[(u8, Standing)]) {
+        let listed = places.iter().map(|(passenger, standing)| Listed {
+            passenger: *passenger,
+            booked: *standing,
+            now: Some(*standing),
+        });
+        self.more.get_or_insert_default().listed.extend(listed);
+    }
+
+    /// A passenger of it stands somewhere else now; returns where they stood.
+    pub(crate) fn restand(&mut self, passenger: usize, now: Option<Standing>) -> Option<Standing> {
+        let listed = &mut self.more.as_deref_mut()?.listed;
+        let listed = listed.iter_mut().find(|listed| usize::from(listed.passenger) == passenger)?;
+        core::mem::replace(&mut listed.now, now)
+    }
+
+    /// A passenger of it has another place now.
+    pub(crate) fn reseat(&mut self, passenger: usize, berth: BerthIndex) {
+        let seat = &mut self.party_mut()[passenger];
+        let Seat { passenger, state, .. } = seat.seat();
+        *seat = Seated::new(passenger, Some(berth), state);
     }
 
     /// The party as it is kept, in the order of the request.
@@ -298,6 +343,11 @@ pub(crate) trait Shown {
     fn reference(&self) -> Box<str>;
     /// Its first booking.
     fn booking(&self) -> u32;
+    /// Passengers who had no berth of their own when they were held.
+    #[inline]
+    fn listed(&self) -> &[Listed] {
+        &[]
+    }
 
     /// Who is in this state.
     #[inline]
@@ -308,6 +358,11 @@ pub(crate) trait Shown {
 }
 
 impl Shown for Card {
+    #[inline]
+    fn listed(&self) -> &[Listed] {
+        Card::listed(self)
+    }
+
     #[inline]
     fn made(&self) -> Made {
         Made {

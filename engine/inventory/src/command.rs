@@ -33,7 +33,7 @@ pub struct BerthName {
     pub number: u16,
 }
 
-/// Hard conditions of a reserve: unmet, nothing is taken.
+/// Hard conditions of a reserve: unmet, nothing is taken; and what will do when no berth is left.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Conditions {
     /// Everybody in one coach.
@@ -42,6 +42,22 @@ pub struct Conditions {
     pub min_lower: u8,
     /// Only if every stated preference is met.
     pub preferences_are_hard: bool,
+    /// Who gets no berth may be given a half of one (RAC).
+    pub rac: bool,
+    /// Who gets nothing may be put on the waiting list; whoever waits is given a half too.
+    pub waiting: bool,
+}
+
+impl Conditions {
+    /// Whether less than a berth will do.
+    pub const fn takes_what_is_behind(self) -> bool {
+        self.rac || self.waiting
+    }
+
+    /// Whether any of them can refuse berths that are free.
+    pub const fn are_hard(self) -> bool {
+        self.one_coach || self.min_lower > 0 || self.preferences_are_hard
+    }
 }
 
 /// Hold berths for a party.

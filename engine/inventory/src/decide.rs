@@ -6,6 +6,7 @@
 //! Always first: a request id that took effect answers again what it answered then, or refuses to
 //! mean something else. A request that changes nothing leaves no event and no trace.
 
+mod behind;
 mod block;
 mod cancel;
 mod confirm;
@@ -91,6 +92,9 @@ impl Run {
     pub fn rule(&mut self, command: &Command, now: UnixMillis, events: &mut Events) -> Ruling {
         debug_assert!(events.is_empty(), "the events of the command before were not taken");
         let now = now.max(self.last_at);
+        if let Some(lists) = &mut self.lists {
+            lists.promoted.clear();
+        }
         let decision = match command {
             Command::Reserve(ask) => reserve::decide(self, ask, now, events),
             Command::Confirm(ask) => confirm::decide(self, ask, now, events),

@@ -7,10 +7,12 @@
 use core::fmt;
 
 use crate::record::{Booking, Record, Seat};
-use crate::{RequestMark, RunState, UnixMillis};
+use crate::{Listed, RequestMark, RunState, Standing, UnixMillis};
 
 /// First byte of what is digested.
 const FORMAT: u8 = 1;
+/// The same, of a run whose train has lists: those are digested too.
+const FORMAT_WITH_LISTS: u8 = 2;
 
 /// Names one state of one run.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -33,7 +35,8 @@ impl RunState {
     /// The digest of this state.
     pub fn digest(&self) -> Digest {
         let mut out = Canonical::default();
-        out.u8(FORMAT);
+        let lists = !self.printed.is_empty();
+        out.u8(if lists { FORMAT_WITH_LISTS } else { FORMAT });
         let created = &self.created;
         out.bytes(created.run.train.bytes());
         out.u64(i64::from(created.run.start_date.days()).cast_unsigned());
@@ -54,6 +57,10 @@ impl RunState {
         out.list(&self.records, Canonical::record);
         out.list(&self.ended, |out, hold| out.u128(hold.0));
         out.u64(self.forgotten);
+        if lists {
+            out.list(&self.printed, |out, number| out.u64((*number).into()));
+            out.list(&self.records, |out, record| out.list(&record.listed, Canonical::listed));
+        }
         out.finish()
     }
 }
@@ -135,6 +142,17 @@ impl Canonical {
             out.time(ended.at);
             out.u8(ended.how as u8);
         });
+    }
+
+    fn listed(&mut self, listed: &Listed) {
+        self.u8(listed.passenger);
+        self.standing(&listed.booked);
+        self.option(listed.now.as_ref(), Self::standing);
+    }
+
+    fn standing(&mut self, standing: &Standing) {
+        self.u8(standing.list.0);
+        self.u64(standing.number.into());
     }
 
     fn seat(&mut self, seat: &Seat) {

@@ -7,7 +7,7 @@ use arrayvec::ArrayVec;
 
 use crate::{
     BerthIndex, HoldId, LegRange, PARTY_MAX, Passenger, PassengerSet, PlanHash, Pnr, PoolIndex,
-    RequestMark, Rest, RunId, UnixMillis,
+    RequestMark, Rest, RunId, Standing, UnixMillis,
 };
 
 /// First event of a run: what it is made of, fixed for ever.
@@ -137,4 +137,23 @@ pub enum Event {
     },
     /// The run is over: live holds ended, nothing is sold any more.
     RunRetired,
+    /// Passengers of a hold that was just made stand on lists: with a half of a berth, or with
+    /// nothing but a number.
+    Listed {
+        /// Which hold.
+        hold: HoldId,
+        /// 0-based places in its party, ascending, and their numbers.
+        places: ArrayVec<(u8, Standing), PARTY_MAX>,
+    },
+    /// A passenger on a list got a place that had become free.
+    Promoted {
+        /// Which hold.
+        hold: HoldId,
+        /// 0-based place in its party.
+        passenger: u8,
+        /// What they have now: a berth, or a half of one.
+        berth: BerthIndex,
+        /// The list they stand on now; `None` with a berth of their own.
+        standing: Option<Standing>,
+    },
 }

@@ -121,6 +121,10 @@ number! {
     BerthIndex(u16)
 }
 number! {
+    /// A list of the run, in the order of its plan. Counts from 0.
+    ListIndex(u8)
+}
+number! {
     /// A quota pool of the run, in the order of its plan. Counts from 0.
     PoolIndex(u8)
 }

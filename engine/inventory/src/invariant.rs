@@ -5,6 +5,8 @@
 //! stop at the first. INV-9 (applying a run's events to a fresh run gives the same digest) needs the
 //! events and so lives where they are: in the property tests here and in `replay`.
 
+mod lists;
+
 use core::fmt;
 
 use hashbrown::HashSet;
@@ -45,6 +47,8 @@ const CATALOGUE: &[(u8, Law)] = &[
     (8, outside_coaches),
     (10, ends),
     (11, deadlines),
+    (12, lists::are_the_records),
+    (13, lists::nobody_waits_in_vain),
 ];
 
 /// Checks them all.
@@ -57,7 +61,7 @@ pub(crate) fn check(run: &Run) -> Vec<Violation> {
 }
 
 fn berths(run: &Run) -> impl Iterator<Item = BerthIndex> {
-    (0..run.plan.berths().len() as u16).map(BerthIndex)
+    (0..run.plan.places().len() as u16).map(BerthIndex)
 }
 
 /// A berth somebody holds or has booked.
@@ -83,7 +87,7 @@ fn allocations(run: &Run) -> Vec<Allocation> {
 
 /// INV-1: no berth carries two live allocations on one leg.
 fn no_berth_twice(run: &Run) -> Found {
-    let mut taken = vec![LegMask::EMPTY; run.plan.berths().len()];
+    let mut taken = vec![LegMask::EMPTY; run.plan.places().len()];
     let mut found = Found::new();
     for Allocation { hold, legs, berth, .. } in allocations(run) {
         let mask = &mut taken[berth.0 as usize];
@@ -98,7 +102,7 @@ fn no_berth_twice(run: &Run) -> Found {
 /// INV-2: on every leg, berths free and blocked in the rows and allocations held and sold in the
 /// records make up the capacity.
 fn conservation(run: &Run) -> Found {
-    let capacity = run.plan.berths().len();
+    let capacity = run.plan.places().len();
     let legs = usize::from(run.plan.route().to);
     let (mut held, mut sold) = (vec![0; legs], vec![0; legs]);
     for allocation in allocations(run) {
@@ -136,7 +140,7 @@ fn inside_the_route(run: &Run) -> Found {
 
 /// INV-4: the rows say of every berth exactly what the records say.
 fn rows_are_the_records(run: &Run) -> Found {
-    let mut said = vec![(0u128, 0u128); run.plan.berths().len()];
+    let mut said = vec![(0u128, 0u128); run.plan.places().len()];
     for Allocation { legs, berth, state, .. } in allocations(run) {
         let (held, sold) = &mut said[berth.0 as usize];
         *(if state == SeatState::Held { held } else { sold }) |= legs.mask().0;
@@ -295,6 +299,7 @@ mod tests {
 
     const H1: HoldId = HoldId(1);
     const H2: HoldId = HoldId(2);
+    const H5: HoldId = HoldId(5);
 
     /// Ways to break a run, and the laws that must notice.
     const BREAKS: &[(&[u8], Break)] = &[
@@ -326,6 +331,10 @@ mod tests {
         }),
         (&[6, 10], |run| run.register.add_past(HoldId(9), UnixMillis(0))),
         (&[11], |run| card(run, H1).expires_at.0 -= 1),
+        (&[12], |run| {
+            card(run, H5).restand(2, None);
+        }),
+        (&[2, 4, 13], |run| run.rows.free(BerthIndex(0), LegMask(3))),
     ];
 
     fn card(run: &mut Run, hold: HoldId) -> &mut Card {
@@ -333,7 +342,7 @@ mod tests {
     }
 
     fn sound() -> World {
-        let mut world = World::new();
+        let mut world = World::with_lists();
         check_on(
             &mut world,
             "@0 reserve a H1 3A GN S1..S3 M30 => H1 B1-1:held until 300
@@ -343,7 +352,9 @@ mod tests {
              reserve e H3 SL GN S2..S3 M30 => H3 S1-1:held until 300
              release f H3 => released 1
              reserve g H4 SL GN S2..S3 M30 => H4 S1-1:held until 300
-             release h H4 => released 1",
+             release h H4 => released 1
+             reserve i H5 3A GN S1..S3 M30 M31 M32 wl ttl=900 => H5 B1-7:held(RAC1/1) B1-7:held(RAC2/2) \
+                none:held(GNWL1/1) until 900",
         );
         world
     }

@@ -27,9 +27,11 @@ mod invariant;
 mod layout;
 mod legs;
 mod limits;
+mod lists;
 mod passenger;
 mod plan;
 pub mod planted;
+mod promote;
 mod record;
 mod refusal;
 mod register;
@@ -43,7 +45,7 @@ mod tests;
 mod time;
 mod word;
 
-pub use answer::{Answer, BookingView, Freed, HoldView, Said, SeatView};
+pub use answer::{Answer, BookingView, Current, Freed, HoldView, ListedView, Said, SeatView};
 pub use choose::{NoBerth, Wish, choose};
 pub use class::{BerthType, CodeError, QuotaCode, Side, TravelClass};
 pub use command::{
@@ -57,8 +59,8 @@ pub use eligible::{Eligible, EligibleFault};
 pub use event::{Event, HeldPassenger, RunCreated};
 pub use gaps::{GapIndex, gap_of};
 pub use ids::{
-    BerthIndex, CoachId, HoldId, NameError, PlanHash, Pnr, PoolIndex, RequestId, RequestMark,
-    RunId, RunIndex, ShortName, StationCode, TrainNumber, Version,
+    BerthIndex, CoachId, HoldId, ListIndex, NameError, PlanHash, Pnr, PoolIndex, RequestId,
+    RequestMark, RunId, RunIndex, ShortName, StationCode, TrainNumber, Version,
 };
 pub use invariant::Violation;
 pub use layout::{
@@ -66,10 +68,11 @@ pub use layout::{
 };
 pub use legs::{LegMask, LegRange};
 pub use limits::*;
+pub use lists::{Listed, Promoted, Standing};
 pub use passenger::{AgeBand, Passenger, PassengerSet, Sex};
 pub use plan::{
-    Berth, Coach, CoachEntry, Entry, Kept, Opens, Plan, PlanError, PlanFault, Pool, PoolEntry,
-    PoolSize, Stop, StopEntry, default_pools,
+    Behind, Berth, Coach, CoachEntry, Entry, Kept, List, ListKind, Opens, Plan, PlanError,
+    PlanFault, Pool, PoolEntry, PoolSize, Promotion, Stop, StopEntry, WaitingEntry, default_pools,
 };
 pub use record::{Booking, Ended, Record, Seat, SeatState};
 pub use refusal::{PRECEDENCE, Reason, Refusal};

@@ -16,6 +16,8 @@ pub const COACHES_MAX: usize = 48;
 pub const BERTHS_MAX: usize = 8_192;
 /// Pools of one train run; one bit each in a `u64`.
 pub const POOLS_MAX: usize = 64;
+/// Passengers on one waiting list, most: the railway's largest was 400 (sleeper, 2013).
+pub const WAITING_MAX: u16 = 2_000;
 /// Bytes of the caller's opaque reference and of a payment reference.
 pub const REFERENCE_BYTES_MAX: usize = 128;
 /// Shortest hold unless an operator set another, milliseconds.

@@ -9,7 +9,9 @@
 //! Units: minutes from 00:00 of day 1 in the catalogue's zone, kilometres from the origin.
 
 mod check;
+mod fault;
 mod kept;
+mod lists;
 mod pools;
 #[cfg(test)]
 pub(crate) mod sample;
@@ -17,12 +19,13 @@ pub(crate) mod sample;
 mod tests;
 
 use crate::{
-    BerthIndex, BerthName, BerthType, CoachId, Eligible, LegRange, PlanHash, PoolIndex, QuotaCode,
-    RunningDays, Side, StationCode, StopRef, TrainNumber, TravelClass, UnixMillis,
+    BerthIndex, BerthName, BerthType, CoachId, Eligible, LegRange, ListIndex, PlanHash, PoolIndex,
+    QuotaCode, RunningDays, Side, StationCode, StopRef, TrainNumber, TravelClass, UnixMillis,
 };
 
-pub use check::{PlanError, PlanFault};
+pub use fault::{PlanError, PlanFault};
 pub use kept::Kept;
+pub use lists::{Behind, List, ListKind, Promotion, WaitingEntry};
 pub use pools::default_pools;
 
 /// A stop as a catalogue says it.
@@ -93,6 +96,12 @@ pub struct PoolEntry {
     pub party_max: u8,
     /// Who may travel on it, in words such as `F 45+`; empty = everybody.
     pub eligible: Vec<String>,
+    /// Side lowers of each coach that are sold to two passengers each (RAC); 0 = none.
+    pub rac: u8,
+    /// The waiting list behind it.
+    pub waiting: Option<WaitingEntry>,
+    /// Who gets a place that has become free.
+    pub promotion: Promotion,
     /// Berths it keeps for long journeys; empty = none.
     pub kept: Vec<Kept>,
 }
@@ -112,6 +121,8 @@ pub struct Entry {
     pub coaches: Vec<CoachEntry>,
     /// Pools; empty = `default_pools`.
     pub pools: Vec<PoolEntry>,
+    /// The rule book that the pools come from, as `NAME@HASH`; `None` = they are the train's own.
+    pub rules: Option<Box<str>>,
 }
 
 /// A checked stop.
@@ -184,6 +195,12 @@ pub struct Pool {
     pub eligible: Eligible,
     /// The same in the catalogue's words; empty = everybody.
     pub eligible_words: Box<str>,
+    /// While pools are handed out: the berths it shares.
+    withheld: Vec<BerthIndex>,
+    /// The pool whose shared berths it has, as halves; `None` for a pool that a reserve can name.
+    pub halves_of: Option<PoolIndex>,
+    /// What it sells when its berths are gone.
+    pub behind: Behind,
     /// Berths it keeps for long journeys.
     pub kept: Box<[Kept]>,
 }
@@ -226,14 +243,21 @@ pub struct Plan {
     doors: Box<[Door]>,
     /// Bit `i` = pool `i` keeps berths for long journeys.
     keeping: u64,
+    /// Every row: the berths of the train, then the halves of those that are shared.
     berths: Vec<Berth>,
     pools: Vec<Pool>,
+    /// How many of them are berths of the train.
+    whole: usize,
+    lists: Vec<List>,
+    /// The berths that are shared, in the order of their halves.
+    shared: Vec<BerthIndex>,
     coaches: Vec<Coach>,
     hash: PlanHash,
     number: TrainNumber,
     name: Box<str>,
     days: RunningDays,
     classes: Vec<TravelClass>,
+    rules: Option<Box<str>>,
     /// Every coach runs the whole route, so a pool's capacity is its size on every journey.
     all_coaches_whole: bool,
 }
@@ -264,6 +288,11 @@ impl Plan {
         self.days
     }
 
+    /// The rule book that its pools come from, as `NAME@HASH`, if they come from one.
+    pub fn rules(&self) -> Option<&str> {
+        self.rules.as_deref()
+    }
+
     /// Its stops in order, 2 to 128.
     pub fn stops(&self) -> &[Stop] {
         &self.stops
@@ -274,14 +303,50 @@ impl Plan {
         &self.coaches
     }
 
-    /// Its berths, by `BerthIndex`.
+    /// Its berths, by `BerthIndex`, as passengers see them in the train.
     pub fn berths(&self) -> &[Berth] {
+        &self.berths[..self.whole]
+    }
+
+    /// Everything that a passenger can be given, by `BerthIndex`: its berths, then the halves of
+    /// those that two passengers share.
+    pub fn places(&self) -> &[Berth] {
         &self.berths
     }
 
-    /// Its pools, by `PoolIndex`.
+    /// Whether a place is a half of a berth.
+    #[inline]
+    pub const fn is_half(&self, place: BerthIndex) -> bool {
+        place.0 as usize >= self.whole
+    }
+
+    /// The other half of a half.
+    pub fn other_half(&self, half: BerthIndex) -> BerthIndex {
+        let place = half.0 - self.whole as u16;
+        BerthIndex(self.whole as u16 + (place ^ 1))
+    }
+
+    /// The halves of a berth that two passengers share.
+    pub fn halves(&self, berth: BerthIndex) -> Option<[BerthIndex; 2]> {
+        let place = self.shared.iter().position(|shared| *shared == berth)?;
+        let first = (self.whole + 2 * place) as u16;
+        Some([BerthIndex(first), BerthIndex(first + 1)])
+    }
+
+    /// Its pools, by `PoolIndex`: those that a reserve can name, then those of halves.
     pub fn pools(&self) -> &[Pool] {
         &self.pools
+    }
+
+    /// The orders in which places that become free are given, by `ListIndex`; none for a train
+    /// whose pools neither share berths nor have waiting lists.
+    pub fn lists(&self) -> &[List] {
+        &self.lists
+    }
+
+    /// One list. Panics when the plan has no such list.
+    pub fn list(&self, list: ListIndex) -> &List {
+        &self.lists[usize::from(list.0)]
     }
 
     /// Its classes, in the order of their numbers, each once.

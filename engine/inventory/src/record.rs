@@ -14,8 +14,8 @@ use arrayvec::ArrayVec;
 
 use crate::class::codes;
 use crate::{
-    BerthIndex, CodeError, HoldId, LegRange, PARTY_MAX, Passenger, PassengerSet, Pnr, PoolIndex,
-    RequestMark, UnixMillis,
+    BerthIndex, CodeError, HoldId, LegRange, Listed, PARTY_MAX, Passenger, PassengerSet, Pnr,
+    PoolIndex, RequestMark, UnixMillis,
 };
 
 codes! {
@@ -98,6 +98,9 @@ pub struct Record {
     pub released_at: Option<UnixMillis>,
     /// Set when nobody is held any more.
     pub ended: Option<Ended>,
+    /// Passengers who had no berth of their own when they were held, by their place. Nobody of a
+    /// hold that ended without a booking: their numbers were given back.
+    pub listed: Vec<Listed>,
 }
 
 impl Record {

@@ -63,11 +63,13 @@ codes! {
         TooManyExtends = 22 "TOO_MANY_EXTENDS",
         /// The quota is not for one of the passengers.
         NotEligible = 23 "NOT_ELIGIBLE",
+        /// No berth is left, and no room on the waiting list.
+        WlFull = 24 "WL_FULL",
     }
 }
 
 /// Which refusal wins when several apply: the first of this list.
-pub const PRECEDENCE: [Reason; 23] = [
+pub const PRECEDENCE: [Reason; 24] = [
     Reason::IdempotencyMismatch,
     Reason::UnknownTrain,
     Reason::RunNotScheduled,
@@ -80,6 +82,7 @@ pub const PRECEDENCE: [Reason; 23] = [
     Reason::NotOpen,
     Reason::Closed,
     Reason::SoldOut,
+    Reason::WlFull,
     Reason::BerthTaken,
     Reason::PreferenceUnmet,
     Reason::UnknownHold,
@@ -226,6 +229,25 @@ pub enum Refusal {
         /// The journey.
         legs: LegRange,
     },
+    /// No berth is left, and no room on the waiting list (REGRET).
+    #[error(
+        "{asked} places asked on waiting list {label} of {class}, {free} of {limit} left; ask again \
+         when somebody has cancelled, or for another class or quota"
+    )]
+    WaitingFull {
+        /// Passengers who would have to wait.
+        asked: u8,
+        /// Places left on the list.
+        free: u16,
+        /// Places it has.
+        limit: u16,
+        /// The list.
+        label: QuotaCode,
+        /// The class.
+        class: TravelClass,
+        /// The quota.
+        quota: QuotaCode,
+    },
     /// A named berth is taken.
     #[error(
         "berth {} is taken on stops {legs}; name another, or none to have one chosen",
@@ -349,6 +371,7 @@ impl Refusal {
             Self::NotOpen { .. } => Reason::NotOpen,
             Self::Closed { .. } => Reason::Closed,
             Self::SoldOut { .. } => Reason::SoldOut,
+            Self::WaitingFull { .. } => Reason::WlFull,
             Self::BerthTaken { .. } => Reason::BerthTaken,
             Self::PreferenceUnmet { .. } => Reason::PreferenceUnmet,
             Self::UnknownHold { .. } => Reason::UnknownHold,
@@ -371,6 +394,7 @@ impl Refusal {
             | Reason::NotOpen
             | Reason::Closed
             | Reason::SoldOut
+            | Reason::WlFull
             | Reason::BerthTaken
             | Reason::PreferenceUnmet => true,
             Reason::IdempotencyMismatch

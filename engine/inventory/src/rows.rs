@@ -219,12 +219,15 @@ impl Rows {
 
     /// The rows of a run nobody has touched: free, except where a coach does not run.
     pub fn of(plan: &Plan) -> Self {
-        let mut rows = Self::new(plan.berths().len(), plan.legs_count());
+        let mut rows = Self::new(plan.places().len(), plan.legs_count());
         let route = plan.route();
         for coach in plan.coaches().iter().filter(|c| c.legs != route) {
             let outside = LegMask(route.mask().0 & !coach.legs.mask().0);
-            for berth in coach.first.0..coach.first.0 + coach.count {
-                rows.block(BerthIndex(berth), outside);
+            for berth in (coach.first.0..coach.first.0 + coach.count).map(BerthIndex) {
+                rows.block(berth, outside);
+                for half in plan.halves(berth).into_iter().flatten() {
+                    rows.block(half, outside);
+                }
             }
         }
         rows

@@ -25,12 +25,14 @@ use crate::card::{Card, Made, Shown};
 use crate::decide::Then;
 use crate::event::RunCreated;
 use crate::gaps::GapIndex;
+use crate::lists::Lists;
 use crate::record::SeatState;
 use crate::register::{At, Booked, NONE, Register};
 use crate::rows::Rows;
 use crate::{
-    BerthIndex, BookingView, Digest, Freed, HoldId, HoldView, LegMask, LegRange, PassengerSet,
-    Plan, Pnr, PoolIndex, RequestId, RunId, RunState, UnixMillis, Version, Violation,
+    BerthIndex, BookingView, Current, Digest, Freed, HoldId, HoldView, LegMask, LegRange, Listed,
+    ListedView, PassengerSet, Plan, Pnr, PoolIndex, RequestId, RunId, RunState, Standing,
+    UnixMillis, Version, Violation,
 };
 
 /// Most events for whose ids room is made at once, 64 KiB: most ids of a hot run are forgotten.
@@ -45,13 +47,15 @@ pub struct Changes {
     pub holds: bool,
     /// Sale was opened or closed, or the run was retired.
     pub sale: bool,
+    /// Somebody came to a list or left one.
+    pub lists: bool,
 }
 
 impl Changes {
     /// Forgets everything, keeps the room.
     pub fn clear(&mut self) {
         self.berths.clear();
-        (self.holds, self.sale) = (false, false);
+        (self.holds, self.sale, self.lists) = (false, false, false);
     }
 }
 
@@ -91,6 +95,8 @@ pub struct Run {
     asked: u64,
     /// Its first event; boxed because commands do not look at it.
     pub(crate) created: Box<RunCreated>,
+    /// Who waits for what; `None` when nobody can.
+    pub(crate) lists: Option<Box<Lists>>,
 }
 const _: () = assert!(core::mem::offset_of!(Run, register) == 128 && size_of::<Run>() == 512);
 
@@ -105,6 +111,7 @@ impl Run {
             rows: Rows::of(&plan),
             all_open_at: created.opens.iter().copied().max().unwrap_or_default(),
             leaves_at: plan.departure(created.midnight, 0),
+            lists: Lists::of(&plan),
             plan,
             created: Box::new(created.clone()),
             asked: 0,
@@ -194,6 +201,12 @@ impl Run {
         let mask = legs.mask();
         let berths = &self.plan.pool(pool).berths;
         berths.iter().filter(|berth| self.rows.is_free(**berth, mask)).count() as u16
+    }
+
+    /// How many are on each list of the plan.
+    pub fn waiting(&self) -> Box<[u16]> {
+        let lists = self.lists.as_deref().map_or(&[][..], Lists::orders);
+        lists.iter().map(|order| order.places.len() as u16).collect()
     }
 
     /// Pools closed by an operator, bit `i` = pool `i`.
@@ -286,7 +299,7 @@ impl Run {
     ) -> Said {
         let released = record.those(SeatState::Released);
         let passengers = asked.map_or(released, |asked| asked.and(released));
-        Said::Released(self.show_hold(record, now), Freed { passengers })
+        Said::Released(self.show_hold(record, now), self.freed(passengers))
     }
 
     /// A cancel is answered with whom of those asked for is cancelled by now.
@@ -299,7 +312,28 @@ impl Run {
     ) -> Said {
         let asked = asked.unwrap_or(booking.passengers).and(booking.passengers);
         let passengers = asked.and(record.in_state(SeatState::Cancelled));
-        Said::Cancelled(self.show_booking(record, booking, now), Freed { passengers })
+        Said::Cancelled(self.show_booking(record, booking, now), self.freed(passengers))
+    }
+
+    /// Who was given back, and who got a better place by that.
+    fn freed(&self, passengers: PassengerSet) -> Freed {
+        let promoted = self.lists.as_deref().map_or(Vec::new(), |lists| lists.promoted.clone());
+        Freed { passengers, promoted }
+    }
+
+    /// What is to be said of those of a party who were on a list; nothing of most.
+    fn show_listed(&self, listed: &[Listed]) -> Option<Box<[ListedView]>> {
+        let lists = self.lists.as_deref().filter(|_| !listed.is_empty())?;
+        let current = |now: Standing| {
+            let position = lists.order(now.list).position(now.number);
+            Current { list: now.list, position }
+        };
+        let view = |listed: &Listed| ListedView {
+            passenger: listed.passenger,
+            booked: listed.booked,
+            current: listed.now.map(current),
+        };
+        Some(listed.iter().map(view).collect())
     }
 
     /// A hold where it stands.
@@ -315,8 +349,19 @@ impl Run {
         let Made { hold, pool, legs, created_at, expires_at, .. } = record.made();
         let (run, party, bookings) = (self.id(), ArrayVec::new(), Vec::new());
         let reference = record.reference();
-        let mut view =
-            HoldView { run, hold, pool, legs, created_at, expires_at, party, bookings, reference };
+        let listed = self.show_listed(record.listed());
+        let mut view = HoldView {
+            run,
+            hold,
+            pool,
+            legs,
+            created_at,
+            expires_at,
+            party,
+            bookings,
+            reference,
+            listed,
+        };
         // In its place: a party is dear to move.
         for index in 0..record.heads() {
             view.party.push(record.seat(index).view(expires_at, now));
@@ -345,6 +390,7 @@ impl Run {
             reference: text(&record.reference),
             party: booking.passengers.iter().map(seat).collect(),
             rest_until: record.held_until(now),
+            listed: self.show_listed(record.listed()),
         }
     }
 
@@ -407,17 +453,32 @@ mod tests {
         let mut world = World::new();
         let berths = |list: &[u16]| list.iter().copied().map(BerthIndex).collect::<Vec<_>>();
         let reserved = touched(&mut world, "reserve a H1 3A GN S1..S3 M30 F3- F30");
-        assert_eq!(reserved, Changes { berths: berths(&[0, 1]), holds: true, sale: false });
+        assert_eq!(
+            reserved,
+            Changes { berths: berths(&[0, 1]), holds: true, sale: false, lists: false }
+        );
         let extended = touched(&mut world, "extend b H1 600");
-        assert_eq!(extended, Changes { berths: Vec::new(), holds: true, sale: false });
+        assert_eq!(
+            extended,
+            Changes { berths: Vec::new(), holds: true, sale: false, lists: false }
+        );
         let released = touched(&mut world, "release c H1 [3]");
-        assert_eq!(released, Changes { berths: berths(&[1]), holds: true, sale: false });
+        assert_eq!(
+            released,
+            Changes { berths: berths(&[1]), holds: true, sale: false, lists: false }
+        );
         let blocked = touched(&mut world, "block d B1-2,B1-3");
-        assert_eq!(blocked, Changes { berths: berths(&[1, 2]), holds: false, sale: false });
+        assert_eq!(
+            blocked,
+            Changes { berths: berths(&[1, 2]), holds: false, sale: false, lists: false }
+        );
         let closed = touched(&mut world, "close-sale e 3A");
-        assert_eq!(closed, Changes { berths: Vec::new(), holds: false, sale: true });
+        assert_eq!(closed, Changes { berths: Vec::new(), holds: false, sale: true, lists: false });
         let mut retired = touched(&mut world, "retire f");
-        assert_eq!(retired, Changes { berths: berths(&[0]), holds: true, sale: true });
+        assert_eq!(
+            retired,
+            Changes { berths: berths(&[0]), holds: true, sale: true, lists: false }
+        );
         retired.clear();
         assert_eq!(retired, Changes::default());
         let whole = LegMask(0b111);

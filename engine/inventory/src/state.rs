@@ -3,6 +3,8 @@
 //! Canonical: equal states are equal values, whatever way led there. Masks are not part of it where
 //! they follow from the records; neither are gap indexes, deadlines in a heap, or any map.
 
+mod lists;
+
 use std::sync::Arc;
 
 use crate::record::{Record, SeatState};
@@ -37,6 +39,8 @@ pub struct RunState {
     pub ended: Vec<HoldId>,
     /// Holds whose request ids were forgotten because too many had ended since.
     pub forgotten: u64,
+    /// Of each list of the plan, the highest number that a booked passenger was given.
+    pub printed: Vec<u32>,
 }
 
 /// A state that no run can be in. A snapshot that says so is damaged or of another plan: rebuild
@@ -89,7 +93,7 @@ pub enum StateFault {
 
 impl RunState {
     pub(crate) fn of(run: &Run) -> Self {
-        let blocked = (0..run.plan.berths().len() as u16)
+        let blocked = (0..run.plan.places().len() as u16)
             .map(|berth| (BerthIndex(berth), run.operator_blocked(BerthIndex(berth))))
             .filter(|(_, mask)| *mask != LegMask::EMPTY)
             .collect();
@@ -105,6 +109,9 @@ impl RunState {
             records: run.register.sorted().iter().map(|card| run.register.copy(card)).collect(),
             ended: run.register.past_holds().collect(),
             forgotten: run.register.forgotten,
+            printed: run.lists.as_deref().map_or(Vec::new(), |lists| {
+                lists.orders().iter().map(|order| order.printed).collect()
+            }),
         }
     }
 }
@@ -130,6 +137,7 @@ impl Run {
         run.load_pnr(&state)?;
         let past = run.load_records(state.records, state.ended.len())?;
         run.load_ended(past, &state.ended)?;
+        run.load_lists(&state.printed)?;
         run.register.settle(state.last_at);
         Ok(run)
     }
@@ -137,7 +145,7 @@ impl Run {
     fn load_blocks(&mut self, state: &RunState) -> Result<(), StateFault> {
         let mut before = None;
         for &(berth, mask) in &state.blocked {
-            inside("berth", berth.0.into(), self.plan.berths().len())?;
+            inside("berth", berth.0.into(), self.plan.places().len())?;
             if before.replace(berth).is_some_and(|before| before >= berth) {
                 return Err(twice("blocked berth", &berth));
             }
@@ -223,6 +231,7 @@ impl Run {
             return fault("its reference is longer than any");
         }
         self.check_ids(record)?;
+        self.check_listed(record)?;
         let mut booked = crate::PassengerSet::NONE;
         for (place, booking) in record.bookings.iter().enumerate() {
             let Some(number) = self.register.bookings.place(booking.pnr) else {
@@ -249,7 +258,7 @@ impl Run {
             return fault("it has ended and keeps somebody, or the other way round");
         }
         for berth in record.party.iter().filter_map(|seat| seat.berth) {
-            inside("berth", berth.0.into(), self.plan.berths().len())?;
+            inside("berth", berth.0.into(), self.plan.places().len())?;
         }
         Ok(())
     }

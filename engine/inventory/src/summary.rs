@@ -105,7 +105,10 @@ impl Run {
             digest: self.digest(),
             extra: self.created.extra,
             retired: self.retired,
-            berth_legs: self.berth_legs((0..self.plan.berths().len() as u16).map(BerthIndex)),
+            berth_legs: pools
+                .iter()
+                .map(|pool| pool.berth_legs)
+                .fold(BerthLegs::default(), BerthLegs::plus),
             live_holds: self.live_holds() as u32,
             bookings: self.register.bookings.len() as u32,
             remembered: self.remembered().count() as u32,

@@ -29,6 +29,8 @@ struct Publication {
     last: u32,
     /// The run becomes visible to readers with this publication.
     announce: Option<Arc<RunEntry>>,
+    /// How many wait on each list, if that changed.
+    waiting: Option<Box<[u16]>>,
 }
 
 #[derive(Clone, Copy)]
@@ -144,8 +146,20 @@ impl<T> Batch<T> {
         head: Head,
         announce: Option<Arc<RunEntry>>,
     ) -> u32 {
-        self.publications.push(Publication { published, head, first: NONE, last: NONE, announce });
+        self.publications.push(Publication {
+            published,
+            head,
+            first: NONE,
+            last: NONE,
+            announce,
+            waiting: None,
+        });
         (self.publications.len() - 1) as u32
+    }
+
+    /// How many wait on each list of a run after one more command.
+    pub(crate) fn waiting(&mut self, place: u32, waiting: Box<[u16]>) {
+        self.publications[place as usize].waiting = Some(waiting);
     }
 
     /// What one more command of a run made public.
@@ -176,7 +190,8 @@ fn changes(publication: &Publication, rows: &[Row]) -> impl Iterator<Item = RowC
 }
 
 fn publish(publication: &Publication, rows: &[Row]) {
-    publication.published.publish(publication.head, changes(publication, rows));
+    let waiting = publication.waiting.as_deref();
+    publication.published.publish_all(publication.head, changes(publication, rows), waiting);
     if let Some(entry) = &publication.announce {
         entry.published.store(Some(Arc::clone(&publication.published)));
         entry.journaled.store(true, Relaxed);

@@ -17,7 +17,7 @@ use berth_inventory::{
     Version,
 };
 use berth_kernel::prefetch_all;
-use berth_persistence::{Catalogue, CatalogueTrain};
+use berth_persistence::{Catalogue, CatalogueTrain, RulesText};
 use hashbrown::HashMap;
 
 use past::PastRuns;
@@ -109,6 +109,14 @@ impl Train {
         match &self.source {
             TrainSource::Listed(catalogue, place) => Arc::clone(catalogue.trains()[*place].text()),
             TrainSource::Journal { text, .. } => Arc::clone(text),
+        }
+    }
+
+    /// The rule book that its pools come from, where the present catalogue stands under one.
+    pub fn rules(&self) -> Option<&RulesText> {
+        match &self.source {
+            TrainSource::Listed(catalogue, place) => catalogue.trains()[*place].rules(),
+            TrainSource::Journal { .. } => None,
         }
     }
 

@@ -269,7 +269,8 @@ fn sold_out(run: &RunEntry, reserve: &Reserve, now: UnixMillis) -> Option<Answer
         && (plan.departure(published.midnight(), from) > now
             || planted!("fast-refusal-after-departure"))
         && reserve.party.len() <= usize::from(plan.pool(pool).party_max)
-        && plan.pool(pool).eligible.turns_away(&reserve.party).is_none();
+        && plan.pool(pool).eligible.turns_away(&reserve.party).is_none()
+        && !reserve.conditions.takes_what_is_behind();
     if !open || head.next_expiry <= now || free >= u16::from(asked) {
         return None;
     }

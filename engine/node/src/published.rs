@@ -12,8 +12,8 @@ mod gaps;
 use std::sync::{Arc, OnceLock};
 
 use berth_inventory::{
-    BerthIndex, LegMask, LegRange, Masks, PARTY_MAX, Plan, PoolIndex, Run, TravelClass, UnixMillis,
-    Version,
+    BerthIndex, LegMask, LegRange, ListIndex, Masks, PARTY_MAX, Plan, PoolIndex, Run, TravelClass,
+    UnixMillis, Version,
 };
 use berth_kernel::prefetch;
 
@@ -81,6 +81,8 @@ pub struct Published {
     /// Per class, by its number: its pools.
     classes: [u64; CLASSES],
     gaps: GapCells,
+    /// Per list: how many are on it.
+    waiting: Box<[AtomicU32]>,
     /// Per berth: held and sold, each `words` words of 32 legs.
     rows: Box<[AtomicU32]>,
     /// Per berth: blocked; made when the first berth is, which happens to few runs.
@@ -109,7 +111,8 @@ impl Published {
             plenty: AtomicU64::new(0),
             classes: classes(&plan),
             gaps: GapCells::new(plan.pools().len(), legs),
-            rows: zeros(plan.berths().len() * 2 * words),
+            waiting: run.waiting().iter().map(|count| AtomicU32::new((*count).into())).collect(),
+            rows: zeros(plan.places().len() * 2 * words),
             blocked: OnceLock::new(),
             words,
             legs,
@@ -117,8 +120,8 @@ impl Published {
             opens: (0..plan.pools().len()).map(|p| run.opens(PoolIndex(p as u8))).collect(),
             plan,
         };
-        for index in 0..published.plan.berths().len() {
-            let berth = BerthIndex(index as u16);
+        // A berth that two share is in no pool; its halves are.
+        for berth in published.plan.pools().iter().flat_map(|pool| pool.berths.iter().copied()) {
             let masks = run.masks(berth);
             published.store_row(berth, masks);
             published.count_gaps(berth, taken(masks), true);
@@ -140,7 +143,7 @@ impl Published {
         if let Some(word) = self.rows.get(usize::from(berth.0) * 2 * self.words) {
             prefetch(core::ptr::from_ref(word).cast());
         }
-        prefetch(core::ptr::from_ref(&self.plan.berths()[usize::from(berth.0)]).cast());
+        prefetch(core::ptr::from_ref(self.plan.berth(berth)).cast());
     }
 
     /// Has the cells fetched that a change of a berth counts in.
@@ -156,6 +159,16 @@ impl Published {
 
     /// Applies one command's changes. Only the journal thread calls this.
     pub fn publish(&self, head: Head, rows: impl Iterator<Item = RowChange> + Clone) {
+        self.publish_all(head, rows, None);
+    }
+
+    /// The same, with how many are on each list if that changed.
+    pub fn publish_all(
+        &self,
+        head: Head,
+        rows: impl Iterator<Item = RowChange> + Clone,
+        waiting: Option<&[u16]>,
+    ) {
         rows.clone().for_each(|change| self.foresee_cells(&change));
         let seq = self.seq.load(Relaxed);
         self.seq.store(seq + 1, Relaxed);
@@ -172,8 +185,16 @@ impl Published {
             }
         }
         self.look_for_ample(pools);
+        for (cell, count) in self.waiting.iter().zip(waiting.unwrap_or_default()) {
+            cell.store((*count).into(), Relaxed);
+        }
         self.store_head(head);
         self.seq.store(seq + 2, Release);
+    }
+
+    /// How many are on a list.
+    pub fn waiting(&self, list: ListIndex) -> u16 {
+        self.waiting[usize::from(list.0)].load(Relaxed) as u16
     }
 
     /// Runs `look` on a state that no writer touched meanwhile. `look` may run several times.
@@ -241,7 +262,11 @@ impl Published {
 
     /// The state of one berth over a journey.
     pub fn berth_state(&self, berth: BerthIndex, legs: LegRange) -> BerthState {
-        let (masks, journey) = (self.load_row(berth), legs.mask());
+        let journey = legs.mask();
+        let masks = match self.plan.halves(berth) {
+            None => self.load_row(berth),
+            Some(halves) => self.load_shared(halves),
+        };
         if masks.sold.intersects(journey) {
             BerthState::Sold
         } else if masks.held.intersects(journey) {
@@ -259,6 +284,18 @@ impl Published {
         self.next_expiry.store(head.next_expiry.0, Relaxed);
         self.closed.store(head.closed, Relaxed);
         self.retired.store(u64::from(head.retired), Relaxed);
+    }
+
+    /// A berth that two share is what its halves are, and free while one of them is.
+    fn load_shared(&self, [a, b]: [BerthIndex; 2]) -> Masks {
+        let (a, b) = (self.load_row(a), self.load_row(b));
+        let both = LegMask(taken(a).0 & taken(b).0);
+        let of = |a: LegMask, b: LegMask| LegMask((a.0 | b.0) & both.0);
+        Masks {
+            held: of(a.held, b.held),
+            sold: of(a.sold, b.sold),
+            blocked: of(a.blocked, b.blocked),
+        }
     }
 
     fn load_row(&self, berth: BerthIndex) -> Masks {
@@ -355,7 +392,9 @@ const CLASSES: usize = TravelClass::ALL.len() + 1;
 fn classes(plan: &Plan) -> [u64; CLASSES] {
     let mut classes = [0; CLASSES];
     for (place, pool) in plan.pools().iter().enumerate() {
-        classes[pool.class as usize] |= 1 << place;
+        if pool.halves_of.is_none() {
+            classes[pool.class as usize] |= 1 << place;
+        }
     }
     classes
 }

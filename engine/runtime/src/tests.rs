@@ -33,6 +33,7 @@ fn train(number: &str, coaches: &[&str]) -> Entry {
         CoachEntry { id: id.into(), layout: layout.into(), stops: None }
     };
     Entry {
+        rules: None,
         number: number.into(),
         name: format!("TEST {number}"),
         days: RunningDays::DAILY,

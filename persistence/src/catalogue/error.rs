@@ -56,6 +56,12 @@ pub enum CatalogueError {
         /// What is wrong with it.
         fault: CatalogueFault,
     },
+    /// The rule book is not for this catalogue.
+    #[error("{why}")]
+    Rules {
+        /// Why.
+        why: Box<str>,
+    },
     /// A number stands twice.
     #[error("train {train} stands on line {first} and again on line {second}; remove one of them")]
     DuplicateTrain {
@@ -86,6 +92,12 @@ pub enum CatalogueFault {
         value: Box<str>,
         /// What it must look like, with an example.
         expected: &'static str,
+    },
+    /// The rule book has rules that do not fit the train.
+    #[error("the rules do not fit it: {why}")]
+    Rules {
+        /// Which rule, and why.
+        why: Box<str>,
     },
     /// Well written, but not a train.
     #[error(transparent)]

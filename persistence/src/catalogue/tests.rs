@@ -54,9 +54,69 @@ fn the_journaled_text_spells_the_pools_out() {
     let catalogue = Catalogue::parse(&file(&[RAJDHANI, TEZGAM])).unwrap();
     let [rajdhani, tezgam] = catalogue.trains() else { panic!("two trains") };
     assert_eq!(&**tezgam.text(), TEZGAM, "it has pools of its own");
-    assert!(rajdhani.text().contains(r#""quota":"TQ","class":"3A""#), "{}", rajdhani.text());
+    assert!(rajdhani.text().contains(r#""quota":"GN","class":"3A""#), "{}", rajdhani.text());
+    assert_eq!(rajdhani.rules(), None);
     let terse = Plan::new(&entry_from_json(RAJDHANI).unwrap(), rajdhani.hash()).unwrap();
     assert_eq!(**rajdhani.plan(), terse, "and they are the default pools");
+}
+
+/// Half of every class is earmarked, for trains of an even number only.
+struct Halves;
+
+impl PoolRules for Halves {
+    fn text(&self) -> RulesText {
+        RulesText { hash: plan_hash("halves"), text: "halves".into() }
+    }
+
+    fn in_zone(&self, zone: &str) -> Result<Expand<'_>, Box<str>> {
+        if zone != "Asia/Kolkata" {
+            return Err(format!("the rules are for Asia/Kolkata, not for {zone}").into());
+        }
+        let share_out = |entry: &Entry| {
+            if entry.number.ends_with(['1', '3', '5', '7', '9']) {
+                return Err("halves, line 1: number: is odd".into());
+            }
+            let mut pools = default_pools(&[berth_inventory::TravelClass::Sleeper]);
+            let half = berth_inventory::PoolSize::Share(50);
+            pools.push(berth_inventory::PoolEntry {
+                quota: "HO".into(),
+                size: half,
+                ..pools[0].clone()
+            });
+            Ok(Entry { pools, rules: Some("halves@0123".into()), ..entry.clone() })
+        };
+        Ok(Box::new(share_out))
+    }
+}
+
+#[test]
+fn a_train_without_pools_stands_under_the_rule_book() {
+    let (before, _) = TEZGAM.split_once(r#","pools""#).unwrap();
+    let ruled = before.replace("19999", "20000") + "}";
+    let text = file(&[&ruled, TEZGAM]);
+    let catalogue = Catalogue::parse_under(&text, &Halves).unwrap();
+    let [ruled, own] = catalogue.trains() else { panic!("two trains") };
+    assert_eq!((&**own.text(), own.rules(), own.plan().rules()), (TEZGAM, None, None));
+    assert_eq!(ruled.rules(), Some(&Halves.text()));
+    assert!(ruled.text().contains(r#""rules":"halves@0123","pools":[{"quota":"GN""#));
+    assert_eq!((ruled.plan().rules(), ruled.plan().pools().len()), (Some("halves@0123"), 2));
+    // Its text means the same plan wherever it is read, with no book at hand.
+    let again = Catalogue::parse(&file(&[ruled.text()])).unwrap();
+    assert_eq!(again.trains()[0].plan(), ruled.plan());
+    assert_eq!(again.trains()[0].text(), ruled.text());
+}
+
+#[test]
+fn a_rule_book_that_does_not_fit_is_refused() {
+    let under = |text: &str| Catalogue::parse_under(text, &Halves).unwrap_err().to_string();
+    assert_eq!(
+        under(&file(&[RAJDHANI])),
+        "line 2, train 12951: the rules do not fit it: halves, line 1: number: is odd"
+    );
+    assert_eq!(
+        under(&file(&[RAJDHANI]).replace("Asia/Kolkata", "UTC")),
+        "the rules are for Asia/Kolkata, not for UTC"
+    );
 }
 
 #[test]

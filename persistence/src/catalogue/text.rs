@@ -8,13 +8,15 @@
 //! ```
 //! Stops are `[code, km, arrival, departure]`, minutes from 00:00 of day 1; coaches are
 //! `id:layout`, then `@first-last` stop (1-based) when the coach does not run the whole way.
-//! `pools` may be left out: then the train has the default pools. Fields are written in this order
+//! `pools` may be left out: then a rule book says them, and `"rules":"NAME@HASH"` before them says
+//! which, or each class is one general pool. Fields are written in this order
 //! and without spaces; that is what is hashed.
 
 use std::fmt::Write as _;
 
 use berth_inventory::{
-    CoachEntry, Entry, Kept, Opens, PoolEntry, PoolSize, RunningDays, StopEntry,
+    CoachEntry, Entry, Kept, Opens, PoolEntry, PoolSize, Promotion, RunningDays, StopEntry,
+    WaitingEntry,
 };
 use serde::{Deserialize, Serialize};
 
@@ -68,6 +70,8 @@ struct TrainLine {
     days: String,
     stops: Vec<(String, u32, Option<u32>, Option<u32>)>,
     coaches: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    rules: Option<Box<str>>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pools: Vec<PoolLine>,
 }
@@ -86,6 +90,15 @@ struct PoolLine {
     board: Option<(u16, u16)>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     alight: Option<(u16, u16)>,
+    /// Side lowers of each coach that two passengers share.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    rac: u8,
+    /// Label and limit of its waiting list.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    waiting: Option<(String, u16)>,
+    /// `first-that-fits`; without it a free place waits for the first of the list.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    promotion: Option<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     kept: Vec<KeptLine>,
 }
@@ -99,6 +112,14 @@ struct KeptLine {
     since: u32,
     until: u32,
 }
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_zero(number: &u8) -> bool {
+    *number == 0
+}
+
+const FIRST_THAT_FITS: &str = "first-that-fits";
+const WAIT_FOR_HEAD: &str = "wait-for-head";
 
 /// Reads one train. What it says is not checked against the railway; `Plan::new` does that.
 pub fn entry_from_json(line: &str) -> Result<Entry, CatalogueFault> {
@@ -115,6 +136,7 @@ pub fn entry_from_json(line: &str) -> Result<Entry, CatalogueFault> {
         stops: stops.collect(),
         coaches: line.coaches.iter().map(|c| coach_from_text(c)).collect::<Result<_, _>>()?,
         pools: line.pools.into_iter().map(pool_from_line).collect::<Result<_, _>>()?,
+        rules: line.rules,
         number: line.number,
         name: line.name,
     })
@@ -130,6 +152,7 @@ pub fn entry_to_json(entry: &Entry) -> String {
         days: entry.days.to_string(),
         stops,
         coaches: entry.coaches.iter().map(coach_to_text).collect(),
+        rules: entry.rules.clone(),
         pools: entry.pools.iter().map(pool_to_line).collect(),
     })
 }
@@ -201,6 +224,16 @@ fn pool_from_line(line: PoolLine) -> Result<PoolEntry, CatalogueFault> {
         alight: line.alight,
         party_max: line.party_max,
         eligible: line.eligible,
+        rac: line.rac,
+        waiting: line.waiting.map(|(label, limit)| WaitingEntry { label, limit }),
+        promotion: match line.promotion.as_deref() {
+            None | Some(WAIT_FOR_HEAD) => Promotion::WaitForHead,
+            Some(FIRST_THAT_FITS) => Promotion::FirstThatFits,
+            Some(other) => {
+                let allowed = "\"wait-for-head\" or \"first-that-fits\"";
+                return Err(CatalogueFault::shape("pool promotion", other, allowed));
+            }
+        },
         kept: line.kept.into_iter().map(kept_from_line).collect(),
     })
 }
@@ -224,6 +257,12 @@ fn pool_to_line(pool: &PoolEntry) -> PoolLine {
         eligible: pool.eligible.clone(),
         board: pool.board,
         alight: pool.alight,
+        rac: pool.rac,
+        waiting: pool.waiting.as_ref().map(|waiting| (waiting.label.clone(), waiting.limit)),
+        promotion: match pool.promotion {
+            Promotion::WaitForHead => None,
+            Promotion::FirstThatFits => Some(FIRST_THAT_FITS.into()),
+        },
         kept: pool.kept.iter().map(kept_to_line).collect(),
     }
 }

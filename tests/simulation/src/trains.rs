@@ -7,7 +7,8 @@
 use std::sync::Arc;
 
 use berth_inventory::{
-    CoachEntry, Date, Entry, Opens, PoolEntry, PoolSize, RunId, RunningDays, StopEntry, TravelClass,
+    CoachEntry, Date, Entry, Opens, PoolEntry, PoolSize, Promotion, RunId, RunningDays, StopEntry,
+    TravelClass,
 };
 use berth_persistence::Catalogue;
 
@@ -46,6 +47,7 @@ fn train(number: &str, stops: u32, first: u32, pools: Vec<PoolEntry>) -> Entry {
         stops: (0..stops).map(stop).collect(),
         coaches: vec![CoachEntry { id: "H1".into(), layout: "1A/ICF".into(), stops: None }],
         pools,
+        rules: None,
     }
 }
 
@@ -59,6 +61,9 @@ fn pool(quota: &str, size: PoolSize, opens: Opens, party_max: u8) -> PoolEntry {
         opens,
         party_max,
         eligible: Vec::new(),
+        rac: 0,
+        waiting: None,
+        promotion: Promotion::default(),
         kept: Vec::new(),
     }
 }

@@ -72,6 +72,8 @@ pub(super) fn reserve(run: RunName, asked: &Reserve, ttl: Option<Millis>) -> u64
         text.put(15, ttl.0.to_le_bytes());
     }
     text.long(16, &asked.reference);
+    text.flag(17, asked.conditions.rac);
+    text.flag(18, asked.conditions.waiting);
     text.digest()
 }
 
@@ -215,7 +217,12 @@ mod tests {
             from: station(),
             to: station(),
             party: [senior; PARTY_MAX].into_iter().collect(),
-            conditions: Conditions { one_coach: true, min_lower: 6, preferences_are_hard: true },
+            conditions: Conditions {
+                one_coach: true,
+                min_lower: 6,
+                preferences_are_hard: true,
+                ..Conditions::default()
+            },
             berths: vec![BerthName { coach: "ABCDEFGH".into(), number: u16::MAX }; PARTY_MAX],
             reference: "x".repeat(REFERENCE_BYTES_MAX).into(),
             ..smallest()
@@ -284,6 +291,8 @@ mod tests {
             |r| r.conditions.one_coach = true,
             |r| r.conditions.min_lower = 1,
             |r| r.conditions.preferences_are_hard = true,
+            |r| r.conditions.rac = true,
+            |r| r.conditions.waiting = true,
             |r| r.berths = vec![BerthName { coach: "B1".into(), number: 1 }],
             |r| r.reference = "mine".into(),
         ];

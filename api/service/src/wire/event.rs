@@ -2,12 +2,12 @@
 
 use berth_engine::node::Names;
 use berth_inventory::{
-    BerthIndex, Event, LegRange, Plan, Rest, RunId, SeatState, UnixMillis, Version,
+    BerthIndex, Event, LegRange, Plan, Rest, RunId, SeatState, Standing, UnixMillis, Version,
 };
 use berth_proto::v1;
 use berth_proto::v1::journal_event::Event as Wire;
 
-use super::names::{class, stop, timestamp};
+use super::names::{berth, class, stop, timestamp};
 use super::said::{berth_names, people, placed, pool_names};
 
 /// One event: which made `version` of `run` at `at`, in frame `lsn`.
@@ -82,7 +82,25 @@ fn wire(event: &Event, plan: &Plan, names: &Names) -> Wire {
             Wire::BerthsUnblocked(v1::BerthsUnblockedEvent { berths, from_stop, to_stop })
         }
         Event::RunRetired => Wire::RunRetired(v1::RunRetiredEvent {}),
+        Event::Listed { hold, places } => Wire::Listed(v1::ListedEvent {
+            hold_id: hold.to_string(),
+            passengers: places.iter().map(|(who, at)| listed(plan, *who, *at)).collect(),
+        }),
+        Event::Promoted { hold, passenger, berth: place, standing } => {
+            Wire::Promoted(v1::PromotedEvent {
+                hold_id: hold.to_string(),
+                passenger: u32::from(*passenger) + 1,
+                berth: Some(berth(plan.berth_name(*place))),
+                list: standing.map_or_else(String::new, |s| plan.list(s.list).label.to_string()),
+                number: standing.map_or(0, |standing| standing.number),
+            })
+        }
     }
+}
+
+fn listed(plan: &Plan, who: u8, at: Standing) -> v1::ListedPassenger {
+    let (passenger, list) = (u32::from(who) + 1, plan.list(at.list).label.to_string());
+    v1::ListedPassenger { passenger, list, number: at.number }
 }
 
 fn held(event: &Event, plan: &Plan) -> v1::HeldEvent {

@@ -186,6 +186,8 @@ fn conditions(check: &mut Check, asked: v1::Conditions, needing: usize) -> Optio
         one_coach: asked.all_in_one_coach,
         min_lower: min_lower?,
         preferences_are_hard: asked.preferences_are_hard,
+        rac: asked.accept_rac,
+        waiting: asked.accept_waiting,
     })
 }
 

@@ -67,6 +67,11 @@ fn facts(refusal: &Refusal, names: &Names) -> v1::RefusalFacts {
             facts.asked = Some((*asked).into());
             facts.free = Some((*free).into());
         }
+        Refusal::WaitingFull { asked, free, limit, .. } => {
+            facts.asked = Some((*asked).into());
+            facts.free = Some((*free).into());
+            facts.limit = Some((*limit).into());
+        }
         Refusal::BerthTaken { berth: name, .. } | Refusal::UnknownBerth { berth: name, .. } => {
             facts.berth = Some(berth(name.clone()));
         }

@@ -71,6 +71,7 @@ pub(crate) fn train_run(
         coaches: plan.coaches().iter().map(|coach| run_coach(plan, coach)).collect(),
         pools: summary.pools.iter().map(|pool| run_pool(plan, pool)).collect(),
         bookings: summary.bookings.into(),
+        rules: plan.rules().unwrap_or_default().into(),
     }
 }
 

@@ -2,12 +2,14 @@
 
 use berth_engine::node::{BerthState, Names, RunTable};
 use berth_inventory::{
-    BerthIndex, BookingView, Date, LegRange, PassengerSet, Plan, PoolIndex, SeatView, TravelClass,
+    BerthIndex, BookingView, Date, LegRange, ListedView, PassengerSet, Plan, PoolIndex, SeatView,
+    TravelClass,
 };
 #[cfg(test)]
 use berth_inventory::{Freed, HoldView};
 use berth_proto::v1;
 
+use super::lists;
 use super::names::{class, stop, timestamp};
 
 /// A hold. Only its holder is shown it.
@@ -26,7 +28,9 @@ pub(super) fn hold(view: &HoldView, plan: &Plan, names: &Names) -> v1::Hold {
         to_stop: Some(stop(plan, view.legs.to)),
         created_at: Some(timestamp(view.created_at)),
         expires_at: Some(timestamp(view.expires_at)),
-        allocations: party.map(|(place, seat)| allocation(plan, place, seat)).collect(),
+        allocations: party
+            .map(|(place, seat)| allocation(plan, place, seat, view.listed.as_deref()))
+            .collect(),
         reference: view.reference.as_ref().into(),
         pnrs: view.bookings.iter().map(|pnr| names.print_pnr(*pnr).to_string()).collect(),
     }
@@ -48,11 +52,19 @@ pub(super) fn booking(view: &BookingView, plan: &Plan, names: &Names) -> v1::Boo
         to_stop: Some(stop(plan, view.legs.to)),
         confirmed_at: Some(timestamp(view.confirmed_at)),
         allocations: party
-            .map(|(place, seat)| allocation(plan, usize::from(*place), seat))
+            .map(|(place, seat)| {
+                allocation(plan, usize::from(*place), seat, view.listed.as_deref())
+            })
             .collect(),
         payment_reference: view.payment.as_ref().into(),
         reference: view.reference.as_ref().into(),
     }
+}
+
+/// Who got a better place.
+#[cfg(test)]
+pub(super) fn promoted(freed: &Freed, plan: &Plan, names: &Names) -> Vec<v1::Promotion> {
+    freed.promoted.iter().map(|promoted| lists::promotion(plan, promoted, names)).collect()
 }
 
 /// Who was given back, as people count.
@@ -66,8 +78,17 @@ pub(super) fn people(set: PassengerSet) -> Vec<u32> {
     set.iter().map(|place| place as u32 + 1).collect()
 }
 
-fn allocation(plan: &Plan, place: usize, seat: &SeatView) -> v1::Allocation {
-    placed(plan, place, seat.passenger, seat.berth, seat.state as i32)
+fn allocation(
+    plan: &Plan,
+    place: usize,
+    seat: &SeatView,
+    listed: Option<&[ListedView]>,
+) -> v1::Allocation {
+    let listed = lists::of(listed, place);
+    v1::Allocation {
+        list: listed.map(|listed| lists::status(plan, listed, seat.state)),
+        ..placed(plan, place, seat.passenger, seat.berth, seat.state as i32)
+    }
 }
 
 /// A passenger and the berth; `status` is a number of `AllocationStatus`.
@@ -87,6 +108,7 @@ pub(super) fn placed(
         coach: name.map_or_else(String::new, |name| name.coach.into()),
         age_band: passenger.age as i32,
         sex: passenger.sex as i32,
+        list: None,
     }
 }
 

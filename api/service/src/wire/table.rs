@@ -5,7 +5,7 @@
 mod tests;
 
 use berth_engine::node::{Names, PoolRow, RunTable, SaleStatus};
-use berth_inventory::{LegRange, Plan, Refusal, UnixMillis, Version};
+use berth_inventory::{LegRange, Plan, QuotaCode, Refusal, UnixMillis, Version};
 use berth_proto::v1;
 
 use super::names::{class, stop, timestamp};
@@ -81,16 +81,33 @@ fn status(row: &PoolRow) -> (v1::AvailabilityStatus, Option<UnixMillis>) {
     use v1::AvailabilityStatus as Status;
     match row.status {
         SaleStatus::Available(_) => (Status::Available, None),
+        SaleStatus::Rac(_) => (Status::Rac, None),
+        SaleStatus::Waiting(_) => (Status::Waiting, None),
+        SaleStatus::Regret(_) => (Status::Regret, None),
         SaleStatus::SoldOut => (Status::SoldOut, None),
         SaleStatus::NotOpen(at) => (Status::NotOpen, Some(at)),
         SaleStatus::Closed => (Status::Closed, None),
     }
 }
 
+/// What stands behind the pool and is asked for now: which list, and its figure.
+fn behind(plan: &Plan, row: &PoolRow) -> Option<(QuotaCode, u16)> {
+    let behind = plan.pool(row.pool).behind;
+    let (list, count) = match row.status {
+        SaleStatus::Rac(free) => (behind.rac?, free),
+        SaleStatus::Waiting(count) | SaleStatus::Regret(count) => (behind.waiting?, count),
+        _ => return None,
+    };
+    Some((plan.list(list).label, count))
+}
+
 fn pool_row(plan: &Plan, row: PoolRow) -> v1::AvailabilityRow {
     let pool = plan.pool(row.pool);
     let (status, opens_at) = status(&row);
+    let behind = behind(plan, &row);
     v1::AvailabilityRow {
+        behind: behind.map_or(0, |(_, count)| count.into()),
+        list: behind.map_or_else(String::new, |(list, _)| list.to_string()),
         travel_class: class(pool.class),
         quota: pool.quota.to_string(),
         status: status.into(),
@@ -103,6 +120,10 @@ fn write_row(pen: &mut Pen, plan: &Plan, row: &PoolRow) {
     let pool = plan.pool(row.pool);
     let (status, opens_at) = status(row);
     let mark = pen.mark();
+    if let Some((list, count)) = behind(plan, row) {
+        pen.text(7, list.as_str());
+        pen.number(6, count.into());
+    }
     if let Some(at) = opens_at {
         pen.instant(5, at);
     }

@@ -97,8 +97,12 @@ fn hold_times_are_what_the_operator_set() {
 #[test]
 fn a_good_reserve_means_what_it_says() {
     let mut message = good();
-    message.conditions =
-        Some(v1::Conditions { all_in_one_coach: true, min_lower: 1, preferences_are_hard: true });
+    message.conditions = Some(v1::Conditions {
+        all_in_one_coach: true,
+        min_lower: 1,
+        preferences_are_hard: true,
+        ..Default::default()
+    });
     message.berths = vec![v1::BerthName { coach: "B3".into(), number: 17 }];
     message.ttl = seconds(10);
     message.passengers[0].preference = 4;

@@ -9,12 +9,13 @@ pub(super) mod tests;
 use berth_engine::node::{Names, RunEntry, Work};
 use berth_engine::prefetch_all;
 use berth_inventory::{
-    Answer, BookingView, Freed, HoldView, LegRange, PassengerSet, Plan, PoolIndex, Refusal, RunId,
-    Said, SeatView,
+    Answer, BookingView, Freed, HoldView, LegRange, ListedView, PassengerSet, Plan, PoolIndex,
+    Refusal, RunId, Said, SeatView,
 };
 
 use super::answer::Teller;
 use super::fault::Trouble;
+use super::lists;
 use super::pen::Pen;
 use super::refusal::refusal;
 use crate::tally::Kind;
@@ -54,7 +55,7 @@ pub(crate) fn foresee(step: usize, work: &Work) {
     if step == 1 {
         return prefetch_all(&**plan);
     }
-    let berth = seat.and_then(|seat| plan.berths().get(usize::from(seat.berth?.0)));
+    let berth = seat.and_then(|seat| plan.places().get(usize::from(seat.berth?.0)));
     if step == 2 {
         berth.into_iter().for_each(prefetch_all);
         plan.pools().get(usize::from(pool.0)).into_iter().for_each(prefetch_all);
@@ -155,14 +156,14 @@ fn outcome(
             3
         }
         (Kind::Release, Said::Released(view, freed), Some(of)) => {
-            people(pen, freed);
+            people(pen, freed, of.plan, names);
             let inside = pen.mark();
             hold(pen, view, of, names);
             pen.close(1, inside);
             3
         }
         (Kind::Cancel, Said::Cancelled(view, freed), Some(of)) => {
-            people(pen, freed);
+            people(pen, freed, of.plan, names);
             let inside = pen.mark();
             booking(pen, view, of, names);
             pen.close(1, inside);
@@ -212,7 +213,7 @@ fn hold(pen: &mut Pen, view: &HoldView, of: Of<'_>, names: &Names) {
     }
     pen.text(12, &view.reference);
     for (place, seat) in view.party.iter().enumerate().rev() {
-        allocation(pen, of.plan, place, seat);
+        allocation(pen, of.plan, place, seat, view.listed.as_deref());
     }
     pen.instant(10, view.expires_at);
     pen.instant(9, view.created_at);
@@ -225,7 +226,7 @@ fn booking(pen: &mut Pen, view: &BookingView, of: Of<'_>, names: &Names) {
     pen.text(13, &view.reference);
     pen.text(12, &view.payment);
     for (place, seat) in view.party.iter().rev() {
-        allocation(pen, of.plan, usize::from(*place), seat);
+        allocation(pen, of.plan, usize::from(*place), seat, view.listed.as_deref());
     }
     pen.instant(10, view.confirmed_at);
     journey(pen, of, view.pool, view.legs, 5);
@@ -257,8 +258,17 @@ pub(super) fn stop(pen: &mut Pen, field: u8, plan: &Plan, at: u8) {
     pen.close(field, mark);
 }
 
-fn allocation(pen: &mut Pen, plan: &Plan, place: usize, seat: &SeatView) {
+fn allocation(
+    pen: &mut Pen,
+    plan: &Plan,
+    place: usize,
+    seat: &SeatView,
+    listed: Option<&[ListedView]>,
+) {
     let mark = pen.mark();
+    if let Some(listed) = lists::of(listed, place) {
+        pen.message(8, &lists::status(plan, listed, seat.state));
+    }
     pen.number(7, seat.passenger.sex as u64);
     pen.number(6, seat.passenger.age as u64);
     if let Some(berth) = seat.berth {
@@ -272,8 +282,12 @@ fn allocation(pen: &mut Pen, plan: &Plan, place: usize, seat: &SeatView) {
     pen.close(11, mark);
 }
 
-/// Field 2 of what was given back: places as people count them, packed.
-fn people(pen: &mut Pen, freed: &Freed) {
+/// Field 2 of what was given back: places as people count them, packed; field 3, who got a better
+/// place by it.
+fn people(pen: &mut Pen, freed: &Freed, plan: &Plan, names: &Names) {
+    for promoted in freed.promoted.iter().rev() {
+        pen.message(3, &lists::promotion(plan, promoted, names));
+    }
     if freed.passengers != PassengerSet::NONE {
         let mark = pen.mark();
         for place in (0..8).rev().filter(|place| freed.passengers.contains(*place)) {

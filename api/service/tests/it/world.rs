@@ -50,6 +50,7 @@ fn train(number: &str, coaches: &[(&str, &str)]) -> Entry {
         }
     };
     Entry {
+        rules: None,
         number: number.into(),
         name: format!("TEST {number}"),
         days: RunningDays::DAILY,

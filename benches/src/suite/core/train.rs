@@ -3,7 +3,7 @@
 //! A real class has 50 to 400 berths in a pool; one pool of 1,200 is the worst that is promised.
 
 use berth_inventory::{
-    CoachEntry, Entry, Opens, PoolEntry, PoolSize, RunningDays, StopEntry, TravelClass,
+    CoachEntry, Entry, Opens, PoolEntry, PoolSize, Promotion, RunningDays, StopEntry, TravelClass,
 };
 
 /// Berths of a sleeper coach.
@@ -56,8 +56,12 @@ pub fn entry(number: usize, shape: Shape) -> Entry {
             opens: Opens::WithRun,
             party_max: 6,
             eligible: Vec::new(),
+            rac: 0,
+            waiting: None,
+            promotion: Promotion::default(),
             kept: Vec::new(),
         }],
+        rules: None,
     }
 }
 

@@ -224,6 +224,7 @@ fn conditions() -> impl Strategy<Value = Conditions> {
             one_coach,
             min_lower,
             preferences_are_hard,
+            ..Conditions::default()
         },
     )
 }
@@ -380,7 +381,8 @@ proptest! {
         let plan = sample::of_bays(legs, &coaches);
         let rows = occupied(&plan, &taken);
         let party: ArrayVec<Passenger, 6> = party.into_iter().collect();
-        let conditions = Conditions { one_coach, min_lower, preferences_are_hard: true };
+        let conditions =
+            Conditions { one_coach, min_lower, preferences_are_hard: true, ..Conditions::default() };
         let wish = Wish { legs: journey(legs, trip), party, conditions };
         agree(&plan, &rows, &wish)?;
     }

@@ -12,14 +12,14 @@ pub(super) fn block(run: &Run, ask: &Block, events: &mut Events) -> Decision {
     let legs = legs(run, ask)?;
     for name in &ask.berths {
         let Some(berth) = run.plan.find_berth(name) else { continue };
-        let taken = LegMask(run.rows.taken(berth).0 & !run.rows.blocked(berth).0);
-        if taken.intersects(legs.mask()) {
+        let taken = |row| LegMask(run.rows.taken(row).0 & !run.rows.blocked(row).0);
+        if rows(run, &[berth]).iter().any(|row| taken(*row).intersects(legs.mask())) {
             return Err(Refusal::BerthTaken { berth: name.clone(), legs }.into());
         }
     }
     let berths = known(run, ask)?;
     let open = |berth: &BerthIndex| legs.mask().0 & !run.rows.blocked(*berth).0 != 0;
-    let changed: Vec<BerthIndex> = berths.iter().copied().filter(open).collect();
+    let changed: Vec<BerthIndex> = rows(run, &berths).into_iter().filter(open).collect();
     if changed.is_empty() {
         return Err(Ruling::Known(Said::Berths(berths)));
     }
@@ -31,7 +31,7 @@ pub(super) fn unblock(run: &Run, ask: &Block, events: &mut Events) -> Decision {
     let legs = legs(run, ask)?;
     let berths = known(run, ask)?;
     let blocked = |berth: &BerthIndex| run.operator_blocked(*berth).intersects(legs.mask());
-    let changed: Vec<BerthIndex> = berths.iter().copied().filter(blocked).collect();
+    let changed: Vec<BerthIndex> = rows(run, &berths).into_iter().filter(blocked).collect();
     if changed.is_empty() {
         return Err(Ruling::Known(Said::Berths(berths)));
     }
@@ -45,6 +45,19 @@ fn legs(run: &Run, ask: &Block) -> Result<LegRange, Refusal> {
         Some((from, to)) => route::journey(&run.plan, from, to),
         None => Ok(run.plan.route()),
     }
+}
+
+/// The rows of these berths, ascending: of a shared one its halves.
+fn rows(run: &Run, berths: &[BerthIndex]) -> Vec<BerthIndex> {
+    let mut rows = Vec::with_capacity(berths.len());
+    for berth in berths {
+        match run.plan.halves(*berth) {
+            Some(halves) => rows.extend(halves),
+            None => rows.push(*berth),
+        }
+    }
+    rows.sort_unstable();
+    rows
 }
 
 /// The berths asked for, ascending, each once.

@@ -2,7 +2,7 @@
 
 use arrayvec::ArrayVec;
 
-use super::{Decision, Events, Then, kept, named, route};
+use super::{Decision, Events, Then, behind, kept, named, route};
 use crate::choose::{NoBerth, Wish, choose, choose_one, is_soft};
 use crate::plan::Door;
 use crate::register::RequestKind;
@@ -48,10 +48,16 @@ pub(super) fn decide(
     if ask.party.len() > 1 {
         run.prepare_for_party(index);
     }
-    let party = if run.plan.keeps(index) {
-        kept::seats(run, ask, index, legs, now)?
+    let (party, listed) = if run.plan.keeps(index) {
+        (kept::seats(run, ask, index, legs, now)?, ArrayVec::new())
+    } else if run.is_overtaking(index, legs) {
+        behind::places(run, ask, index, legs, 0)?
     } else {
-        seats(run, ask, index, legs)?
+        match seats(run, ask, index, legs) {
+            Ok(party) => (party, ArrayVec::new()),
+            Err(Refusal::SoldOut { free, .. }) => behind::places(run, ask, index, legs, free)?,
+            Err(refusal) => return Err(refusal.into()),
+        }
     };
     // From here on the hold must succeed.
     events.push(Event::Held {
@@ -63,6 +69,9 @@ pub(super) fn decide(
         expires_at: now.saturating_add(ask.ttl),
         reference: text(&ask.reference),
     });
+    if !listed.is_empty() {
+        events.push(Event::Listed { hold: ask.hold, places: listed });
+    }
     Ok(Then::Hold(ask.hold))
 }
 
@@ -127,7 +136,8 @@ fn pool_for<'a>(
         let (train, has) = (plan.number(), plan.classes().into());
         return Err(Refusal::UnknownClass { train, class: ask.class, has });
     }
-    let sells = plan.pools().iter().filter(|pool| pool.class == ask.class && pool.sells(legs));
+    let named = plan.pools().iter().filter(|pool| pool.halves_of.is_none());
+    let sells = named.filter(|pool| pool.class == ask.class && pool.sells(legs));
     let has = sells.map(|pool| pool.quota).collect();
     Err(Refusal::UnknownQuota { class: ask.class, quota: ask.quota, legs, has })
 }

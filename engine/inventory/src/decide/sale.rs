@@ -14,14 +14,24 @@ pub(super) fn decide(run: &Run, ask: SaleChange, events: &mut Events) -> Decisio
         let (train, has) = (plan.number(), plan.classes().into());
         return Err(Refusal::UnknownClass { train, class, has }.into());
     }
-    let meant = |pool: &Pool| of_class(&pool) && ask.quota.is_none_or(|quota| quota == pool.quota);
+    let meant = |pool: &Pool| {
+        pool.halves_of.is_none()
+            && of_class(&pool)
+            && ask.quota.is_none_or(|quota| quota == pool.quota)
+    };
     let pools = (plan.pools().iter().enumerate())
         .filter(|(_, pool)| meant(pool))
         .fold(0u64, |bits, (index, _)| bits | 1 << index);
     if let Some(quota) = ask.quota
         && pools == 0
     {
-        let mut has: Vec<_> = plan.pools().iter().filter(of_class).map(|p| p.quota).collect();
+        let mut has: Vec<_> = plan
+            .pools()
+            .iter()
+            .filter(of_class)
+            .filter(|p| p.halves_of.is_none())
+            .map(|p| p.quota)
+            .collect();
         has.sort_unstable();
         has.dedup();
         let class = ask.class.unwrap_or(plan.classes()[0]);

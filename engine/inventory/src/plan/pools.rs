@@ -5,60 +5,31 @@
 //! berths (last coach, highest number first): Tatkal sits in the last coaches. One pool may take
 //! what is left. Without it the sizes must use up the class exactly.
 
-use super::check::{Checked, PlanFault};
+use super::fault::{Checked, PlanFault};
+use super::lists::{self, Behind, Promotion};
 use super::{Berth, Kept, Opens, Pool, PoolEntry, PoolSize};
 use crate::{
     BerthIndex, Eligible, KEPT_MAX, PARTY_MAX, POOLS_MAX, PoolIndex, QuotaCode, TravelClass,
 };
 
-/// Per cent of a class that Tatkal gets by default. Observed shares are 15 to 30 (domain 1.4);
-/// 18.2 % of all capacity in 2015-16.
-const TATKAL_SHARE: u8 = 20;
-/// Most passengers of one Tatkal reserve (domain 1.6).
-const TATKAL_PARTY_MAX: u8 = 4;
-
-/// The pools of a train whose entry names none: per class GN with what is left, and, where Tatkal is
-/// sold at all (not in 1A, EA, EV, FC), TQ with a fifth, from 10:00 (AC) or 11:00 on the day before
-/// the start.
+/// The pools of a train that says nothing of pools and stands under no rule book: each class is one
+/// general pool, open with the run.
 pub fn default_pools(classes: &[TravelClass]) -> Vec<PoolEntry> {
-    let mut pools = Vec::with_capacity(2 * classes.len());
-    for &class in classes {
-        let pool = |quota: &str, size, opens, party_max| PoolEntry {
-            quota: quota.into(),
-            class,
-            size,
-            board: None,
-            alight: None,
-            opens,
-            party_max,
-            eligible: Vec::new(),
-            kept: Vec::new(),
-        };
-        pools.push(pool("GN", PoolSize::Rest, Opens::WithRun, PARTY_MAX as u8));
-        if sells_tatkal(class) {
-            let minute = if class.is_ac() { 10 * 60 } else { 11 * 60 };
-            let opens = Opens::Before { days: 1, minute };
-            pools.push(pool("TQ", PoolSize::Share(TATKAL_SHARE), opens, TATKAL_PARTY_MAX));
-        }
-    }
-    pools
-}
-
-/// Classes in which Tatkal exists (domain 1.1).
-const fn sells_tatkal(class: TravelClass) -> bool {
-    match class {
-        TravelClass::SecondAc
-        | TravelClass::ThirdAc
-        | TravelClass::ThirdAcEconomy
-        | TravelClass::Sleeper
-        | TravelClass::ChairCar
-        | TravelClass::Executive
-        | TravelClass::SecondSitting => true,
-        TravelClass::FirstAc
-        | TravelClass::Anubhuti
-        | TravelClass::Vistadome
-        | TravelClass::First => false,
-    }
+    let pool = |class: &TravelClass| PoolEntry {
+        quota: "GN".into(),
+        class: *class,
+        size: PoolSize::Rest,
+        board: None,
+        alight: None,
+        opens: Opens::WithRun,
+        party_max: PARTY_MAX as u8,
+        eligible: Vec::new(),
+        kept: Vec::new(),
+        rac: 0,
+        waiting: None,
+        promotion: Promotion::default(),
+    };
+    classes.iter().map(pool).collect()
 }
 
 /// Checks the pools of an entry, gives each its berths and tells each berth its pool.
@@ -145,19 +116,25 @@ fn check_pool(entry: &PoolEntry, classes: &[TravelClass], stops: usize) -> Check
         let Kept { below_km, berths, last, since, until } = *row;
         return Err(PlanFault::Kept { quota, class, below_km, berths, last, since, until });
     }
+    if !entry.kept.is_empty() && (entry.rac > 0 || entry.waiting.is_some()) {
+        return Err(PlanFault::KeptAndWaited { quota, class });
+    }
     let kept = entry.kept.as_slice().into();
     let (opens, party_max) = (entry.opens, entry.party_max);
-    let (berths, eligible_words) = (Vec::new(), entry.eligible.join(", ").into());
+    let eligible_words = entry.eligible.join(", ").into();
     Ok(Pool {
         quota,
         class,
-        berths,
+        berths: Vec::new(),
+        withheld: Vec::new(),
         board,
         alight,
         opens,
         party_max,
         eligible,
         eligible_words,
+        halves_of: None,
+        behind: Behind::NOTHING,
         kept,
     })
 }
@@ -189,6 +166,13 @@ fn share_out(
     let of_class = berths.iter().enumerate().filter(|(_, b)| b.class == class);
     let mut left: Vec<BerthIndex> = of_class.map(|(i, _)| BerthIndex(i as u16)).collect();
     let total = left.len();
+    lists::one_rac(entries, class)?;
+    for (index, entry) in entries.iter().enumerate().filter(|(_, e)| e.class == class) {
+        let quota = pools[index].quota;
+        pools[index].withheld.extend(lists::withhold(entry, quota, berths, &mut left)?);
+    }
+    // Shares are of the whole class; what is shared by two is the rest's.
+    let for_sale = left.len();
     let mut rest = None;
     let mut asked = 0;
     for (index, entry) in entries.iter().enumerate().filter(|(_, e)| e.class == class) {
@@ -203,8 +187,8 @@ fn share_out(
             }
         };
         asked += size;
-        let keep = total.checked_sub(asked);
-        let keep = keep.ok_or(PlanFault::PoolsTooLarge { class, asked, total })?;
+        let keep = for_sale.checked_sub(asked);
+        let keep = keep.ok_or(PlanFault::PoolsTooLarge { class, asked, total: for_sale })?;
         pools[index].berths = left.split_off(keep);
     }
     match rest {

@@ -23,6 +23,7 @@ pub(crate) fn entry(stops: usize, coaches: &[&str]) -> Entry {
         stops: (0..stops).map(stop).collect(),
         coaches: coaches.iter().map(coach).collect(),
         pools: Vec::new(),
+        rules: None,
     }
 }
 
@@ -38,10 +39,14 @@ pub(crate) fn of_bays(legs: usize, coaches: &[Vec<Vec<BerthType>>]) -> Plan {
         stops: Vec::new(),
         coaches: Vec::new(),
         berths: Vec::new(),
+        whole: 0,
+        lists: Vec::new(),
+        shared: Vec::new(),
         pools: Vec::new(),
         doors: Box::default(),
         keeping: 0,
         classes: vec![class],
+        rules: None,
         all_coaches_whole: true,
     };
     for stop in 0..=legs as u32 {
@@ -78,8 +83,12 @@ pub(crate) fn of_bays(legs: usize, coaches: &[Vec<Vec<BerthType>>]) -> Plan {
         party_max: 6,
         eligible: crate::Eligible::EVERYBODY,
         eligible_words: Box::default(),
+        withheld: Vec::new(),
+        halves_of: None,
+        behind: super::Behind::NOTHING,
         kept: Box::default(),
     });
+    plan.whole = plan.berths.len();
     plan.doors = plan.pools.iter().map(super::Door::of).collect();
     plan
 }

@@ -18,6 +18,9 @@ fn pool(quota: &str, size: PoolSize) -> PoolEntry {
         opens: Opens::WithRun,
         party_max: 6,
         eligible: Vec::new(),
+        rac: 0,
+        waiting: None,
+        promotion: Promotion::default(),
         kept: Vec::new(),
     }
 }
@@ -164,43 +167,47 @@ fn the_longest_route_and_the_shortest() {
     for stops in [2, STOPS_MAX] {
         let plan = plan(&entry(stops, &["S1:SL"])).unwrap();
         assert_eq!(plan.legs_count(), stops - 1);
-        assert_eq!(plan.capacity(PoolIndex(0), plan.route()), 64);
+        assert_eq!(plan.capacity(PoolIndex(0), plan.route()), 80);
     }
 }
 
 #[test]
-fn default_pools_are_general_and_tatkal_where_there_is_tatkal() {
-    let rake = ["H1:1A", "A1:2A/ICF", "S1:SL", "S2:SL", "E1:EA", "E2:EV", "F1:FC"];
-    let plan = plan(&entry(3, &rake)).unwrap();
-    let named: Vec<String> = plan
-        .pools()
-        .iter()
-        .map(|p| format!("{} {} {} {}", p.class, p.quota, p.berths.len(), p.party_max))
+fn without_a_word_of_pools_each_class_is_one_general_pool() {
+    let plan = plan(&entry(3, &["H1:1A", "A1:2A/ICF", "S1:SL", "S2:SL"])).unwrap();
+    let pools = plan.pools().iter();
+    let named: Vec<String> = pools
+        .map(|p| {
+            format!("{} {} {} {} {:?}", p.class, p.quota, p.berths.len(), p.party_max, p.opens)
+        })
         .collect();
-    let expected = [
-        "1A GN 24 6",
-        "2A GN 37 6",
-        "2A TQ 9 4",
-        "SL GN 128 6",
-        "SL TQ 32 4",
-        "EA GN 56 6",
-        "EV GN 44 6",
-        "FC GN 24 6",
-    ];
-    assert_eq!(named, expected);
-    let opens = |class, code: &str| {
-        let index = plan.pool_for(class, quota(code), plan.route()).unwrap();
-        plan.pool(index).opens
-    };
-    assert_eq!(opens(TravelClass::SecondAc, "TQ"), Opens::Before { days: 1, minute: 600 });
-    assert_eq!(opens(TravelClass::Sleeper, "TQ"), Opens::Before { days: 1, minute: 660 });
-    assert_eq!(opens(TravelClass::Sleeper, "GN"), Opens::WithRun);
-    // Tatkal has the last berths of the last coach of its class.
+    assert_eq!(named, ["1A GN 24 6 WithRun", "2A GN 46 6 WithRun", "SL GN 160 6 WithRun"]);
+    assert_eq!(plan.rules(), None);
+}
+
+/// Pools with a size of their own sit in the last coaches.
+#[test]
+fn a_pool_with_a_size_has_the_last_berths_of_its_class() {
+    let mut train = entry(3, &["S1:SL", "S2:SL"]);
+    train.pools = vec![pool("GN", PoolSize::Rest), pool("TQ", PoolSize::Share(20))];
+    let plan = plan(&train).unwrap();
     let tatkal = plan.pool_for(TravelClass::Sleeper, quota("TQ"), plan.route()).unwrap();
     let names: Vec<BerthName> =
         plan.pool(tatkal).berths.iter().map(|b| plan.berth_name(*b)).collect();
     assert_eq!((names[0].coach.as_ref(), names[0].number), ("S2", 49));
     assert_eq!((names[31].coach.as_ref(), names[31].number), ("S2", 80));
+}
+
+#[test]
+fn the_rule_book_is_named_in_few_words() {
+    let mut train = entry(3, &["S1:SL"]);
+    for (rules, fits) in [("", false), (&*"r".repeat(64), true), (&*"r".repeat(65), false)] {
+        train.rules = Some(rules.into());
+        let plan = plan(&train);
+        assert_eq!(plan.is_ok(), fits, "{rules}");
+        if let Ok(plan) = plan {
+            assert_eq!(plan.rules(), Some(rules));
+        }
+    }
 }
 
 #[test]

@@ -1,12 +1,13 @@
 //! Laws over random histories: whatever is asked, in whatever order.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use proptest::prelude::*;
 
 use super::table::parse;
-use super::world::{Outcome, World};
-use crate::{Command, HoldId, REMEMBER_ENDED_MS, RequestId, Said};
+use super::world::{Outcome, World, plan, plan_with_lists};
+use crate::{Command, HoldId, ListedView, Plan, Promotion, REMEMBER_ENDED_MS, RequestId, Said};
 
 /// One step, in small numbers that are read against what exists by then.
 #[derive(Clone, Debug)]
@@ -79,9 +80,9 @@ struct Story {
 }
 
 impl Story {
-    fn new() -> Self {
+    fn new(plan: Arc<Plan>) -> Self {
         Self {
-            world: World::new(),
+            world: World::of(plan),
             // Ten minutes before Tatkal opens.
             now: super::world::TATKAL_OPENS - 600_000,
             asked: 0,
@@ -125,6 +126,7 @@ impl Story {
                 line.push_str(
                     ["", " one-coach", " hard", " lower=1"].get(*flags as usize).unwrap_or(&""),
                 );
+                line.push_str(["", " wl", " rac", " wl rac"][*flags as usize / 8]);
                 line
             }
             Step::Named { berth, from, len } => {
@@ -246,7 +248,7 @@ impl Story {
             return;
         }
         let again = self.world.ask(&command, self.now).known();
-        assert_eq!(essence(&again), essence(&first));
+        assert_eq!(essence(&again, &first), essence(&first, &first));
     }
 
     fn remembered(&self, id: RequestId) -> bool {
@@ -255,16 +257,26 @@ impl Story {
 }
 
 /// What of an answer may not change: who got which berths, under which names. Deadlines and states
-/// move on, and are shown as they are.
-fn essence(said: &Said) -> String {
+/// move on, and are shown as they are; so do the places of those who were on a list at first.
+fn essence(said: &Said, first: &Said) -> String {
+    let listed: &[ListedView] = match first {
+        Said::Hold(view) => view.listed.as_deref().unwrap_or_default(),
+        Said::Booking(view) => view.listed.as_deref().unwrap_or_default(),
+        _ => &[],
+    };
+    let was_listed = |place: usize| listed.iter().any(|l| usize::from(l.passenger) == place);
     match said {
         Said::Hold(view) => {
-            let seats: Vec<_> = view.party.iter().map(|s| (s.passenger, s.berth)).collect();
+            let seats: Vec<_> = (view.party.iter().enumerate())
+                .map(|(i, s)| (s.passenger, s.berth.filter(|_| !was_listed(i))))
+                .collect();
             let (pool, legs, created) = (view.pool, view.legs, view.created_at);
             format!("{} {pool} {legs} {created} {seats:?} {}", view.hold, view.reference)
         }
         Said::Booking(view) => {
-            let seats: Vec<_> = view.party.iter().map(|(i, s)| (i, s.passenger, s.berth)).collect();
+            let seats: Vec<_> = (view.party.iter())
+                .map(|(i, s)| (i, s.passenger, s.berth.filter(|_| !was_listed((*i).into()))))
+                .collect();
             format!("{:?} {} {} {seats:?} {}", view.pnr, view.hold, view.confirmed_at, view.payment)
         }
         other => panic!("only holds and bookings are told again: {other:?}"),
@@ -278,8 +290,12 @@ proptest! {
     /// remembered request is told the first answer; refusals leave no trace; and in the end replay
     /// and reload give the same state and digest (INV-9).
     #[test]
-    fn whatever_is_asked_the_laws_hold(steps in steps()) {
-        let mut story = Story::new();
+    fn whatever_is_asked_the_laws_hold(steps in steps(), lists in 0..4u8) {
+        let mut story = Story::new(match lists {
+            0 => plan(),
+            1 => plan_with_lists(Promotion::WaitForHead),
+            _ => plan_with_lists(Promotion::FirstThatFits),
+        });
         for step in &steps {
             story.take(step);
         }

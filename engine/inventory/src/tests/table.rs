@@ -5,7 +5,7 @@
 //!
 //! | line | means |
 //! |---|---|
-//! | `reserve R H 3A GN S1..S3 M30 F62- ...` | passengers: sex, age, `/LB` preference, `-` no berth; then `ttl=60 berths=B1-1,B1-2 one-coach lower=1 hard ref=x` |
+//! | `reserve R H 3A GN S1..S3 M30 F62- ...` | passengers: sex, age, `/LB` preference, `-` no berth; then `ttl=60 berths=B1-1,B1-2 one-coach lower=1 hard ref=x rac wl` |
 //! | `confirm R H [1,2] [keep]` | `keep`: the rest stays held |
 //! | `release R H [1,2]`, `extend R H SECONDS [life=900]`, `cancel R P [1,2]` | |
 //! | `expire H`, `grace UNTIL AS_OF SPAN`, `retire R` | |
@@ -22,8 +22,8 @@ use arrayvec::ArrayVec;
 use super::world::{DAY, Outcome, World};
 use crate::{
     AgeBand, BerthName, Block, Cancel, Command, Conditions, Confirm, Extend, HOLD_LIFE_MAX_MS,
-    HoldId, HoldView, Millis, Passenger, PassengerSet, Plan, Pnr, Release, RequestId, RequestMark,
-    Reserve, Rest, Said, SaleChange, SeatView, StopRef, UnixMillis,
+    HoldId, HoldView, ListedView, Millis, Passenger, PassengerSet, Plan, Pnr, Release, RequestId,
+    RequestMark, Reserve, Rest, Said, SaleChange, SeatView, Standing, StopRef, UnixMillis,
 };
 
 /// Runs a table on a new world.
@@ -192,6 +192,8 @@ fn reserve(request: RequestMark, hold: HoldId, words: &[&str]) -> Command {
             Some(("lower", count)) => ask.conditions.min_lower = count.parse().unwrap(),
             Some(("ref", text)) => ask.reference = text.into(),
             _ if *word == "one-coach" => ask.conditions.one_coach = true,
+            _ if *word == "rac" => ask.conditions.rac = true,
+            _ if *word == "wl" => ask.conditions.waiting = true,
             _ if *word == "hard" => ask.conditions.preferences_are_hard = true,
             _ => ask.party.push(passenger(word).unwrap_or_else(|| panic!("what is {word:?}?"))),
         }
@@ -207,18 +209,47 @@ fn show(plan: &Plan, outcome: &Outcome) -> String {
     }
 }
 
-/// `B1-1:HELD`.
-fn seat(plan: &Plan, seat: &SeatView) -> String {
+/// `B1-1:held`, and of those on a list `none:held(GNWL2/1)`: booking number and position, with the
+/// list where it is another one, `-` once they have a berth of their own or left.
+fn seat(plan: &Plan, seat: &SeatView, listed: Option<&ListedView>) -> String {
     let berth = seat.berth.map_or("none".into(), |berth| {
         let name = plan.berth_name(berth);
         format!("{}-{}", name.coach, name.number)
     });
-    format!("{berth}:{}", seat.state.code().to_lowercase())
+    let listed = listed.map_or(String::new(), |listed| {
+        let Standing { list, number } = listed.booked;
+        let now = listed.current.map_or("-".into(), |current| {
+            let other = Some(current.list).filter(|now| *now != list);
+            let label = other.map_or(String::new(), |list| plan.list(list).label.to_string());
+            format!("{label}{}", current.position)
+        });
+        format!("({}{number}/{now})", plan.list(list).label)
+    });
+    format!("{berth}:{}{listed}", seat.state.code().to_lowercase())
+}
+
+fn on_list(of: &Option<Box<[ListedView]>>, place: usize) -> Option<&ListedView> {
+    of.iter().flatten().find(|listed| usize::from(listed.passenger) == place)
 }
 
 fn hold_text(plan: &Plan, view: &HoldView) -> String {
-    let seats: Vec<String> = view.party.iter().map(|s| seat(plan, s)).collect();
+    let seats: Vec<String> = (view.party.iter().enumerate())
+        .map(|(place, s)| seat(plan, s, on_list(&view.listed, place)))
+        .collect();
     format!("H{} {} until {}", view.hold.0, seats.join(" "), seconds(view.expires_at))
+}
+
+/// ` promoted H2[5]:GNWL1->B1-7(RAC3)`.
+fn promoted_text(plan: &Plan, freed: &crate::Freed) -> String {
+    let standing = |s: &Standing| format!("{}{}", plan.list(s.list).label, s.number);
+    let one = |p: &crate::Promoted| {
+        let name = plan.berth_name(p.berth);
+        let (hold, who, from) = (p.hold.0, p.passenger + 1, standing(&p.from));
+        let to = p.to.as_ref().map_or(String::new(), |to| format!("({})", standing(to)));
+        format!(" H{hold}[{who}]:{from}->{}-{}{to}", name.coach, name.number)
+    };
+    let all: String = freed.promoted.iter().map(one).collect();
+    if all.is_empty() { all } else { format!(" promoted{all}") }
 }
 
 fn seconds(at: UnixMillis) -> f64 {
@@ -231,7 +262,10 @@ fn places(set: PassengerSet) -> String {
 
 fn said_text(plan: &Plan, said: &Said) -> String {
     let booked = |view: &crate::BookingView| {
-        let one = |(place, s): &(u8, SeatView)| format!("{}:{}", place + 1, seat(plan, s));
+        let one = |(place, s): &(u8, SeatView)| {
+            let listed = on_list(&view.listed, usize::from(*place));
+            format!("{}:{}", place + 1, seat(plan, s, listed))
+        };
         let seats: Vec<String> = view.party.iter().map(one).collect();
         let rest = view.rest_until.map(|at| format!(" rest until {}", seconds(at)));
         format!("P{} {}{}", view.pnr.0, seats.join(" "), rest.unwrap_or_default())
@@ -239,8 +273,12 @@ fn said_text(plan: &Plan, said: &Said) -> String {
     match said {
         Said::Hold(view) => hold_text(plan, view),
         Said::Booking(view) => booked(view),
-        Said::Released(_, freed) => format!("released {}", places(freed.passengers)),
-        Said::Cancelled(_, freed) => format!("cancelled {}", places(freed.passengers)),
+        Said::Released(_, freed) => {
+            format!("released {}{}", places(freed.passengers), promoted_text(plan, freed))
+        }
+        Said::Cancelled(_, freed) => {
+            format!("cancelled {}{}", places(freed.passengers), promoted_text(plan, freed))
+        }
         Said::Sale(pools) => format!("pools {pools:#b}"),
         Said::Berths(berths) => {
             let name = |berth| {

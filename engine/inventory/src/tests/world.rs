@@ -10,8 +10,9 @@ use std::sync::Arc;
 
 use crate::plan::sample;
 use crate::{
-    Changes, Command, Date, Event, Events, Opens, Plan, PlanHash, PoolEntry, PoolSize, Refusal,
-    Ruling, Run, RunCreated, RunId, RunState, Said, TravelClass, UnixMillis, Version,
+    Changes, Command, Date, Event, Events, Opens, Plan, PlanHash, PoolEntry, PoolSize, Promotion,
+    Refusal, Ruling, Run, RunCreated, RunId, RunState, Said, TravelClass, UnixMillis, Version,
+    WaitingEntry,
 };
 
 /// 00:00 UTC of the day before the run starts.
@@ -22,6 +23,23 @@ pub(crate) const TATKAL_OPENS: u64 = 10 * 3_600_000;
 
 /// The plan described above.
 pub(crate) fn plan() -> Arc<Plan> {
+    plan_of(|_| {})
+}
+
+/// The plan described above, but the side lower B1-7 is sold to two, and three may wait for 3A GN and
+/// for 3A TQ. (64 high official berths, so that three general ones are left.)
+pub(crate) fn plan_with_lists(promotion: Promotion) -> Arc<Plan> {
+    plan_of(|pools| {
+        let waiting = |label: &str| Some(WaitingEntry { label: label.into(), limit: 3 });
+        pools[0].rac = 1;
+        pools[0].waiting = waiting("GNWL");
+        pools[1].size = PoolSize::Berths(64);
+        pools[2].waiting = waiting("TQWL");
+        pools.iter_mut().for_each(|pool| pool.promotion = promotion);
+    })
+}
+
+fn plan_of(change: impl FnOnce(&mut Vec<PoolEntry>)) -> Arc<Plan> {
     let pool = |quota: &str, class, size, opens, party_max| PoolEntry {
         quota: quota.into(),
         class,
@@ -32,6 +50,9 @@ pub(crate) fn plan() -> Arc<Plan> {
         party_max,
         // Nobody under five travels on Tatkal here.
         eligible: if quota == "TQ" { vec!["5+".into()] } else { Vec::new() },
+        rac: 0,
+        waiting: None,
+        promotion: Promotion::default(),
         kept: Vec::new(),
     };
     let mut entry = sample::entry(4, &["B1:3A", "S1:SL"]);
@@ -43,6 +64,7 @@ pub(crate) fn plan() -> Arc<Plan> {
         pool("TQ", TravelClass::ThirdAc, PoolSize::Berths(4), tatkal, 4),
         pool("GN", TravelClass::Sleeper, PoolSize::Rest, Opens::WithRun, 6),
     ];
+    change(&mut entry.pools);
     Arc::new(Plan::new(&entry, PlanHash([3; 32])).expect("the sample is a plan"))
 }
 
@@ -93,6 +115,11 @@ impl World {
         Self::of(plan())
     }
 
+    /// A run whose general pool shares a berth and has a waiting list.
+    pub(crate) fn with_lists() -> Self {
+        Self::of(plan_with_lists(Promotion::FirstThatFits))
+    }
+
     pub(crate) fn of(plan: Arc<Plan>) -> Self {
         let opens = |opens| match opens {
             Opens::WithRun => UnixMillis(0),
@@ -130,6 +157,10 @@ impl World {
                     let version = self.run.version();
                     self.run.apply(&event, at, &mut changes);
                     assert_eq!(self.run.version(), version.next(), "one event, one version");
+                    self.journal.push((event, at));
+                }
+                while let Some(event) = self.run.promote() {
+                    self.run.apply(&event, at, &mut changes);
                     self.journal.push((event, at));
                 }
                 Outcome::Took(self.run.say(then))

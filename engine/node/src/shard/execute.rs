@@ -139,7 +139,14 @@ impl<T> Surroundings<T> {
             batch.section.push(index, now, live.run.version(), event);
             self.note(live, index, event, now);
         }
-        self.stats.events += events.len() as u64 + u64::from(announce.is_some());
+        let mut written = events.len() as u64 + u64::from(announce.is_some());
+        // What was given back goes to who waits for it, in the same step.
+        while let Some(event) = live.run.promote() {
+            live.run.apply(&event, now, &mut changes);
+            batch.section.push(index, now, live.run.version(), &event);
+            written += 1;
+        }
+        self.stats.events += written;
         let head = Head::of(&live.run);
         self.mind(live, head.next_expiry);
         let run = &live.run;
@@ -151,6 +158,9 @@ impl<T> Surroundings<T> {
         batch.publish_later(place, head, changes.berths.iter().skip(missed).map(row));
         if planted!("published-before-durable") {
             live.published.publish(head, changes.berths.iter().map(row));
+        }
+        if changes.lists {
+            batch.waiting(place, live.run.waiting());
         }
         (self.changes, self.events) = (changes, events);
         let said = live.run.say(then);
@@ -182,6 +192,12 @@ impl<T> Surroundings<T> {
         let hash = created.plan;
         if self.known_plans.insert(hash) {
             batch.section.plan_text(hash, entry.plan_text());
+            // Replay never asks for it: it is for people who ask why the pools are what they are.
+            if let Some(rules) = entry.train.rules()
+                && self.known_plans.insert(rules.hash)
+            {
+                batch.section.plan_text(rules.hash, Arc::clone(&rules.text));
+            }
         }
         batch.section.push(index, now, Version(1), &Event::RunCreated(created));
         Some(Arc::clone(entry))

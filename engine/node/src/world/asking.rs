@@ -6,8 +6,8 @@
 use berth_inventory::{
     AgeBand, Block, BookingView, Cancel, CoachEntry, Command, Conditions, Confirm, Entry, Extend,
     HOLD_LIFE_MAX_MS, HoldId, HoldView, Millis, Opens, Passenger, Pnr, PoolEntry, PoolSize,
-    Refusal, Release, RequestId, RequestMark, Reserve, Rest, RunningDays, Said, Sex, StopEntry,
-    StopRef, TravelClass,
+    Promotion, Refusal, Release, RequestId, RequestMark, Reserve, Rest, RunningDays, Said, Sex,
+    StopEntry, StopRef, TravelClass,
 };
 use berth_persistence::Catalogue;
 
@@ -37,9 +37,13 @@ pub(crate) fn catalogue() -> Catalogue {
         opens: if quota == "TQ" { Opens::Before { days: 1, minute: 600 } } else { Opens::WithRun },
         party_max: 6,
         eligible: Vec::new(),
+        rac: 0,
+        waiting: None,
+        promotion: Promotion::default(),
         kept: Vec::new(),
     };
     let entry = Entry {
+        rules: None,
         number: TRAIN.into(),
         name: "WORLD".into(),
         days: RunningDays::DAILY,

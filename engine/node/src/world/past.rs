@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use berth_inventory::{
-    Changes, Event, LegRange, Plan, PlanHash, PoolIndex, Run, RunIndex, UnixMillis, Version,
+    Changes, Event, LegRange, ListIndex, Plan, PlanHash, PoolIndex, Run, RunIndex, UnixMillis,
+    Version,
 };
 use berth_persistence::{CommitLog, Lsn, MemoryLog, NodeRecord, plan_from_text};
 
@@ -88,6 +89,10 @@ impl World {
             assert_eq!(entry.id, run.id());
             let published = self.public(&entry).expect("a run with events is public");
             assert_eq!(published.head(), Head::of(&run), "{}", run.id());
+            let waiting: Vec<u16> = (0..run.plan().lists().len() as u8)
+                .map(|list| published.waiting(ListIndex(list)))
+                .collect();
+            assert_eq!(waiting[..], *run.waiting(), "{}", run.id());
             for pool in (0..run.plan().pools().len()).map(|pool| PoolIndex(pool as u8)) {
                 for legs in journeys(run.plan()) {
                     let counts = (published.free(pool, legs), u32::from(run.free(pool, legs)));

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use berth_inventory::{
     AgeBand, BerthIndex, Changes, CoachEntry, Date, Entry, Event, HeldPassenger, HoldId, LegRange,
     Opens, PARTY_MAX, Passenger, PassengerSet, Plan, PlanHash, Pnr, PoolEntry, PoolIndex, PoolSize,
-    RequestId, RequestMark, Rest, Run, RunCreated, RunId, RunningDays, Sex, StopEntry, TravelClass,
-    UnixMillis,
+    Promotion, RequestId, RequestMark, Rest, Run, RunCreated, RunId, RunningDays, Sex, StopEntry,
+    TravelClass, UnixMillis,
 };
 
 use crate::published::RowChange;
@@ -37,9 +37,13 @@ fn run(stops: usize) -> Run {
         opens: Opens::WithRun,
         party_max: 4,
         eligible: Vec::new(),
+        rac: 0,
+        waiting: None,
+        promotion: Promotion::default(),
         kept: Vec::new(),
     };
     let entry = Entry {
+        rules: None,
         number: "12951".into(),
         name: "SHOWN".into(),
         days: RunningDays::DAILY,

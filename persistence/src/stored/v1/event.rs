@@ -9,8 +9,9 @@ mod tests;
 
 use arrayvec::ArrayVec;
 use berth_inventory::{
-    self as domain, AgeBand, BerthIndex, BerthType, Date, HoldId, LegRange, Millis, PARTY_MAX,
-    PassengerSet, PlanHash, Pnr, PoolIndex, RequestId, Rest, RunId, Sex, TrainNumber, UnixMillis,
+    self as domain, AgeBand, BerthIndex, BerthType, Date, HoldId, LegRange, ListIndex, Millis,
+    PARTY_MAX, PassengerSet, PlanHash, Pnr, PoolIndex, RequestId, Rest, RunId, Sex, TrainNumber,
+    UnixMillis,
 };
 use serde::de::{Error as _, SeqAccess, Visitor};
 use serde::ser::SerializeSeq;
@@ -147,6 +148,35 @@ enum Event<'a> {
         legs: Legs,
     },
     RunRetired,
+    Listed {
+        hold: u128,
+        places: Vec<(u8, Standing)>,
+    },
+    Promoted {
+        hold: u128,
+        passenger: u8,
+        berth: u16,
+        standing: Option<Standing>,
+    },
+}
+
+/// List and number.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+pub(super) struct Standing {
+    list: u8,
+    number: u32,
+}
+
+impl From<domain::Standing> for Standing {
+    fn from(standing: domain::Standing) -> Self {
+        Self { list: standing.list.0, number: standing.number }
+    }
+}
+
+impl From<Standing> for domain::Standing {
+    fn from(standing: Standing) -> Self {
+        Self { list: ListIndex(standing.list), number: standing.number }
+    }
 }
 
 /// Request id and digest.
@@ -330,6 +360,16 @@ impl<'a> Event<'a> {
                 legs: (*legs).into(),
             },
             E::RunRetired => Self::RunRetired,
+            E::Listed { hold, places } => Self::Listed {
+                hold: hold.0,
+                places: places.iter().map(|(who, standing)| (*who, (*standing).into())).collect(),
+            },
+            E::Promoted { hold, passenger, berth, standing } => Self::Promoted {
+                hold: hold.0,
+                passenger: *passenger,
+                berth: berth.0,
+                standing: standing.map(Into::into),
+            },
         }
     }
 
@@ -401,6 +441,22 @@ impl<'a> Event<'a> {
                 legs: legs.into_domain()?,
             },
             Self::RunRetired => E::RunRetired,
+            Self::Listed { hold, places } => E::Listed {
+                hold: HoldId(hold),
+                places: places
+                    .into_iter()
+                    .map(|(who, standing)| (who, standing.into()))
+                    .collect::<Vec<_>>()
+                    .as_slice()
+                    .try_into()
+                    .map_err(|_| CodecFault::new("listed passengers", "they are too many"))?,
+            },
+            Self::Promoted { hold, passenger, berth, standing } => E::Promoted {
+                hold: HoldId(hold),
+                passenger,
+                berth: BerthIndex(berth),
+                standing: standing.map(Into::into),
+            },
         })
     }
 }

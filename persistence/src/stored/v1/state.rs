@@ -7,17 +7,72 @@ use berth_inventory::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::event::{Legs, Mark, Passenger, run_id};
+use super::event::{Legs, Mark, Passenger, Standing, run_id};
 use crate::codec::{self, CodecFault};
 
 /// Appends the bytes of `state`.
 pub fn encode_state(state: &RunState, out: &mut Vec<u8>) {
     codec::encode(&State::of(state), out);
+    if !state.printed.is_empty() {
+        codec::encode(&Lists::of(state), out);
+    }
 }
 
 /// Decodes a state that fills `bytes`.
 pub fn decode_state(bytes: &[u8]) -> Result<RunState, CodecFault> {
-    codec::decode_state::<State<'_>>(bytes)?.into_domain()
+    let (state, lists) = codec::decode_state::<State<'_>, Lists>(bytes)?;
+    let mut state = state.into_domain()?;
+    if let Some(lists) = lists {
+        lists.put_into(&mut state)?;
+    }
+    Ok(state)
+}
+
+/// What a run whose train has lists has behind its state.
+#[derive(Serialize, Deserialize)]
+struct Lists {
+    /// Highest number of each list that a booked passenger was given.
+    printed: Vec<u32>,
+    /// Of the records that have any, by their place: who was ever on a list.
+    listed: Vec<(u32, Vec<Listed>)>,
+}
+
+/// Passenger, booking status, where they stand now.
+#[derive(Serialize, Deserialize)]
+struct Listed(u8, Standing, Option<Standing>);
+
+impl Lists {
+    fn of(state: &RunState) -> Self {
+        let listed = |listed: &domain::Listed| {
+            Listed(listed.passenger, listed.booked.into(), listed.now.map(Into::into))
+        };
+        let records = (0..).zip(&state.records).filter(|(_, record)| !record.listed.is_empty());
+        Self {
+            printed: state.printed.clone(),
+            listed: records
+                .map(|(place, record)| (place, record.listed.iter().map(listed).collect()))
+                .collect(),
+        }
+    }
+
+    fn put_into(self, state: &mut RunState) -> Result<(), CodecFault> {
+        if self.printed.is_empty() {
+            return Err(CodecFault::new("lists", "there are none, and bytes that say so"));
+        }
+        state.printed = self.printed;
+        for (place, listed) in self.listed {
+            let record = state.records.get_mut(place as usize).ok_or_else(|| {
+                CodecFault::new("listed record", format!("{place} is not one of the records"))
+            })?;
+            let one = |Listed(passenger, booked, now): Listed| domain::Listed {
+                passenger,
+                booked: booked.into(),
+                now: now.map(Into::into),
+            };
+            record.listed = listed.into_iter().map(one).collect();
+        }
+        Ok(())
+    }
 }
 
 /// Whether the run of an encoded state was made outside the calendar; nothing behind that is read.
@@ -133,6 +188,7 @@ impl<'a> State<'a> {
                 .collect::<Result<_, CodecFault>>()?,
             ended: self.ended.into_iter().map(HoldId).collect(),
             forgotten: self.forgotten,
+            printed: Vec::new(),
         })
     }
 }
@@ -190,6 +246,7 @@ impl<'a> Record<'a> {
             bookings: self.bookings.into_iter().map(Booking::into_domain).collect(),
             released_at: self.released_at.map(UnixMillis),
             ended,
+            listed: Vec::new(),
         })
     }
 }

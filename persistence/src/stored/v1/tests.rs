@@ -9,9 +9,9 @@ use std::sync::Arc;
 
 use berth_inventory::{
     AgeBand, BerthIndex, BerthType, Booking, Date, Ended, Event, HeldPassenger, HoldId, LegMask,
-    LegRange, Millis, Passenger, PassengerSet, PlanHash, Pnr, PoolIndex, Record, RequestId,
-    RequestMark, Rest, RunCreated, RunId, RunIndex, RunState, Seat, SeatState, Sex, UnixMillis,
-    Version,
+    LegRange, ListIndex, Listed, Millis, Passenger, PassengerSet, PlanHash, Pnr, PoolIndex, Record,
+    RequestId, RequestMark, Rest, RunCreated, RunId, RunIndex, RunState, Seat, SeatState, Sex,
+    Standing, UnixMillis, Version,
 };
 
 use super::*;
@@ -121,6 +121,24 @@ fn events() -> Vec<(&'static str, Event)> {
     ]
 }
 
+/// Events that came later than the golden frames.
+fn later_events() -> Vec<(&'static str, Event)> {
+    let hold = HoldId(0x0123_4567_89ab_cdef_0011_2233_4455_6677);
+    let standing = |list, number| Standing { list: ListIndex(list), number };
+    let (rac, waiting) = (standing(0, 7), standing(1, 300));
+    vec![
+        ("listed", Event::Listed { hold, places: [(0, rac), (3, waiting)].into_iter().collect() }),
+        ("promoted", {
+            let (berth, standing) = (BerthIndex(1_300), Some(rac));
+            Event::Promoted { hold, passenger: 3, berth, standing }
+        }),
+        ("promoted_to_cnf", {
+            let (berth, standing) = (BerthIndex(9), None);
+            Event::Promoted { hold, passenger: 0, berth, standing }
+        }),
+    ]
+}
+
 fn state() -> RunState {
     let seat = |passenger, berth, state| Seat { passenger, berth, state };
     let record = Record {
@@ -148,6 +166,7 @@ fn state() -> RunState {
         }],
         released_at: Some(UnixMillis(1_795_321_910_000)),
         ended: Some(Ended { at: UnixMillis(1_795_321_910_000), how: SeatState::Released }),
+        listed: Vec::new(),
     };
     RunState {
         created: created(),
@@ -161,7 +180,20 @@ fn state() -> RunState {
         records: vec![record],
         ended: vec![HoldId(5)],
         forgotten: 3,
+        printed: Vec::new(),
     }
+}
+
+/// The same of a train with lists.
+fn state_with_lists() -> RunState {
+    let standing = |list, number| Standing { list: ListIndex(list), number };
+    let mut state = state();
+    state.printed = vec![7, 300];
+    state.records[0].listed = vec![
+        Listed { passenger: 0, booked: standing(1, 300), now: Some(standing(0, 7)) },
+        Listed { passenger: 1, booked: standing(0, 3), now: None },
+    ];
+    state
 }
 
 fn records() -> Vec<(&'static str, NodeRecord)> {
@@ -177,7 +209,7 @@ fn records() -> Vec<(&'static str, NodeRecord)> {
 
 #[test]
 fn events_are_written_as_ever_and_read_back() {
-    for (name, event) in events() {
+    for (name, event) in events().into_iter().chain(later_events()) {
         let mut bytes = Vec::new();
         encode_event(&event, &mut bytes);
         is_golden(&format!("event_{name}.hex"), &bytes);
@@ -208,6 +240,25 @@ fn a_state_is_written_as_ever_and_read_back() {
     is_golden("run_state.hex", &bytes);
     assert_eq!(decode_state(&bytes).unwrap(), state);
     for cut in 0..bytes.len() {
+        assert!(decode_state(&bytes[..cut]).is_err(), "cut at {cut}");
+    }
+    bytes.push(0);
+    assert!(decode_state(&bytes).is_err());
+    bytes.push(0);
+    // Lists that say that there are none.
+    assert!(decode_state(&bytes).is_err());
+}
+
+#[test]
+fn a_state_with_lists_is_written_as_ever_and_read_back() {
+    let state = state_with_lists();
+    let mut bytes = Vec::new();
+    encode_state(&state, &mut bytes);
+    is_golden("run_state_with_lists.hex", &bytes);
+    assert_eq!(decode_state(&bytes).unwrap(), state);
+    let mut without = Vec::new();
+    encode_state(&RunState { printed: Vec::new(), ..state }, &mut without);
+    for cut in without.len() + 1..bytes.len() {
         assert!(decode_state(&bytes[..cut]).is_err(), "cut at {cut}");
     }
     bytes.push(0);

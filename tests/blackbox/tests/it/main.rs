@@ -6,7 +6,7 @@
 //! `bad_input` what comes of nonsense, `crash` and `stop` how a server ends, `damage`,
 //! `flips` and `faults` what it makes of a hurt disk and of a bad one, `isolation` what one run's load does to others, `client` what our own
 //! client makes of a crowd and of a crash, `linear` whether all that was told over many kills can have
-//! happened in one order, `soak` whether the soak checks what it says. `ledger`
+//! happened in one order, `rules` which rules a run stands under, `soak` whether the soak checks what it says. `ledger`
 //! judges a history by its events alone, `diary` by what callers were told.
 
 mod asking;
@@ -24,6 +24,7 @@ mod linear;
 mod patience;
 mod raw;
 mod relay;
+mod rules;
 mod server;
 mod soak;
 mod stop;

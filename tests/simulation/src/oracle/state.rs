@@ -322,6 +322,8 @@ impl State {
                     }
                 }
             }
+            // No train of the world has lists.
+            Event::Listed { .. } | Event::Promoted { .. } => {}
         }
     }
 

@@ -38,6 +38,9 @@ impl Property for EffectHasCause {
             | Event::Expired { .. }
             | Event::HoldsExtended { .. }
             | Event::PnrBlockLeased { .. } => Ok(()),
+            Event::Listed { .. } | Event::Promoted { .. } => {
+                Err("no train of the world has lists".to_owned())
+            }
         }
     }
 }

@@ -6,7 +6,7 @@ use berth_proto::v1;
 use super::super::fault::Trouble;
 use super::super::names::timestamp;
 use super::super::refusal::refusal;
-use super::super::said::{booking, freed, hold};
+use super::super::said::{booking, freed, hold, promoted};
 use super::Teller;
 
 /// One function for each response: `$said` patterns give the outcome, a refusal is one everywhere.
@@ -51,6 +51,7 @@ impl Teller {
             Said::Released(view, who) => Outcome::Released(v1::Released {
                 hold: Some(hold(view, plan, names)),
                 passengers: freed(who),
+                promoted: promoted(who, plan, names),
             }),
         } with plan names
         /// To Extend.
@@ -62,6 +63,7 @@ impl Teller {
             Said::Cancelled(view, who) => Outcome::Cancelled(v1::Cancelled {
                 booking: Some(booking(view, plan, names)),
                 passengers: freed(who),
+                promoted: promoted(who, plan, names),
             }),
         } with plan names
         /// To GetHold.

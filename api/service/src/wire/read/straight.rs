@@ -317,6 +317,8 @@ fn conditions(message: &[u8], needing: usize) -> Result<Conditions, Odd> {
                 _ => return Err(Odd),
             },
             NUMBER_3 => asked.preferences_are_hard = scan.switch()?,
+            NUMBER_4 => asked.rac = scan.switch()?,
+            NUMBER_5 => asked.waiting = scan.switch()?,
             _ => return Err(Odd),
         }
     }

@@ -14,6 +14,9 @@ fn row() -> impl Strategy<Value = (usize, SaleStatus, u16)> {
     let status = prop_oneof![
         any::<u16>().prop_map(SaleStatus::Available),
         Just(SaleStatus::SoldOut),
+        any::<u16>().prop_map(SaleStatus::Rac),
+        any::<u16>().prop_map(SaleStatus::Waiting),
+        any::<u16>().prop_map(SaleStatus::Regret),
         at.prop_map(|at| SaleStatus::NotOpen(UnixMillis(at))),
         Just(SaleStatus::Closed),
     ];

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use berth_inventory::{
-    AgeBand, BerthIndex, BerthName, CoachEntry, Date, Entry, HoldId, LegRange, Passenger, PlanHash,
-    Pnr, PoolIndex, Reason, RunningDays, SeatState, Sex, StopEntry, StopRef, TravelClass,
-    UnixMillis, Version,
+    AgeBand, BerthIndex, BerthName, CoachEntry, Current, Date, Entry, HoldId, LegRange, ListIndex,
+    ListedView, Opens, Passenger, PlanHash, Pnr, PoolEntry, PoolIndex, PoolSize, Promoted,
+    Promotion, Reason, RunningDays, SeatState, Sex, Standing, StopEntry, StopRef, TravelClass,
+    UnixMillis, Version, WaitingEntry,
 };
 use berth_proto::v1;
 use berth_proto::v1::session_answer::Answer as Told;
@@ -28,14 +29,40 @@ pub(in crate::wire) fn plan() -> Arc<Plan> {
         stops: None,
     };
     let entry = Entry {
+        rules: None,
         number: "12951".into(),
         name: "TEST".into(),
         days: RunningDays::DAILY,
         stops: (0..).zip(codes).map(|(place, code)| stop(place, code)).collect(),
         coaches: [("B1", "3A"), ("S10", "SL")].map(coach).into(),
-        pools: Vec::new(),
+        pools: vec![
+            PoolEntry {
+                rac: 2,
+                waiting: Some(WaitingEntry { label: "GNWL".into(), limit: 9 }),
+                ..pool("GN", TravelClass::ThirdAc, PoolSize::Rest)
+            },
+            pool("TQ", TravelClass::ThirdAc, PoolSize::Berths(10)),
+            pool("GN", TravelClass::Sleeper, PoolSize::Rest),
+        ],
     };
     Arc::new(Plan::new(&entry, PlanHash([7; 32])).expect("a plan"))
+}
+
+fn pool(quota: &str, class: TravelClass, size: PoolSize) -> PoolEntry {
+    PoolEntry {
+        quota: quota.into(),
+        class,
+        size,
+        board: None,
+        alight: None,
+        opens: Opens::WithRun,
+        party_max: 6,
+        eligible: Vec::new(),
+        rac: 0,
+        waiting: None,
+        promotion: Promotion::default(),
+        kept: Vec::new(),
+    }
 }
 
 fn teller(now: UnixMillis) -> Teller {
@@ -53,7 +80,7 @@ fn seat(plan: &Plan, dice: u64) -> SeatView {
         berth_required: true,
         preference: None,
     };
-    let berth = BerthIndex((dice >> 16) as u16 % plan.berths().len() as u16);
+    let berth = BerthIndex((dice >> 16) as u16 % plan.places().len() as u16);
     let states = [
         SeatState::Held,
         SeatState::Confirmed,
@@ -122,7 +149,37 @@ impl Dice {
             party: self.seats.iter().map(|dice| seat(plan, *dice)).collect(),
             bookings: self.bookings.iter().map(|number| Pnr(*number)).collect(),
             reference: self.texts.0.as_str().into(),
+            listed: self.listed(),
         }
+    }
+
+    /// Of a few: the party's first and last on a list, in one of the ways in which that is shown.
+    fn listed(&self) -> Option<Box<[ListedView]>> {
+        let list = |bit: u64| ListIndex((self.small >> bit & 1) as u8);
+        let standing =
+            |bit| Standing { list: list(bit), number: 1 + (self.small >> bit) as u32 % 900 };
+        let one = |passenger: u8| ListedView {
+            passenger,
+            booked: standing(u64::from(passenger)),
+            current: (self.small >> 9 & 1 == 1)
+                .then(|| Current { list: list(10), position: (self.small >> 11) as u16 % 99 }),
+        };
+        let last = self.seats.len().saturating_sub(1) as u8;
+        (self.small >> 60 & 3 == 3).then(|| [one(0), one(last.max(1))].into())
+    }
+
+    fn promoted(&self) -> Vec<Promoted> {
+        let standing =
+            |bit: u64| Standing { list: ListIndex((self.small >> bit & 1) as u8), number: 7 };
+        let one = |place: u8| Promoted {
+            hold: HoldId(self.number),
+            pnr: (self.small >> 13 & 1 == 1).then_some(Pnr(self.small % 9_000_000_000)),
+            passenger: place,
+            from: standing(u64::from(place)),
+            berth: BerthIndex(self.small as u16 % 150),
+            to: (self.small >> 14 & 1 == 1).then(|| standing(15)),
+        };
+        (0..self.small as u8 % 3).map(one).collect()
     }
 
     fn booking(&self, plan: &Arc<Plan>) -> BookingView {
@@ -138,6 +195,7 @@ impl Dice {
             reference: self.texts.0.as_str().into(),
             party: party.map(|(place, dice)| (place as u8, seat(plan, *dice))).collect(),
             rest_until: (self.small >> 50 & 1 == 1).then_some(self.at),
+            listed: self.listed(),
         }
     }
 
@@ -165,6 +223,7 @@ impl Dice {
             Refusal::Closed { class, quota, closed_at: (asked > 9).then_some(at) },
             Refusal::SoldOut { asked, free, class, quota, legs },
             Refusal::SoldOut { asked, free: 0, class, quota, legs },
+            Refusal::WaitingFull { asked, free, limit: 400, label: quota, class, quota },
             Refusal::BerthTaken { berth: berth.clone(), legs },
             Refusal::PreferenceUnmet { condition: "a lower berth", asked, free },
             Refusal::UnknownHold { hold },
@@ -280,7 +339,10 @@ proptest! {
         correlation in any::<u64>(),
     ) {
         let (plan, teller) = (plan(), teller(dice.at));
-        let freed = Freed { passengers: PassengerSet(dice.small as u8 & 0x3f) };
+        let freed = Freed {
+            passengers: PassengerSet(dice.small as u8 & 0x3f),
+            promoted: dice.promoted(),
+        };
         let mut said = vec![
             Said::Hold(dice.hold(&plan)),
             Said::Booking(dice.booking(&plan)),

@@ -43,7 +43,12 @@ fn conditions_are_met_on_top_of_each_other() {
         berth_required: true,
         preference,
     };
-    let conditions = Conditions { one_coach: true, min_lower: 1, preferences_are_hard: true };
+    let conditions = Conditions {
+        one_coach: true,
+        min_lower: 1,
+        preferences_are_hard: true,
+        ..Conditions::default()
+    };
     let party = [man(Some(BerthType::Upper)), man(None)].into_iter().collect();
     let wish = Wish { legs: LegRange { from: 0, to: 1 }, party, conditions };
     let unmet = NoBerth::Unmet { condition: "berth preferences", asked: 1, free: 0 };

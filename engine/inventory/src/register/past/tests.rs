@@ -48,6 +48,7 @@ fn records() -> impl Strategy<Value = Record> {
                 bookings: Vec::new(),
                 released_at: if at_end { Some(end) } else { released }.map(UnixMillis),
                 ended: Some(Ended { at: UnixMillis(end), how: SeatState::Released }),
+                listed: Vec::new(),
             }
         },
     )

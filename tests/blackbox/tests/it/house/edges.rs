@@ -19,6 +19,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("berth-persistence", &["berth-inventory"]),
     ("berth-node", &["berth-inventory", "berth-kernel", "berth-persistence"]),
     ("berth-engine", &["berth-inventory", "berth-kernel", "berth-node", "berth-persistence"]),
+    ("berth-rules", &["berth-inventory"]),
     ("berth-proto", &[]),
     ("berth-api", &["berth-engine", "berth-inventory", "berth-proto"]),
     ("berth-caller", &[]),
@@ -33,6 +34,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "berth-node",
             "berth-persistence",
             "berth-proto",
+            "berth-rules",
         ],
     ),
 ];
@@ -48,6 +50,11 @@ const WALLS: &[(&str, &[&str], &str)] = &[
         "berth-inventory",
         &["tokio", "ractor", "tonic", "sled", "bincode", "serde", "rand", "getrandom", "jiff"],
         "the machine is pure: ids and time are arguments, it is never serialised by itself",
+    ),
+    (
+        "berth-rules",
+        &["tokio", "ractor", "tonic", "sled", "bincode", "rand", "getrandom", "jiff"],
+        "a book expands a train the same way for ever",
     ),
     ("berth-persistence", &["tokio", "ractor", "tonic", "rand", "jiff"], "storage is blocking"),
     (

@@ -455,5 +455,8 @@ fn fact(run: &Run, event: v1::journal_event::Event) -> Event {
             run.blocked(&e.berths, e.from_stop.as_ref(), e.to_stop.as_ref(), false)
         }
         Wire::RunRetired(e) => Event::Other(format!("{e:?}")),
+        // No train of the histories has lists.
+        Wire::Listed(e) => Event::Other(format!("{e:?}")),
+        Wire::Promoted(e) => Event::Other(format!("{e:?}")),
     }
 }

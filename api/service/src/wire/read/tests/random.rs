@@ -84,13 +84,17 @@ fn passenger() -> impl Strategy<Value = v1::Passenger> {
 }
 
 fn conditions() -> impl Strategy<Value = Option<v1::Conditions>> {
-    let conditions = (any::<bool>(), number(2), any::<bool>());
+    let conditions = (any::<bool>(), number(2), any::<bool>(), any::<bool>(), any::<bool>());
     proptest::option::weighted(
         0.3,
-        conditions.prop_map(|(all_in_one_coach, min_lower, preferences_are_hard)| v1::Conditions {
-            all_in_one_coach,
-            min_lower,
-            preferences_are_hard,
+        conditions.prop_map(|(one_coach, min_lower, hard, accept_rac, accept_waiting)| {
+            v1::Conditions {
+                all_in_one_coach: one_coach,
+                min_lower,
+                preferences_are_hard: hard,
+                accept_rac,
+                accept_waiting,
+            }
         }),
     )
 }
