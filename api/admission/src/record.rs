@@ -13,6 +13,7 @@ const TURN: u8 = 4;
 const CLAIMED: u8 = 5;
 const SPENT: u8 = 6;
 const STOPPED: u8 = 7;
+const RESUMED: u8 = 8;
 
 /// The draw at the opening.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,6 +111,15 @@ pub enum Record {
         /// The next number.
         next: u32,
     },
+    /// Went on after a restart: turns that were open when the node ended began anew.
+    Resumed {
+        /// Whose.
+        room: u64,
+        /// When the node ended, as far as is known.
+        ended: UnixMillis,
+        /// When it went on.
+        at: UnixMillis,
+    },
 }
 
 impl Record {
@@ -122,7 +132,8 @@ impl Record {
             | Self::Turn { room, .. }
             | Self::Claimed { room, .. }
             | Self::Spent { room, .. }
-            | Self::Stopped { room, .. } => *room,
+            | Self::Stopped { room, .. }
+            | Self::Resumed { room, .. } => *room,
         }
     }
 
@@ -136,6 +147,7 @@ impl Record {
             Self::Claimed { .. } => CLAIMED,
             Self::Spent { .. } => SPENT,
             Self::Stopped { .. } => STOPPED,
+            Self::Resumed { .. } => RESUMED,
         };
         into.push(tag);
         into.extend(self.room().to_le_bytes());
@@ -166,6 +178,9 @@ impl Record {
                 into.extend(request.0.to_le_bytes());
             }
             Self::Stopped { next, .. } => into.extend(next.to_le_bytes()),
+            Self::Resumed { ended, at, .. } => {
+                into.extend([ended, at].into_iter().flat_map(|at| at.0.to_le_bytes()));
+            }
         }
     }
 
@@ -177,7 +192,7 @@ impl Record {
         let Some((tag, rest)) = bytes.split_first() else { return Ok(None) };
         *bytes = rest;
         let tag = *tag;
-        if !(LEVEL..=STOPPED).contains(&tag) {
+        if !(LEVEL..=RESUMED).contains(&tag) {
             return Err(RecordFault::Tag(tag));
         }
         let room = u64::from_le_bytes(take(bytes)?);
@@ -225,7 +240,12 @@ impl Record {
                     Self::Spent { room, place, run, until, request }
                 }
             }
-            _ => Self::Stopped { room, next: u32::from_le_bytes(take(bytes)?) },
+            STOPPED => Self::Stopped { room, next: u32::from_le_bytes(take(bytes)?) },
+            _ => Self::Resumed {
+                room,
+                ended: UnixMillis(u64::from_le_bytes(take(bytes)?)),
+                at: UnixMillis(u64::from_le_bytes(take(bytes)?)),
+            },
         }))
     }
 }
@@ -258,6 +278,7 @@ mod tests {
             Record::Claimed { room, place: 1, run: 2, until: at },
             Record::Spent { room, place: 1, run: 2, until: at, request: RequestId(9) },
             Record::Stopped { room, next: 6 },
+            Record::Resumed { room, ended: UnixMillis(5), at },
         ]
     }
 
@@ -285,7 +306,7 @@ mod tests {
                 assert_eq!(Record::decode(&mut cut), Err(RecordFault::Short), "{record:?}");
             }
         }
-        assert_eq!(Record::decode(&mut [8].as_slice()), Err(RecordFault::Tag(8)));
+        assert_eq!(Record::decode(&mut [9].as_slice()), Err(RecordFault::Tag(9)));
         let mut huge = vec![JOINED];
         huge.extend([0; 12]);
         huge.extend([0xff; 4]);

@@ -64,6 +64,10 @@ impl Resuming {
                 room.turns.held += 1;
             }
             Record::Stopped { next, .. } => self.stopped = Some(next),
+            Record::Resumed { ended, at, .. } => {
+                room.turns.resume(ended, at, room.rules.claim, room.rules.turn);
+                self.ended = self.ended.max(at);
+            }
         }
     }
 
@@ -73,6 +77,7 @@ impl Resuming {
         room.next = room.next.max(stopped.unwrap_or(room.level.reserved));
         let Rules { claim, turn, .. } = room.rules;
         room.turns.resume(ended, now, claim, turn);
+        room.records.push(Record::Resumed { room: room.mark, ended, at: now });
         (room.taken, room.kept) = (room.level, room.level);
         room.last_called = now;
         room
