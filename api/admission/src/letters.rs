@@ -33,11 +33,16 @@ macro_rules! reasons {
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$variant => $name),+ }
             }
+
+            /// For people.
+            pub const fn said(self) -> &'static str {
+                match self { $(Self::$variant => $text),+ }
+            }
         }
 
         impl fmt::Display for NotAdmitted {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(match self { $(Self::$variant => $text),+ })
+                f.write_str(self.said())
             }
         }
     };
@@ -70,7 +75,7 @@ reasons! {
     Turn "turn" "it is not the turn of the token's number",
 }
 
-/// A place in a room: a number, to whom it was given, and when.
+/// A place in a room: a number, and the caller to whom it was given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ticket {
     /// See [`room_mark`].
@@ -79,18 +84,15 @@ pub struct Ticket {
     pub number: u32,
     /// See [`caller_mark`].
     pub caller: u64,
-    /// When it was given.
-    pub joined: UnixMillis,
 }
 
 impl Ticket {
     /// As text.
     pub fn seal(&self, keys: &Keys) -> String {
-        let mut body = [0; 28];
+        let mut body = [0; 20];
         body[..8].copy_from_slice(&self.room.to_le_bytes());
         body[8..12].copy_from_slice(&self.number.to_le_bytes());
-        body[12..20].copy_from_slice(&self.caller.to_le_bytes());
-        body[20..].copy_from_slice(&self.joined.0.to_le_bytes());
+        body[12..].copy_from_slice(&self.caller.to_le_bytes());
         keys.seal(Purpose::Ticket, body)
     }
 
@@ -99,13 +101,8 @@ impl Ticket {
     /// # Errors
     /// It is not one of ours.
     pub fn unseal(keys: &Keys, text: &str) -> Result<Self, NotAdmitted> {
-        let body: [u8; 28] = keys.unseal(Purpose::Ticket, text)?;
-        Ok(Self {
-            room: long(&body, 0),
-            number: long(&body, 8) as u32,
-            caller: long(&body, 12),
-            joined: UnixMillis(long(&body, 20)),
-        })
+        let body: [u8; 20] = keys.unseal(Purpose::Ticket, text)?;
+        Ok(Self { room: long(&body, 0), number: long(&body, 8) as u32, caller: long(&body, 12) })
     }
 }
 
@@ -279,7 +276,7 @@ mod tests {
     #[test]
     fn a_letter_says_what_was_signed() {
         let keys = keys(&[1]);
-        let ticket = Ticket { room: 9, number: u32::MAX, caller: 8, joined: NOW };
+        let ticket = Ticket { room: 9, number: u32::MAX, caller: 8 };
         assert_eq!(Ticket::unseal(&keys, &ticket.seal(&keys)), Ok(ticket));
         assert_eq!(check(&keys, &pass().seal(&keys)), Ok(pass()));
     }
@@ -293,7 +290,7 @@ mod tests {
             change(&mut pass);
             pass.seal(&keys(&[1]))
         };
-        let ticket = Ticket { room: 1, number: 1, caller: 3, joined: NOW }.seal(&signer);
+        let ticket = Ticket { room: 1, number: 1, caller: 3 }.seal(&signer);
         let foreign = Keys::new(vec![Sealer::new(1, &[99; 32])]).expect("a key");
         let table = [
             (String::new(), Malformed),

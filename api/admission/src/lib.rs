@@ -33,4 +33,4 @@ pub use room::{
     Basis, Counts, Estimate, Joined, NoTicket, Resuming, Room, RoomSize, Rules, Standing, Taken,
 };
 pub use seal::{KeyFault, Keys, SECRET_BYTES_MIN, Sealer};
-pub use turns::Turnout;
+pub use turns::{Settled, Turnout};

@@ -24,7 +24,7 @@ use crate::order::Order;
 use crate::pace::{Load, Pace, PaceRules};
 use crate::people::{PEOPLE_MAX, People};
 use crate::record::{Opening, Record};
-use crate::turns::{Seen, Turns};
+use crate::turns::{Seen, Settled, Turns};
 
 pub use resume::Resuming;
 pub use told::{Basis, Counts, Estimate, Joined, NoTicket, RoomSize, Standing};
@@ -298,10 +298,10 @@ impl Room {
         self.turns.spend(place, run, request, now)
     }
 
-    /// The request ended, with a hold or without one.
-    pub fn settle(&mut self, number: u32, request: RequestId, held: bool) {
+    /// A try of the request ended.
+    pub fn settle(&mut self, number: u32, request: RequestId, how: Settled) {
         let Some(place) = self.place(number) else { return };
-        if let Some((run, until)) = self.turns.settle(place, request, held) {
+        if let Some((run, until)) = self.turns.settle(place, request, how) {
             self.records.push(Record::Spent { room: self.mark, place, run, until, request });
         }
     }

@@ -61,6 +61,11 @@ impl Sealer {
         Self { id, mac }
     }
 
+    /// A key of its own for one purpose, from a key that has others.
+    pub fn derive(id: u8, key: &[u8], purpose: &str) -> Self {
+        Self::new(id, &Self::new(0, key).mac(purpose.as_bytes()))
+    }
+
     pub(crate) fn mac(&self, bytes: &[u8]) -> [u8; 32] {
         self.mac.clone().chain_update(bytes).finalize().into_bytes().into()
     }

@@ -43,10 +43,27 @@ struct Visit {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Used {
     No,
-    /// A request is under way, or its end is not known.
-    By(RequestId),
+    /// `open` tries of this request are under way; the end of some earlier one may not be known.
+    By {
+        request: RequestId,
+        open: u16,
+        in_doubt: bool,
+    },
     /// It became a hold.
     Held(RequestId),
+}
+
+/// How a try to use a token ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Settled {
+    /// The request has its hold.
+    Held,
+    /// The run refused it; so no earlier try of it took effect either.
+    Refused,
+    /// It never came to its run.
+    NotBegun,
+    /// Nobody knows: only the same request may try again.
+    Unknown,
 }
 
 /// What the room knows of somebody whose turn it was.
@@ -173,35 +190,50 @@ impl Turns {
     ) -> Result<(), NotAdmitted> {
         let turn = self.find(place).ok_or(NotAdmitted::Turn)?;
         let visit = turn.visits.get_mut(&place).ok_or(NotAdmitted::Turn)?;
-        match visit.used {
+        match &mut visit.used {
             // What took effect is answered again as long as the run remembers it.
-            Used::By(by) | Used::Held(by) if by == request => Ok(()),
-            Used::By(_) | Used::Held(_) => Err(NotAdmitted::Spent),
+            Used::Held(by) if *by == request => Ok(()),
+            Used::By { request: by, open, .. } if *by == request => {
+                *open = open.saturating_add(1);
+                Ok(())
+            }
+            Used::By { .. } | Used::Held(_) => Err(NotAdmitted::Spent),
             Used::No if visit.run != run => Err(NotAdmitted::Run),
             Used::No if now >= visit.until => Err(NotAdmitted::Expired),
             Used::No => {
-                visit.used = Used::By(request);
+                visit.used = Used::By { request, open: 1, in_doubt: false };
                 Ok(())
             }
         }
     }
 
-    /// The request ended: with a hold, or with none, and then the token is whole again. `Some` with run
-    /// and end of the token if it is spent now.
+    /// A try of the request ended; with no hold from any, the token is whole again. `Some` with run and
+    /// end of the token if it is spent now.
     pub fn settle(
         &mut self,
         place: u32,
         request: RequestId,
-        held: bool,
+        how: Settled,
     ) -> Option<(u64, UnixMillis)> {
         let visit = self.find(place)?.visits.get_mut(&place)?;
-        if visit.used != Used::By(request) {
+        let Used::By { request: by, open, in_doubt } = &mut visit.used else { return None };
+        if *by != request {
             return None;
         }
-        visit.used = if held { Used::Held(request) } else { Used::No };
-        let told = (visit.run, visit.until);
-        self.held += u64::from(held);
-        held.then_some(told)
+        *open = open.saturating_sub(1);
+        match how {
+            Settled::Held => {
+                visit.used = Used::Held(request);
+                let told = (visit.run, visit.until);
+                self.held += 1;
+                return Some(told);
+            }
+            Settled::Refused if *open == 0 => visit.used = Used::No,
+            Settled::NotBegun if *open == 0 && !*in_doubt => visit.used = Used::No,
+            Settled::Refused | Settled::NotBegun => {}
+            Settled::Unknown => *in_doubt = true,
+        }
+        None
     }
 
     /// Time has passed: counts who came, forgets who is done.
@@ -264,13 +296,13 @@ mod tests {
         assert_eq!(turns.spend(0, 8, a, now), Err(NotAdmitted::Run));
         assert_eq!(turns.spend(0, 7, a, now), Ok(()));
         assert_eq!(turns.spend(0, 7, b, now), Err(NotAdmitted::Spent), "one is under way");
-        assert_eq!(turns.settle(0, b, true), None, "it is not the one");
-        assert_eq!(turns.settle(0, a, false), None, "refused: whole again");
+        assert_eq!(turns.settle(0, b, Settled::Held), None, "it is not the one");
+        assert_eq!(turns.settle(0, a, Settled::Refused), None, "refused: whole again");
         assert_eq!(turns.spend(0, 7, b, now), Ok(()));
-        assert_eq!(turns.settle(0, b, true), Some((7, UnixMillis(310))));
+        assert_eq!(turns.settle(0, b, Settled::Held), Some((7, UnixMillis(310))));
         assert_eq!(turns.spend(0, 7, a, now), Err(NotAdmitted::Spent));
         assert_eq!(turns.spend(0, 7, b, UnixMillis(350)), Ok(()), "a retry finds its hold");
-        assert_eq!(turns.settle(0, b, false), None, "what became a hold stays one");
+        assert_eq!(turns.settle(0, b, Settled::Refused), None, "what became a hold stays one");
         assert_eq!(turns.seen(0, now), Seen::Spent);
         assert_eq!(turns.seen(1, now), Seen::Called(UnixMillis(60)));
         assert_eq!(turns.seen(1, UnixMillis(60)), Seen::Over);
@@ -278,6 +310,37 @@ mod tests {
         turns.pass(UnixMillis(360));
         assert_eq!(turns.seen(0, UnixMillis(360)), Seen::Over);
         assert_eq!((turns.came, turns.held, turns.missed), (1, 1, 1));
+    }
+
+    #[test]
+    fn a_token_in_doubt_is_good_for_its_request_only() {
+        use Settled::{NotBegun, Refused, Unknown};
+        let (a, b) = (RequestId(1), RequestId(2));
+        let now = UnixMillis(10);
+        // Ends of the tries of one request, and whether another may try after them.
+        let table: [(&[Settled], bool); 7] = [
+            (&[Refused], true),
+            (&[NotBegun], true),
+            (&[Unknown], false),
+            (&[Unknown, NotBegun], false),
+            (&[Unknown, Refused], true),
+            (&[NotBegun, Unknown], false),
+            (&[NotBegun, NotBegun], true),
+        ];
+        for (ends, is_whole) in table {
+            let mut turns = called(1);
+            turns.claim(0, 7, now, TURN);
+            for end in ends {
+                assert_eq!(turns.spend(0, 7, a, now), Ok(()), "{ends:?}");
+                turns.settle(0, a, *end);
+            }
+            assert_eq!(turns.spend(0, 7, b, now).is_ok(), is_whole, "{ends:?}");
+        }
+        let mut turns = called(1);
+        turns.claim(0, 7, now, TURN);
+        (0..2).for_each(|_| assert_eq!(turns.spend(0, 7, a, now), Ok(())));
+        turns.settle(0, a, NotBegun);
+        assert_eq!(turns.spend(0, 7, b, now), Err(NotAdmitted::Spent), "one is under way still");
     }
 
     #[test]

@@ -63,12 +63,21 @@ codes! {
         TooManyExtends = 22 "TOO_MANY_EXTENDS",
         /// The quota is not for one of the passengers.
         NotEligible = 23 "NOT_ELIGIBLE",
+        /// A waiting room stands before the sale.
+        NotAdmitted = 26 "NOT_ADMITTED",
+        /// No such waiting room.
+        UnknownRoom = 27 "UNKNOWN_ROOM",
+        /// No such ticket of a waiting room.
+        UnknownTicket = 28 "UNKNOWN_TICKET",
+        /// The room wants a proof that a challenge was passed.
+        Unproven = 29 "UNPROVEN",
     }
 }
 
 /// Which refusal wins when several apply: the first of this list.
-pub const PRECEDENCE: [Reason; 23] = [
+pub const PRECEDENCE: [Reason; 27] = [
     Reason::IdempotencyMismatch,
+    Reason::NotAdmitted,
     Reason::UnknownTrain,
     Reason::RunNotScheduled,
     Reason::UnknownStop,
@@ -91,6 +100,9 @@ pub const PRECEDENCE: [Reason; 23] = [
     Reason::AlreadyConfirmed,
     Reason::BookingCancelled,
     Reason::TooManyExtends,
+    Reason::UnknownRoom,
+    Reason::UnknownTicket,
+    Reason::Unproven,
 ];
 
 /// Why a command was refused, with both operands.
@@ -332,6 +344,40 @@ pub enum Refusal {
         /// Most that may.
         max: usize,
     },
+    /// A waiting room stands before the sale.
+    #[error(
+        "waiting room {room} stands before this sale: {why}; join it, and reserve with the token that \
+         it gives when it is your turn"
+    )]
+    NotAdmitted {
+        /// Its name.
+        room: Box<str>,
+        /// What is wrong with the token.
+        why: &'static str,
+    },
+    /// No such waiting room.
+    #[error("there is no waiting room {asked} here, or it is closed; reserve without one")]
+    UnknownRoom {
+        /// What was asked for.
+        asked: Box<str>,
+    },
+    /// No such ticket.
+    #[error("{why}; join the room anew")]
+    UnknownTicket {
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// The room wants a proof.
+    #[error(
+        "waiting room {room} wants a proof that this end user passed the challenge: {why}; pass it, \
+         and join with the proof"
+    )]
+    Unproven {
+        /// Its name.
+        room: Box<str>,
+        /// What is wrong with the proof.
+        why: &'static str,
+    },
 }
 
 impl Refusal {
@@ -361,6 +407,10 @@ impl Refusal {
             Self::BookingCancelled { .. } => Reason::BookingCancelled,
             Self::TooManyExtends { .. } => Reason::TooManyExtends,
             Self::NotEligible { .. } => Reason::NotEligible,
+            Self::NotAdmitted { .. } => Reason::NotAdmitted,
+            Self::UnknownRoom { .. } => Reason::UnknownRoom,
+            Self::UnknownTicket { .. } => Reason::UnknownTicket,
+            Self::Unproven { .. } => Reason::Unproven,
         }
     }
 
@@ -389,7 +439,11 @@ impl Refusal {
             | Reason::UnknownPassenger
             | Reason::BookingCancelled
             | Reason::TooManyExtends
-            | Reason::NotEligible => false,
+            | Reason::NotEligible
+            | Reason::NotAdmitted
+            | Reason::UnknownRoom
+            | Reason::UnknownTicket
+            | Reason::Unproven => false,
         }
     }
 }

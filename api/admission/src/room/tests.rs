@@ -142,7 +142,7 @@ fn a_person_has_one_place_that_is_alive() {
     let until = open.room.claim(anew, 4, open.now).expect("the turn");
     assert_eq!(open.join(1), anew, "who was called has the place still");
     assert_eq!(open.room.spend(anew, 4, RequestId(1), open.now), Ok(()));
-    open.room.settle(anew, RequestId(1), true);
+    open.room.settle(anew, RequestId(1), Settled::Held);
     assert_eq!(open.standing(anew), Standing::Spent);
     assert!(open.join(1) > anew, "who has a hold may queue for another");
     open.now = until;
@@ -169,7 +169,7 @@ fn a_restart_keeps_everybodys_place() {
         assert!(open.room.claim(called[0], 9, open.now).is_ok());
         assert!(open.room.claim(called[1], 9, open.now).is_ok());
         assert_eq!(open.room.spend(called[1], 9, RequestId(3), open.now), Ok(()));
-        open.room.settle(called[1], RequestId(3), true);
+        open.room.settle(called[1], RequestId(3), Settled::Held);
         let told = |open: &Open| -> Vec<_> {
             let place = |number: &u32| match open.standing(*number) {
                 Standing::Waiting { position, ahead, .. } => (position, ahead),

@@ -3,7 +3,7 @@
 
 use super::{OPENS, Open, person};
 use crate::room::{Joined, NoTicket, Rules, Standing};
-use crate::{Load, NotAdmitted, Order, PaceRules};
+use crate::{Load, NotAdmitted, Order, PaceRules, Settled};
 use berth_inventory::{Millis, RequestId, UnixMillis};
 use proptest::prelude::*;
 
@@ -259,7 +259,8 @@ fn live(steps: Vec<Step>) {
                 let expected = twin.spend(number, run, id, now, end);
                 assert_eq!(told.is_ok(), expected, "number {number} of {run}: {told:?}");
                 if expected {
-                    open.room.settle(number as u32, id, end);
+                    let how = if end { Settled::Held } else { Settled::Refused };
+                    open.room.settle(number as u32, id, how);
                 } else {
                     assert_ne!(told, Err(NotAdmitted::Missing));
                 }

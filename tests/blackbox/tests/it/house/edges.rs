@@ -20,7 +20,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("berth-engine", &["berth-inventory", "berth-kernel", "berth-node", "berth-persistence"]),
     ("berth-proto", &[]),
     ("berth-admission", &["berth-inventory"]),
-    ("berth-api", &["berth-engine", "berth-inventory", "berth-proto"]),
+    ("berth-api", &["berth-admission", "berth-engine", "berth-inventory", "berth-proto"]),
     ("berth-caller", &[]),
     ("berth-client", &["berth-caller", "berth-proto"]),
     (
