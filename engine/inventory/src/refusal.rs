@@ -4,6 +4,7 @@
 
 #[cfg(test)]
 mod tests;
+mod words;
 
 use core::fmt;
 
@@ -13,6 +14,8 @@ use crate::{
     TrainNumber, TravelClass, UnixMillis,
 };
 use core::str::FromStr;
+
+use words::{Berth, List, OrAny, OrNone, Since, StopName};
 
 codes! {
     /// The kind of a refusal.
@@ -444,64 +447,6 @@ impl Refusal {
             | Reason::UnknownRoom
             | Reason::UnknownTicket
             | Reason::Unproven => false,
-        }
-    }
-}
-
-struct OrNone<'a>(&'a Option<Date>);
-impl fmt::Display for OrNone<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Some(date) => date.fmt(f),
-            None => f.write_str("none"),
-        }
-    }
-}
-
-struct StopName<'a>(&'a StopRef);
-impl fmt::Display for StopName<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            StopRef::Sequence(seq) => write!(f, "stop number {seq}"),
-            StopRef::Station { code, occurrence: 0 | 1 } => code.fmt(f),
-            StopRef::Station { code, occurrence } => write!(f, "{code} (visit {occurrence})"),
-        }
-    }
-}
-
-struct List<'a, T>(&'a [T]);
-impl<T: fmt::Display> fmt::Display for List<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (i, item) in self.0.iter().enumerate() {
-            write!(f, "{}{item}", if i == 0 { "" } else { " " })?;
-        }
-        if self.0.is_empty() { f.write_str("none") } else { Ok(()) }
-    }
-}
-
-struct Since<'a>(&'a Option<UnixMillis>);
-impl fmt::Display for Since<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Some(at) => write!(f, "since {at}; the train has left the boarding stop"),
-            None => f.write_str("by the operator; only they open it again"),
-        }
-    }
-}
-
-struct Berth<'a>(&'a BerthName);
-impl fmt::Display for Berth<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}-{}", self.0.coach, self.0.number)
-    }
-}
-
-struct OrAny<'a>(&'a Option<TravelClass>);
-impl fmt::Display for OrAny<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Some(class) => class.fmt(f),
-            None => f.write_str("any class"),
         }
     }
 }
