@@ -4,6 +4,7 @@
 //! damaged in a way that nobody may start on; 70 the node could not go on; 75 stopped, but
 //! not every run was snapshotted (nothing is lost; the next start replays them).
 
+mod doors;
 mod heap;
 mod settings;
 
@@ -16,8 +17,9 @@ use berth_api::Server;
 use berth_engine::{Engine, StartOptions};
 use berth_inventory::RunId;
 use berth_persistence::Durability;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use doors::{Doors, KEYS_LOOKED_AT};
 pub use settings::ServeArgs;
 use settings::{ServeError, ServeSettings};
 
@@ -53,6 +55,7 @@ pub fn run(args: &ServeArgs) -> ExitCode {
 
 async fn serve(settings: ServeSettings) -> Result<ExitCode, ServeError> {
     let (durability, stop_limit) = (settings.durability, settings.stop);
+    let doors = Arc::new(settings.doors);
     let mut terminate = signal(SignalKind::terminate()).map_err(ServeError::Runtime)?;
     let catalogue = Arc::new(crate::catalogue::load(settings.catalogue.as_deref())?);
     let zone = catalogue.zone().to_owned();
@@ -71,7 +74,12 @@ async fn serve(settings: ServeSettings) -> Result<ExitCode, ServeError> {
     .await?;
     engine.info().report.iter().for_each(|line| tracing::warn!("{line}"));
     let server = Server::new(engine.clone(), zone, public, admin)?
-        .journal_readers(settings.journal_readers.into());
+        .journal_readers(settings.journal_readers.into())
+        .bounds(doors.bounds)
+        .rates(doors.rates);
+    let server = doors.tls.iter().fold(server, |server, tls| server.tls(Arc::clone(tls)));
+    let server = doors.access.iter().fold(server, |server, it| server.access(Arc::clone(it)));
+    let renewal = tokio::spawn(renew(doors, signal(SignalKind::hangup())));
     let ready =
         format!("berth is serving on {}, admin on {}", server.listen(), server.admin_listen());
     let (stop, mut stopped) = tokio::sync::watch::channel(false);
@@ -94,6 +102,7 @@ async fn serve(settings: ServeSettings) -> Result<ExitCode, ServeError> {
             Err(panic) => panic.to_string(),
         }),
     };
+    renewal.abort();
     if let Ended::Fatal(why) = ended {
         eprintln!("berth: the node cannot go on: {why}; nothing answered is lost, start it again");
         return Ok(ExitCode::from(EXIT_SOFTWARE));
@@ -103,6 +112,23 @@ async fn serve(settings: ServeSettings) -> Result<ExitCode, ServeError> {
     let left = engine.stop(stop_limit.saturating_sub(STOP_MARGIN)).await;
     let _ = tokio::time::timeout(GOODBYE, server).await;
     Ok(say_goodbye(left))
+}
+
+/// Reads certificates and keys again on SIGHUP, and keys also when they change.
+async fn renew(doors: Arc<Doors>, hangup: std::io::Result<Signal>) {
+    let mut ticks = tokio::time::interval(KEYS_LOOKED_AT);
+    let Ok(mut hangup) = hangup else { return };
+    loop {
+        let is_asked = tokio::select! {
+            asked = hangup.recv() => asked.is_some(),
+            _ = ticks.tick() => false,
+        };
+        if is_asked {
+            doors.reload();
+        } else {
+            doors.refresh();
+        }
+    }
 }
 
 enum Ended {

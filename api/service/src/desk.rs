@@ -7,12 +7,14 @@ use berth_engine::node::{RunEntry, Trail, When};
 use berth_inventory::{Answer, Command, Refusal, UnixMillis};
 
 use crate::tally::{Kind, Tally};
+use crate::turned_away::TurnedAway;
 use crate::wire::{Aim, Ask, Teller, Trouble};
 
 /// What all services share.
 pub(crate) struct Desk {
     pub engine: Engine,
     pub tally: Tally,
+    pub turned_away: Arc<TurnedAway>,
     /// Address of the public listener, as bound.
     pub listen: String,
     /// Address of the admin listener, as bound.

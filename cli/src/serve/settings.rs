@@ -13,6 +13,7 @@ use berth_persistence::{CatalogueError, Durability};
 use clap::Args;
 use serde::Deserialize;
 
+use super::doors::{DoorArgs, DoorFault, Doors};
 use crate::data_dir::{of_recovery, of_snapshots};
 use crate::said::Exit;
 
@@ -102,6 +103,8 @@ pub struct ServeArgs {
     /// Start although the wall clock is behind the journal's last stamp
     #[arg(long)]
     accept_clock: bool,
+    #[command(flatten)]
+    doors: DoorArgs,
 }
 
 /// Of something that may be done without.
@@ -137,6 +140,8 @@ struct File {
     hold_max_seconds: Option<u64>,
     hold_life_seconds: Option<u64>,
     stop_seconds: Option<u64>,
+    #[serde(default)]
+    doors: DoorArgs,
 }
 
 /// What holds.
@@ -152,6 +157,7 @@ pub struct ServeSettings {
     pub accept_clock: bool,
     pub journal_readers: u16,
     pub stop: Duration,
+    pub doors: Doors,
 }
 
 /// Why a server did not start.
@@ -175,6 +181,9 @@ pub enum ServeError {
         /// What is allowed.
         expected: String,
     },
+    /// What lets callers in.
+    #[error(transparent)]
+    Door(#[from] DoorFault),
     /// The trains.
     #[error(transparent)]
     Catalogue(#[from] CatalogueError),
@@ -205,6 +214,7 @@ impl ServeError {
         match self {
             Self::Config { .. }
             | Self::Range { .. }
+            | Self::Door(_)
             | Self::Engine(StartError::EventStoreNeeded { .. }) => Exit::Usage,
             Self::Engine(StartError::Recovery(fault)) => of_recovery(fault),
             Self::Engine(StartError::Snapshots(fault)) => of_snapshots(fault),
@@ -216,7 +226,7 @@ impl ServeError {
 impl ServeArgs {
     /// Brings flags, environment, file and defaults together.
     pub fn resolve(&self) -> Result<ServeSettings, ServeError> {
-        let file = self.config.as_ref().map_or_else(|| Ok(File::default()), read)?;
+        let file: File = self.config.as_ref().map_or_else(|| Ok(File::default()), read)?;
         let defaults = berth_node::Settings::default();
         let durability = match (self.durability, &file.durability) {
             (Some(word), _) => word,
@@ -251,13 +261,15 @@ impl ServeArgs {
         let holds = self.holds(&file)?;
         let stop = self.stop_seconds.or(file.stop_seconds).unwrap_or(STOP_SECONDS_DEFAULT);
         let stop = ranged("stop_seconds", stop, 1, STOP_SECONDS_MAX, " seconds")?;
+        let listen = self.listen.clone().or(file.listen).unwrap_or("127.0.0.1:50051".into());
+        let admin_listen = self.admin_listen.clone().or(file.admin_listen);
+        let admin_listen = admin_listen.unwrap_or("127.0.0.1:50052".into());
+        let doors = self.doors.over(file.doors).resolve()?;
+        doors.may_open(&[("listen", &listen), ("admin_listen", &admin_listen)])?;
         Ok(ServeSettings {
-            listen: self.listen.clone().or(file.listen).unwrap_or("127.0.0.1:50051".into()),
-            admin_listen: self
-                .admin_listen
-                .clone()
-                .or(file.admin_listen)
-                .unwrap_or("127.0.0.1:50052".into()),
+            listen,
+            admin_listen,
+            doors,
             data_dir: self.data_dir.clone().or(file.data_dir).unwrap_or("berth-data".into()),
             catalogue: self.catalogue.clone().or(file.catalogue),
             durability,
