@@ -5,6 +5,7 @@
 //! not every run was snapshotted (nothing is lost; the next start replays them).
 
 mod doors;
+mod files;
 mod heap;
 mod settings;
 
@@ -56,6 +57,7 @@ pub fn run(args: &ServeArgs) -> ExitCode {
 async fn serve(settings: ServeSettings) -> Result<ExitCode, ServeError> {
     let (durability, stop_limit) = (settings.durability, settings.stop);
     let doors = Arc::new(settings.doors);
+    files::make_room(doors.bounds.connections);
     let mut terminate = signal(SignalKind::terminate()).map_err(ServeError::Runtime)?;
     let catalogue = Arc::new(crate::catalogue::load(settings.catalogue.as_deref())?);
     let zone = catalogue.zone().to_owned();

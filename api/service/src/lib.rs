@@ -6,7 +6,7 @@
 //! into the command; `health` follows the engine; `tally` and
 //! `metrics` count; `server` puts the two listeners together, `door` is one of them with its
 //! connections, `guard` looks at every call with `access` (credentials, roles) and `rates`, `turned_away`
-//! counts who was not let in.
+//! counts who was not let in; `stay` says how long a stream lasts, `ending` ends those of answers.
 //!
 //! Always true: errors are for faults, refusals are answers. Nothing here decides about a berth.
 
@@ -16,6 +16,7 @@ mod codec;
 mod deadline;
 mod desk;
 mod door;
+mod ending;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
 mod guard;
@@ -28,6 +29,7 @@ mod rates;
 mod server;
 mod session;
 mod shortcut;
+mod stay;
 mod tally;
 mod turned_away;
 mod unary;

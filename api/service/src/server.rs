@@ -28,6 +28,7 @@ use crate::availability::Availability;
 use crate::deadline::DeadlineLayer;
 use crate::desk::Desk;
 use crate::door::{Bounds, Door, Side, Tls};
+use crate::ending::EndingLayer;
 use crate::guard::{Guard, Orders};
 use crate::journal::Journal;
 use crate::operations::Operations;
@@ -182,7 +183,9 @@ impl Server {
             move || engine.now()
         };
         let deadlines = DeadlineLayer(now);
-        let selling = Shortcut(Some(Arc::clone(&desk))).layer(public_routes.prepare());
+        let endings = EndingLayer(desk.engine.clone());
+        let selling =
+            Shortcut(Some(Arc::clone(&desk))).layer(endings.layer(public_routes.prepare()));
         let away = &desk.turned_away;
         let guard = |rates, audits| {
             let (access, engine) = (access.clone(), desk.engine.clone());
@@ -190,7 +193,8 @@ impl Server {
         };
         let guarded = guard(Rates::new(rates, Arc::clone(away)), false);
         let selling = deadlines.layer(guarded.layer(selling));
-        let operating = deadlines.layer(guard(None, true).layer(admin_routes.prepare()));
+        let operating =
+            deadlines.layer(guard(None, true).layer(endings.layer(admin_routes.prepare())));
         let both = async {
             tokio::join!(
                 public.serve(selling, bounds, tls.clone(), Arc::clone(away), stopped.clone()),

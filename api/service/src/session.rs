@@ -7,7 +7,6 @@
 mod frames;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzz;
-mod stay;
 
 use core::pin::Pin;
 use core::task::{Context, Poll};
@@ -23,10 +22,10 @@ use tokio_stream::wrappers::WatchStream;
 use tonic::{Code, Status, Streaming};
 
 use self::frames::Frames;
-use self::stay::Stay;
 use crate::deadline;
 use crate::desk::Desk;
 use crate::rates::Toll;
+use crate::stay::Stay;
 use crate::tally::{Counts, Kind};
 use crate::wire::{self, Asked, Of, Trouble};
 

@@ -12,6 +12,8 @@ pub(crate) enum Lane {
     Finish,
     /// Everything else.
     Take,
+    /// A stream of answers: counted when it begins.
+    Stream,
     /// A session: its commands are counted one by one.
     Session,
 }
@@ -56,7 +58,7 @@ const CALLS: &[Rule] = &[
     line("/berth.v1.Availability/Query", ENQUIRE, Lane::Take),
     line("/berth.v1.Availability/BatchQuery", ENQUIRE, Lane::Take),
     line("/berth.v1.Availability/GetBerthMap", ENQUIRE, Lane::Take),
-    line("/berth.v1.Availability/Watch", ENQUIRE, Lane::Take),
+    line("/berth.v1.Availability/Watch", ENQUIRE, Lane::Stream),
     line("/berth.v1.Operations/CreateTrainRun", OPERATE, Lane::Take),
     line("/berth.v1.Operations/RetireTrainRun", OPERATE, Lane::Take),
     line("/berth.v1.Operations/OpenSale", OPERATE, Lane::Take),
@@ -67,8 +69,8 @@ const CALLS: &[Rule] = &[
     line("/berth.v1.Operations/ListTrainRuns", INSPECT, Lane::Take),
     line("/berth.v1.Operations/GetStats", INSPECT, Lane::Free),
     line("/berth.v1.Operations/GetServerInfo", INSPECT, Lane::Free),
-    line("/berth.v1.Journal/Read", HISTORY, Lane::Take),
-    line("/berth.v1.Journal/Follow", HISTORY, Lane::Take),
+    line("/berth.v1.Journal/Read", HISTORY, Lane::Stream),
+    line("/berth.v1.Journal/Follow", HISTORY, Lane::Stream),
     line("/grpc.health.v1.Health/Check", Roles::NOBODY, Lane::Free),
     line("/grpc.health.v1.Health/Watch", Roles::NOBODY, Lane::Free),
     line("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", Roles::ALL, Lane::Take),
@@ -99,10 +101,16 @@ mod tests {
             let set = prost_types::FileDescriptorSet::decode(set).expect("it decodes");
             for file in &set.file {
                 for service in &file.service {
-                    let calls = service.method.iter().map(|call| {
-                        format!("/{}.{}/{}", file.package(), service.name(), call.name())
-                    });
-                    served.extend(calls);
+                    for call in &service.method {
+                        let path =
+                            format!("/{}.{}/{}", file.package(), service.name(), call.name());
+                        let is_stream = rule(&path).is_some_and(|rule| rule.lane == Lane::Stream);
+                        let streams = call.server_streaming() && !call.client_streaming();
+                        if path.starts_with("/berth.") {
+                            assert_eq!(is_stream, streams, "{path}");
+                        }
+                        served.insert(path);
+                    }
                 }
             }
         }

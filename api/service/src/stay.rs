@@ -1,5 +1,5 @@
-//! How long a session may last: until its credential expires, or its connection is asked to leave.
-//! Then it reads no more, answers what it has read, and says why it ends.
+//! How long a stream may last: until its credential expires, or its connection is asked to leave. Then
+//! it says why it ends; a session first answers what it has read.
 
 use core::pin::Pin;
 use core::task::{Context, Poll, Waker};
@@ -16,7 +16,7 @@ use crate::door::Visit;
 use crate::wire::Trouble;
 
 /// See the module.
-pub(super) struct Stay(Option<Box<Bound>>);
+pub(crate) struct Stay(Option<Box<Bound>>);
 
 struct Bound {
     over: Pin<Box<Sleep>>,
@@ -69,13 +69,13 @@ impl Why {
         match self {
             Self::Credential => Trouble::new(
                 Code::Unauthenticated,
-                "the credential of this session has expired; open another with a new one and send \
-                 what is unanswered again with the same request_ids",
+                "the credential of this stream has expired; open another with a new one, and send what \
+                 is unanswered again with the same request_ids",
             ),
             Self::Age => Trouble::new(
                 Code::Unavailable,
-                "this connection has lasted long enough; open a session on another and send what is \
-                 unanswered again with the same request_ids",
+                "this connection has lasted long enough; open the stream again on another, and send \
+                 what is unanswered again with the same request_ids",
             ),
         }
     }
