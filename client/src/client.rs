@@ -11,6 +11,7 @@ use berth_proto::v1::waiting_room_client::WaitingRoomClient;
 use berth_proto::{RESPONSE_BYTES_MAX, v1};
 use tonic::Streaming;
 
+use crate::credentials::Credentials;
 use crate::error::ClientError;
 use crate::line::{Calls, Kind, Line, Options};
 use crate::request_id::new_request_id;
@@ -81,7 +82,17 @@ impl Client {
 
     /// As `connect`, with other bounds.
     pub async fn connect_with(address: &str, options: Options) -> Result<Self, ClientError> {
-        Ok(Self { line: Line::open(address, options).await?, session: Arc::default() })
+        Self::connect_secured(address, options, &Credentials::default()).await
+    }
+
+    /// As `connect_with`, over TLS, with a certificate or a token.
+    pub async fn connect_secured(
+        address: &str,
+        options: Options,
+        credentials: &Credentials,
+    ) -> Result<Self, ClientError> {
+        let line = Line::open(address, options, credentials).await?;
+        Ok(Self { line, session: Arc::default() })
     }
 
     /// The session that carries the calls to sell, if they travel together.
@@ -169,7 +180,7 @@ impl Client {
     ///
     /// Must be called inside a tokio runtime, which drives it until the last handle is dropped.
     pub fn session(&self, options: SessionOptions) -> Session {
-        Session::start(self.line.channel.clone(), Arc::clone(&self.line.health), options)
+        Session::start(&self.line, options)
     }
 }
 
@@ -188,7 +199,16 @@ impl Admin {
 
     /// As `connect`, with other bounds.
     pub async fn connect_with(address: &str, options: Options) -> Result<Self, ClientError> {
-        Ok(Self { line: Line::open(address, options).await? })
+        Self::connect_secured(address, options, &Credentials::default()).await
+    }
+
+    /// As `connect_with`, over TLS, with a certificate or a token.
+    pub async fn connect_secured(
+        address: &str,
+        options: Options,
+        credentials: &Credentials,
+    ) -> Result<Self, ClientError> {
+        Ok(Self { line: Line::open(address, options, credentials).await? })
     }
 
     calls! { OperationsClient:

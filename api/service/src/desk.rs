@@ -8,6 +8,7 @@ use berth_inventory::{Answer, Command, Refusal, UnixMillis};
 
 use crate::rooms::{Gate, Rooms};
 use crate::tally::{Kind, Tally};
+use crate::turned_away::TurnedAway;
 use crate::wire::{Aim, Ask, Teller, Trouble};
 
 /// What all services share.
@@ -15,6 +16,7 @@ pub(crate) struct Desk {
     pub engine: Engine,
     pub tally: Tally,
     pub rooms: Arc<Rooms>,
+    pub turned_away: Arc<TurnedAway>,
     /// Address of the public listener, as bound.
     pub listen: String,
     /// Address of the admin listener, as bound.

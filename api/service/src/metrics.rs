@@ -60,6 +60,7 @@ pub(crate) async fn render(desk: &Desk, handle: &PrometheusHandle) -> String {
     for (reason, count) in desk.tally.refusals() {
         metrics::counter!("berth_refusals_total", "reason" => reason.code()).absolute(count);
     }
+    desk.turned_away.tell();
     metrics::counter!("berth_holds_expired_total").absolute(stats.expired);
     metrics::counter!("berth_events_total").absolute(stats.events);
     metrics::counter!("berth_run_activations_total").absolute(stats.activations);

@@ -62,6 +62,11 @@ impl Kind {
         }
     }
 
+    /// Whether it ends or keeps what somebody holds already.
+    pub const fn is_of_a_hold(self) -> bool {
+        matches!(self, Self::Confirm | Self::Release | Self::Extend | Self::Cancel)
+    }
+
     /// Its name in metrics and stats.
     pub const fn name(self) -> &'static str {
         match self {

@@ -13,6 +13,7 @@ use berth_persistence::{CatalogueError, Durability};
 use clap::Args;
 use serde::Deserialize;
 
+use super::doors::{DoorArgs, DoorFault, Doors};
 use super::rooms::{self, RoomsFile, RoomsFileError};
 use crate::data_dir::{of_recovery, of_snapshots};
 use crate::rules::{RulesError, Under};
@@ -111,6 +112,8 @@ pub struct ServeArgs {
     /// Start although the wall clock is behind the journal's last stamp
     #[arg(long)]
     accept_clock: bool,
+    #[command(flatten)]
+    doors: DoorArgs,
 }
 
 /// Of something that may be done without.
@@ -148,6 +151,8 @@ struct File {
     hold_life_seconds: Option<u64>,
     stop_seconds: Option<u64>,
     rooms: Option<PathBuf>,
+    #[serde(default)]
+    doors: DoorArgs,
 }
 
 /// What holds.
@@ -166,6 +171,7 @@ pub struct ServeSettings {
     pub stop: Duration,
     /// Before sales, from their file.
     pub rooms: RoomsFile,
+    pub doors: Doors,
 }
 
 /// Why a server did not start.
@@ -189,6 +195,9 @@ pub enum ServeError {
         /// What is allowed.
         expected: String,
     },
+    /// What lets callers in.
+    #[error(transparent)]
+    Door(#[from] DoorFault),
     /// The trains.
     #[error(transparent)]
     Catalogue(#[from] CatalogueError),
@@ -232,6 +241,7 @@ impl ServeError {
             Self::Config { .. }
             | Self::Range { .. }
             | Self::Rooms(_)
+            | Self::Door(_)
             | Self::Engine(StartError::EventStoreNeeded { .. }) => Exit::Usage,
             Self::Engine(StartError::Recovery(fault)) => of_recovery(fault),
             Self::Engine(StartError::Snapshots(fault)) => of_snapshots(fault),
@@ -243,7 +253,7 @@ impl ServeError {
 impl ServeArgs {
     /// Brings flags, environment, file and defaults together.
     pub fn resolve(&self) -> Result<ServeSettings, ServeError> {
-        let file = self.config.as_ref().map_or_else(|| Ok(File::default()), read)?;
+        let file: File = self.config.as_ref().map_or_else(|| Ok(File::default()), read)?;
         let defaults = berth_node::Settings::default();
         let durability = match (self.durability, &file.durability) {
             (Some(word), _) => word,
@@ -282,14 +292,16 @@ impl ServeArgs {
         let stop = ranged("stop_seconds", stop, 1, STOP_SECONDS_MAX, " seconds")?;
         let rooms = self.rooms.as_ref().or(file.rooms.as_ref());
         let rooms = rooms.map_or_else(|| Ok(RoomsFile::default()), |path| rooms::read(path))?;
+        let listen = self.listen.clone().or(file.listen).unwrap_or("127.0.0.1:50051".into());
+        let admin_listen = self.admin_listen.clone().or(file.admin_listen);
+        let admin_listen = admin_listen.unwrap_or("127.0.0.1:50052".into());
+        let doors = self.doors.over(file.doors).resolve()?;
+        doors.may_open(&[("listen", &listen), ("admin_listen", &admin_listen)])?;
         Ok(ServeSettings {
+            listen,
+            admin_listen,
+            doors,
             rooms,
-            listen: self.listen.clone().or(file.listen).unwrap_or("127.0.0.1:50051".into()),
-            admin_listen: self
-                .admin_listen
-                .clone()
-                .or(file.admin_listen)
-                .unwrap_or("127.0.0.1:50052".into()),
             data_dir: self.data_dir.clone().or(file.data_dir).unwrap_or("berth-data".into()),
             catalogue: self.catalogue.clone().or(file.catalogue),
             rules,
