@@ -5,6 +5,7 @@
 //! not every run was snapshotted (nothing is lost; the next start replays them).
 
 mod heap;
+mod rooms;
 mod settings;
 
 use std::net::TcpListener;
@@ -62,7 +63,7 @@ async fn serve(settings: ServeSettings) -> Result<ExitCode, ServeError> {
     let admin = bind(&settings.admin_listen, "--admin-listen")?;
     let address = public.local_addr().map_err(ServeError::Runtime)?;
     let engine = Engine::start(StartOptions {
-        data_dir: settings.data_dir,
+        data_dir: settings.data_dir.clone(),
         catalogue,
         durability,
         workers: settings.workers,
@@ -73,7 +74,8 @@ async fn serve(settings: ServeSettings) -> Result<ExitCode, ServeError> {
     .await?;
     engine.info().report.iter().for_each(|line| tracing::warn!("{line}"));
     let server = Server::new(engine.clone(), zone, public, admin)?
-        .journal_readers(settings.journal_readers.into());
+        .journal_readers(settings.journal_readers.into())
+        .rooms(rooms::open(settings.rooms, &settings.data_dir, engine.now())?);
     let ready =
         format!("berth is serving on {}, admin on {}", server.listen(), server.admin_listen());
     let (stop, mut stopped) = tokio::sync::watch::channel(false);

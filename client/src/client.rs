@@ -7,6 +7,7 @@ use berth_proto::v1::availability_client::AvailabilityClient;
 use berth_proto::v1::inventory_client::InventoryClient;
 use berth_proto::v1::journal_client::JournalClient;
 use berth_proto::v1::operations_client::OperationsClient;
+use berth_proto::v1::waiting_room_client::WaitingRoomClient;
 use berth_proto::{RESPONSE_BYTES_MAX, v1};
 use tonic::Streaming;
 
@@ -133,6 +134,30 @@ impl Client {
         self.line
             .stream("Watch", request, |channel, request| async move {
                 AvailabilityClient::new(channel)
+                    .max_decoding_message_size(RESPONSE_BYTES_MAX)
+                    .watch(request)
+                    .await
+            })
+            .await
+    }
+
+    calls! { WaitingRoomClient:
+        /// Takes a place in a waiting room.
+        Read join "Join" (JoinRequest) -> JoinResponse;
+        /// Where a ticket stands, and the admission token when it is its turn.
+        Read get_ticket "GetTicket" (GetTicketRequest) -> GetTicketResponse;
+        /// Gives a place back.
+        Read leave "Leave" (LeaveRequest) -> LeaveResponse;
+    }
+
+    /// Where a ticket stands now, and again whenever it changed.
+    pub async fn watch_ticket(
+        &self,
+        request: v1::WatchTicketRequest,
+    ) -> Result<Streaming<v1::WatchTicketResponse>, ClientError> {
+        self.line
+            .stream("Watch", request, |channel, request| async move {
+                WaitingRoomClient::new(channel)
                     .max_decoding_message_size(RESPONSE_BYTES_MAX)
                     .watch(request)
                     .await

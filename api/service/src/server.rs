@@ -16,6 +16,7 @@ use berth_engine::Engine;
 use berth_proto::v1::availability_server::AvailabilityServer;
 use berth_proto::v1::journal_server::JournalServer;
 use berth_proto::v1::operations_server::OperationsServer;
+use berth_proto::v1::waiting_room_server::WaitingRoomServer;
 use berth_proto::{FILE_DESCRIPTOR_SET, REQUEST_BYTES_MAX, RESPONSE_BYTES_MAX};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::watch;
@@ -29,6 +30,7 @@ use crate::deadline::DeadlineLayer;
 use crate::desk::Desk;
 use crate::journal::Journal;
 use crate::operations::Operations;
+use crate::rooms::{self, Rooms, WaitingRoom};
 use crate::shortcut::Shortcut;
 use crate::tally::Tally;
 use crate::{health, metrics};
@@ -48,8 +50,12 @@ const GOODBYE: Duration = Duration::from_secs(3);
 /// Readers of history at once, unless set otherwise.
 pub const JOURNAL_READERS_DEFAULT: usize = 16;
 /// What the public reflection names: operations and journal are nobody's business there.
-const PUBLIC_NAMES: [&str; 3] =
-    ["berth.v1.Inventory", "berth.v1.Availability", "grpc.health.v1.Health"];
+const PUBLIC_NAMES: [&str; 4] = [
+    "berth.v1.Inventory",
+    "berth.v1.Availability",
+    "berth.v1.WaitingRoom",
+    "grpc.health.v1.Health",
+];
 
 /// The listeners could not be opened, or one of them failed.
 #[derive(Debug, thiserror::Error)]
@@ -109,6 +115,7 @@ impl Server {
         let desk = Arc::new(Desk {
             engine,
             tally: Tally::default(),
+            rooms: Arc::default(),
             listen: public.address.to_string(),
             admin_listen: admin.address.to_string(),
             zone: zone.into(),
@@ -120,6 +127,14 @@ impl Server {
     #[must_use]
     pub fn journal_readers(self, journal_readers: usize) -> Self {
         Self { journal_readers, ..self }
+    }
+
+    /// Waiting rooms before sales; without them there are none.
+    #[must_use]
+    pub fn rooms(mut self, rooms: Rooms) -> Self {
+        let desk = Arc::get_mut(&mut self.desk).expect("nobody has it before it serves");
+        desk.rooms = Arc::new(rooms);
+        self
     }
 
     /// The real address of the public listener.
@@ -150,6 +165,7 @@ impl Server {
         let teller = health::Teller::begin(desk.engine.health_watch(), reporter).await;
         let helpers =
             [tokio::spawn(teller.follow()), tokio::spawn(metrics::upkeep(recorder.clone()))];
+        let keeper = tokio::spawn(rooms::keep(Arc::clone(&desk), stopped.clone()));
         let inside = public.address.ip().is_loopback();
         let public_routes =
             reflected(public_routes(&desk).add_service(health_service.clone()), inside, true)?;
@@ -178,6 +194,9 @@ impl Server {
             }
         };
         helpers.iter().for_each(tokio::task::JoinHandle::abort);
+        // Its last word saves the next start from skipping numbers.
+        stopping.send_replace(true);
+        let _ = keeper.await;
         ended.map(|_| ())
     }
 }
@@ -228,6 +247,7 @@ macro_rules! limited {
 
 fn public_routes(desk: &Arc<Desk>) -> Routes {
     Routes::new(limited!(AvailabilityServer(Availability { desk: Arc::clone(desk) })))
+        .add_service(limited!(WaitingRoomServer(WaitingRoom { desk: Arc::clone(desk) })))
 }
 
 fn admin_routes(desk: &Arc<Desk>, journal_readers: usize) -> Routes {

@@ -24,6 +24,7 @@ use tonic::{Code, Status, Streaming};
 use self::frames::Frames;
 use crate::deadline;
 use crate::desk::Desk;
+use crate::rooms::{Gate, Stakes};
 use crate::tally::Counts;
 use crate::wire::{self, Asked, Of, Trouble};
 
@@ -42,8 +43,8 @@ pub(crate) fn stream(
     let health = WatchStream::new(desk.engine.health_watch());
     let engine = desk.engine.session();
     let frames = Frames::default();
-    let (asked, counts) = (Vec::new(), Counts::default());
-    Shell { desk, engine, inbound, health, frames, asked, counts, reading: Reading::Open }
+    let (asked, counts, stakes) = (Vec::new(), Counts::default(), Stakes::default());
+    Shell { desk, engine, inbound, health, frames, asked, counts, stakes, reading: Reading::Open }
 }
 
 /// Whether more commands may come.
@@ -66,6 +67,8 @@ struct Shell {
     /// Commands that were read and are not begun.
     asked: Vec<Asked>,
     counts: Counts,
+    /// Admission tokens of commands under way.
+    stakes: Stakes,
     reading: Reading,
 }
 
@@ -181,6 +184,14 @@ impl Shell {
                 Some(span) => now.saturating_add(span),
                 None => UnixMillis::MAX,
             };
+            let run = run.and_then(|run| match desk.gate(ask, &run) {
+                Gate::Open => Ok(run),
+                Gate::With(stake) => {
+                    self.stakes.put(taken.slot, stake);
+                    Ok(run)
+                }
+                Gate::Shut(why) => Err(why),
+            });
             // What is left in its place is not looked at any more.
             let command = core::mem::replace(&mut ask.command, Command::GetRun);
             let early = match run {
@@ -188,6 +199,7 @@ impl Shell {
                 Err(why) => Some(Ok(desk.teller().refused(why))),
             };
             if let Some(outcome) = early {
+                let outcome = self.stakes.settle(taken.slot, &outcome).unwrap_or(outcome);
                 self.counts.count(taken.kind, &outcome);
                 let outcome = outcome.as_ref().map_err(|fault| fault.clone().into());
                 self.frames.answered(taken.slot, outcome, None, &desk.teller());
@@ -196,10 +208,12 @@ impl Shell {
     }
 
     fn take_answers(&mut self, cx: &mut Context<'_>) {
-        let Self { desk, engine, frames, counts, .. } = self;
+        let Self { desk, engine, frames, counts, stakes, .. } = self;
         let teller = desk.teller();
         loop {
             let polled = engine.poll_told(cx, wire::foresee, |Work { run, tag, .. }, outcome| {
+                let settled = stakes.settle(*tag, outcome);
+                let outcome = settled.as_ref().unwrap_or(outcome);
                 let told = outcome.as_ref().map_err(|fault| fault.clone().into());
                 let kind = frames.answered(*tag, told, Of::run(run), &teller);
                 counts.count(kind, outcome);

@@ -442,8 +442,8 @@ fn a_node_that_says_otherwise_is_told() {
 
 /// A node on this directory, with both listeners.
 async fn serve(dir: &std::path::Path) -> (Engine, Server) {
-    let rules = crate::rules::Under::load(None).unwrap();
-    let catalogue = Arc::new(crate::catalogue::load(None, &rules).unwrap());
+    let catalogue = crate::catalogue::load(None, &crate::rules::Under::load(None).unwrap());
+    let catalogue = Arc::new(catalogue.unwrap());
     let zone = catalogue.zone().to_owned();
     let engine = Engine::start(StartOptions {
         data_dir: dir.to_owned(),
