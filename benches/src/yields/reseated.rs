@@ -61,20 +61,19 @@ pub fn seats(movable: Movable, berths: &[BerthIndex], legs: usize, requests: &[R
     };
     let mut moved = Moved { seats: vec![Seats::new(); requests.len()], ..Moved::default() };
     for (place, request) in requests.iter().enumerate() {
-        let free = pool.best_fit(request);
-        let free = match free {
-            Some(free) => free,
-            None => {
-                let since = match movable {
-                    Movable::UntilPaid(others) => place.saturating_sub(others),
-                    Movable::UntilChart => 0,
-                };
-                let Some((free, moves)) = pool.room(request, since) else { continue };
+        let mut free = pool.best_fit(request);
+        if free.is_none() {
+            let since = match movable {
+                Movable::UntilPaid(others) => place.saturating_sub(others),
+                Movable::UntilChart => 0,
+            };
+            free = pool.room(request, since).map(|(free, moves)| {
                 moved.moves += moves;
                 moved.rooms += 1;
                 free
-            }
-        };
+            });
+        }
+        let Some(free) = free else { continue };
         for at in free {
             pool.taken[at].0 |= request.legs.mask().0;
             pool.sittings.push(Sitting { at, legs: request.legs });

@@ -18,7 +18,8 @@
 //!
 //! A way of one or two moves is taken as it is; of longer ones the second, if it has fewer. Whoever is moved twice, or back, is told
 //! once or not at all. Nobody moves to a berth of another pool, and where a leg is out of sale nobody
-//! is put. A pure function: what it finds is decided, written down as events and applied by others.
+//! is put. A pure function over rows: no command asks it and no event carries what it finds; it says
+//! what moving would win (`berth-benches yield`).
 
 #[cfg(test)]
 mod twin;
