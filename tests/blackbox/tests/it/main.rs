@@ -6,7 +6,8 @@
 //! `bad_input` what comes of nonsense, `crash` and `stop` how a server ends, `damage`,
 //! `flips` and `faults` what it makes of a hurt disk and of a bad one, `isolation` what one run's load does to others, `client` what our own
 //! client makes of a crowd and of a crash, `linear` whether all that was told over many kills can have
-//! happened in one order, `soak` whether the soak checks what it says. `ledger`
+//! happened in one order, `soak` whether the soak checks what it says,
+//! `waiting` whether kills cost anybody a place in a waiting room. `ledger`
 //! judges a history by its events alone, `diary` by what callers were told.
 
 mod asking;
@@ -27,4 +28,5 @@ mod relay;
 mod server;
 mod soak;
 mod stop;
+mod waiting;
 mod wire;
