@@ -7,7 +7,8 @@
 //! `flips` and `faults` what it makes of a hurt disk and of a bad one, `isolation` what one run's load does to others, `client` what our own
 //! client makes of a crowd and of a crash, `security` who gets in and what comes of attacks, `linear`
 //! whether all that was told over many kills can have happened in one order, `rules` which rules a run
-//! stands under, `soak` whether the soak checks what it says. `ledger`
+//! stands under, `soak` whether the soak checks what it says, `waiting` whether kills
+//! cost anybody a place in a waiting room. `ledger`
 //! judges a history by its events alone, `diary` by what callers were told.
 
 mod asking;
@@ -30,4 +31,5 @@ mod security;
 mod server;
 mod soak;
 mod stop;
+mod waiting;
 mod wire;
