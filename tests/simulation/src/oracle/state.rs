@@ -220,7 +220,8 @@ impl State {
 
     fn take(&mut self, facts: &Facts, event: &Event, at: u64) {
         match event {
-            Event::RunCreated(_) => {}
+            // No train of the world has lists.
+            Event::RunCreated(_) | Event::Listed { .. } | Event::Promoted { .. } => {}
             Event::Held { hold, request, pool, legs, party, expires_at, .. } => {
                 let legs = (legs.from, legs.to);
                 let mut seats = Vec::new();
@@ -322,8 +323,6 @@ impl State {
                     }
                 }
             }
-            // No train of the world has lists.
-            Event::Listed { .. } | Event::Promoted { .. } => {}
         }
     }
 
