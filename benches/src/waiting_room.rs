@@ -15,7 +15,6 @@ use berth_admission::{
 use berth_inventory::{Millis, UnixMillis};
 use serde_json::json;
 
-
 const OPENS: UnixMillis = UnixMillis(1_000_000_000);
 const MARK: u64 = 1;
 const SEED: [u8; 16] = *b"a seed of a draw";

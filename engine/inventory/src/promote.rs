@@ -104,8 +104,12 @@ impl Run {
 
     /// Whether somebody waits for what a reserve of this journey would take: they ride no further and
     /// were first. Where whoever fits is promoted at once, nobody can be.
+    #[inline]
     pub(crate) fn is_overtaking(&self, pool: PoolIndex, legs: LegRange) -> bool {
-        let Some(lists) = self.lists.as_deref() else { return false };
+        self.lists.as_deref().is_some_and(|lists| self.overtakes_on(lists, pool, legs))
+    }
+
+    fn overtakes_on(&self, lists: &Lists, pool: PoolIndex, legs: LegRange) -> bool {
         let behind = self.plan.pool(pool).behind;
         let waits = |list| lists.waits_inside(list, legs, &self.register);
         behind.promotion == Promotion::WaitForHead

@@ -8,18 +8,41 @@
 
 use arrayvec::ArrayVec;
 
+use super::{Decision, Events, Then};
 use crate::choose::{Wish, choose};
 use crate::lists::Standing;
+use crate::run::text;
 use crate::{
-    BerthIndex, Conditions, HeldPassenger, LegRange, ListIndex, PARTY_MAX, Passenger, PoolIndex,
-    Refusal, Reserve, Run,
+    BerthIndex, Conditions, Event, HeldPassenger, LegRange, ListIndex, PARTY_MAX, Passenger,
+    PoolIndex, Refusal, Reserve, Run, UnixMillis,
 };
 
 /// Who gets which place, and the numbers of those who get no berth of their own.
 type Places = (ArrayVec<HeldPassenger, PARTY_MAX>, ArrayVec<(u8, Standing), PARTY_MAX>);
 
+/// Holds what there is for a party that is more than the `free` berths of the pool which it may take.
+#[cold]
+pub(super) fn decide(
+    run: &mut Run,
+    ask: &Reserve,
+    (pool, legs): (PoolIndex, LegRange),
+    free: u16,
+    now: UnixMillis,
+    events: &mut Events,
+) -> Decision {
+    let (party, places) = places(run, ask, pool, legs, free)?;
+    // From here on the hold must succeed.
+    let (hold, request, reference) = (ask.hold, ask.request, text(&ask.reference));
+    let expires_at = now.saturating_add(ask.ttl);
+    events.push(Event::Held { hold, request, pool, legs, party, expires_at, reference });
+    if !places.is_empty() {
+        events.push(Event::Listed { hold, places });
+    }
+    Ok(Then::Hold(hold))
+}
+
 /// Places for a party that is more than the `free` berths of the pool which it may take.
-pub(super) fn places(
+fn places(
     run: &mut Run,
     ask: &Reserve,
     pool: PoolIndex,

@@ -48,14 +48,16 @@ pub(super) fn decide(
     if ask.party.len() > 1 {
         run.prepare_for_party(index);
     }
-    let (party, listed) = if run.plan.keeps(index) {
-        (kept::seats(run, ask, index, legs, now)?, ArrayVec::new())
+    let party = if run.plan.keeps(index) {
+        kept::seats(run, ask, index, legs, now)?
     } else if run.is_overtaking(index, legs) {
-        behind::places(run, ask, index, legs, 0)?
+        return behind::decide(run, ask, (index, legs), 0, now, events);
     } else {
         match seats(run, ask, index, legs) {
-            Ok(party) => (party, ArrayVec::new()),
-            Err(Refusal::SoldOut { free, .. }) => behind::places(run, ask, index, legs, free)?,
+            Ok(party) => party,
+            Err(Refusal::SoldOut { free, .. }) => {
+                return behind::decide(run, ask, (index, legs), free, now, events);
+            }
             Err(refusal) => return Err(refusal.into()),
         }
     };
@@ -69,9 +71,6 @@ pub(super) fn decide(
         expires_at: now.saturating_add(ask.ttl),
         reference: text(&ask.reference),
     });
-    if !listed.is_empty() {
-        events.push(Event::Listed { hold: ask.hold, places: listed });
-    }
     Ok(Then::Hold(ask.hold))
 }
 

@@ -75,8 +75,14 @@ impl Run {
     }
 
     /// What is to be said of those of a party who were on a list; nothing of most.
+    #[inline]
     fn show_listed(&self, listed: &[Listed]) -> Option<Box<[ListedView]>> {
-        let lists = self.lists.as_deref().filter(|_| !listed.is_empty())?;
+        if listed.is_empty() { None } else { self.show_those(listed) }
+    }
+
+    #[cold]
+    fn show_those(&self, listed: &[Listed]) -> Option<Box<[ListedView]>> {
+        let lists = self.lists.as_deref()?;
         let current = |now: Standing| {
             let position = lists.order(now.list).position(now.number);
             Current { list: now.list, position }
