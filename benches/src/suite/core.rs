@@ -7,6 +7,7 @@
 pub mod caller;
 mod cost;
 pub mod instructions;
+mod lists;
 pub mod machine;
 pub mod train;
 
@@ -27,6 +28,15 @@ const TIME: Target = Target::low(
 );
 const ALLOCATIONS: Target =
     Target { exact: true, ..Target::low("allocations in steady state", "a command", 0.0, 0.0) };
+
+const ON_A_LIST: Target = Target::low(
+    "an answer of RAC or a waiting list, 1,200 berths, 300 waiting",
+    "ns",
+    1_000.0,
+    250.0,
+);
+const CHAIN: Target =
+    Target::low("a cancellation that promotes a chain of 10", "ns", 10_000.0, 2_500.0);
 
 /// What is measured for the report.
 const ROWS: [(&str, Shape, Cycle); 6] = [
@@ -98,5 +108,7 @@ pub fn goals(setup: &Setup) -> Vec<Goal> {
         ALLOCATIONS
             .reached(&Estimate::exact(allocations as f64 / commands as f64))
             .with_remark(remark),
+        ON_A_LIST.reached(&Estimate::of(&lists::answers(rounds.len()))),
+        CHAIN.reached(&Estimate::of(&lists::chains(100))),
     ]
 }

@@ -35,8 +35,8 @@ pub fn open_run(plan: &Arc<Plan>) -> Run {
 }
 
 /// A run and everything a command of it touches.
-struct Desk {
-    run: Run,
+pub(super) struct Desk {
+    pub(super) run: Run,
     section: Section,
     changes: Changes,
     /// Taken up and emptied by every command, as a shard's.
@@ -47,9 +47,22 @@ struct Desk {
 }
 
 impl Desk {
+    /// Of a run that sold nothing yet.
+    pub(super) fn new(plan: &Arc<Plan>) -> Self {
+        Self {
+            run: open_run(plan),
+            section: Section::default(),
+            changes: Changes::default(),
+            events: Events::new(),
+            now: UnixMillis(1_000),
+            executed: 0,
+            answers: true,
+        }
+    }
+
     /// Executes one command as a shard does; whether it took effect.
     #[inline]
-    fn execute(&mut self, command: &Command) -> bool {
+    pub(super) fn execute(&mut self, command: &Command) -> bool {
         self.executed += 1;
         if self.executed.is_multiple_of(DRAIN_BUDGET) {
             self.section.clear();
@@ -62,6 +75,10 @@ impl Desk {
         for event in &self.events {
             self.run.apply(event, self.now, &mut self.changes);
             self.section.push(RunIndex(1), self.now, self.run.version(), event);
+        }
+        while let Some(event) = self.run.promote() {
+            self.run.apply(&event, self.now, &mut self.changes);
+            self.section.push(RunIndex(1), self.now, self.run.version(), &event);
         }
         black_box(&self.changes);
         self.changes.clear();
@@ -100,15 +117,7 @@ impl Machine {
     /// A run of this shape that sold nothing yet.
     pub fn empty(shape: Shape) -> Self {
         let plan = Plan::new(&entry(10_001, shape), PlanHash([1; 32])).expect("a sound train");
-        let desk = Desk {
-            run: open_run(&Arc::new(plan)),
-            section: Section::default(),
-            changes: Changes::default(),
-            events: Events::new(),
-            now: UnixMillis(1_000),
-            executed: 0,
-            answers: true,
-        };
+        let desk = Desk::new(&Arc::new(plan));
         Self { desk, caller: Caller::new(1, shape.legs), block: 0, booked: 0 }
     }
 
