@@ -188,7 +188,7 @@ fn main() -> ExitCode {
         What::Yield { json, quick, docs } => {
             return told_of(yields::run((!quick).then_some(docs.as_path()), json, quick));
         }
-        What::WaitingRoom { people, json } => return told_of(waiting_room::run(people, json)),
+        What::WaitingRoom { people, json } => return waiting_room::run(people, json),
         What::CountCore { commands } => {
             instructions::count(commands);
             return ExitCode::SUCCESS;
