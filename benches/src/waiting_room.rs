@@ -19,8 +19,8 @@ const OPENS: UnixMillis = UnixMillis(1_000_000_000);
 const MARK: u64 = 1;
 const SEED: [u8; 16] = *b"a seed of a draw";
 const TICK: u64 = 100;
-/// People a second who shall come: so that ten million take some minutes.
-const CEILING: u32 = 20_000;
+/// People a second who shall come, as a room is set unless said otherwise.
+const CEILING: u32 = 1_000;
 /// Of a hundred who are let in, so many come for their token.
 const COME: u32 = 70;
 /// People who join while the first are let in.
@@ -114,7 +114,7 @@ fn comes(number: u32) -> bool {
 
 fn room() -> Room {
     let pace = PaceRules { ceiling: CEILING, ..PaceRules::default() };
-    Room::new(MARK, Rules { batch: 1_000, pace, ..Rules::opening_at(OPENS) }, SEED)
+    Room::new(MARK, Rules { pace, ..Rules::opening_at(OPENS) }, SEED)
 }
 
 fn keep(room: &mut Room, now: UnixMillis) {

@@ -326,6 +326,7 @@ impl Room {
             left.insert(order.place(number));
         }
         self.left = left;
+        self.turns.begin(opening.seed);
         self.order = Some(order);
         self.level.opening = Some(opening);
     }

@@ -5,8 +5,9 @@
 
 use std::collections::VecDeque;
 
+use aes::Aes128;
+use aes::cipher::{Array, BlockCipherEncrypt, KeyInit};
 use berth_inventory::{Millis, RequestId, UnixMillis};
-use hashbrown::HashMap;
 
 use crate::letters::NotAdmitted;
 
@@ -23,34 +24,76 @@ pub(crate) struct Turn {
     pub from: u32,
     pub to: u32,
     pub live: u32,
+    pub at: UnixMillis,
     /// Until then a token may be taken.
     pub claim_until: UnixMillis,
     /// Then every token of the batch has expired.
     pub until: UnixMillis,
     /// Its turnout is in the count.
     is_counted: bool,
-    visits: HashMap<u32, Visit>,
+    /// Of whom came.
+    came: u32,
+    /// One for each place, once anybody came: hundreds of thousands are open at a time, so each is 16
+    /// bytes.
+    visits: Vec<Visit>,
 }
 
-/// Somebody who came, by place.
+/// Somebody who came, or the room for one.
 #[derive(Clone, Copy, Debug)]
 struct Visit {
-    run: u64,
-    until: UnixMillis,
+    /// Fingerprint of the request that uses the token.
+    request: u64,
+    /// End of the token, milliseconds after the batch was let in.
+    until: u32,
+    /// Which of the runs.
+    run: u8,
     used: Used,
+    /// Tries of the request that are under way.
+    open: u16,
 }
+
+const _: () = assert!(size_of::<Visit>() == 16, "one in a hundred million bytes of a room");
+
+const NOBODY: Visit = Visit { request: 0, until: 0, run: 0, used: Used::Away, open: 0 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Used {
+    /// Has not come.
+    Away,
     No,
-    /// `open` tries of this request are under way; the end of some earlier one may not be known.
-    By {
-        request: RequestId,
-        open: u16,
-        in_doubt: bool,
-    },
+    /// A request is under way.
+    By,
+    /// And the end of an earlier try of it is not known.
+    InDoubt,
     /// It became a hold.
-    Held(RequestId),
+    Held,
+}
+
+impl Turn {
+    fn visit(&self, place: u32) -> Option<&Visit> {
+        let visit = self.visits.get((place - self.from) as usize)?;
+        (visit.used != Used::Away).then_some(visit)
+    }
+
+    fn visit_mut(&mut self, place: u32) -> Option<&mut Visit> {
+        let visit = self.visits.get_mut((place - self.from) as usize)?;
+        (visit.used != Used::Away).then_some(visit)
+    }
+
+    fn end(&self, visit: &Visit) -> UnixMillis {
+        self.at.saturating_add(Millis(visit.until.into()))
+    }
+
+    fn come(&mut self, place: u32, run: u8, until: UnixMillis) -> &mut Visit {
+        if self.visits.is_empty() {
+            self.visits = vec![NOBODY; (self.to - self.from) as usize];
+        }
+        let visit = &mut self.visits[(place - self.from) as usize];
+        self.came += u32::from(visit.used == Used::Away);
+        let until = u32::try_from(until.since(self.at).0).unwrap_or(u32::MAX);
+        *visit = Visit { until, run, used: Used::No, ..NOBODY };
+        visit
+    }
 }
 
 /// How a try to use a token ended.
@@ -108,16 +151,47 @@ impl Turnout {
 }
 
 /// See the module.
-#[derive(Debug, Default)]
 pub(crate) struct Turns {
     list: VecDeque<Turn>,
+    /// `Pass::run_mark`s of the runs that tokens were taken for, by number.
+    runs: Vec<u64>,
+    /// Makes fingerprints of requests: callers draw their ids, and must not find two alike.
+    prints: Aes128,
     pub turnout: Turnout,
     pub came: u64,
     pub held: u64,
     pub missed: u64,
 }
 
+impl Default for Turns {
+    fn default() -> Self {
+        let (list, runs, prints) = (VecDeque::new(), Vec::new(), Aes128::new(&Array([0; 16])));
+        let turnout = Turnout::default();
+        Self { list, runs, prints, turnout, came: 0, held: 0, missed: 0 }
+    }
+}
+
 impl Turns {
+    /// Nobody is let in before the draw, whose seed nobody else knows.
+    pub fn begin(&mut self, seed: [u8; 16]) {
+        self.prints = Aes128::new(&Array(seed.map(|byte| byte ^ 0x5a)));
+    }
+
+    fn print(&self, request: RequestId) -> u64 {
+        let mut block = Array(request.0.to_le_bytes());
+        self.prints.encrypt_block(&mut block);
+        u128::from_le_bytes(block.0) as u64
+    }
+
+    /// The number of a run; a room has few.
+    fn run(&mut self, mark: u64) -> u8 {
+        let known = self.runs.iter().position(|run| *run == mark).unwrap_or_else(|| {
+            self.runs.push(mark);
+            self.runs.len() - 1
+        });
+        u8::try_from(known).expect("a room stands before 256 runs at most")
+    }
+
     /// A batch was let in.
     pub fn call(
         &mut self,
@@ -130,8 +204,8 @@ impl Turns {
     ) {
         let claim_until = at.saturating_add(claim);
         let until = claim_until.saturating_add(turn);
-        let (is_counted, visits) = (false, HashMap::new());
-        let turn = Turn { from, to, live, claim_until, until, is_counted, visits };
+        let (is_counted, came, visits) = (false, 0, Vec::new());
+        let turn = Turn { from, to, live, at, claim_until, until, is_counted, came, visits };
         self.list.push_back(turn);
     }
 
@@ -146,9 +220,11 @@ impl Turns {
         let Some(turn) = self.list.get(at).filter(|turn| turn.from <= place) else {
             return Seen::Over;
         };
-        match turn.visits.get(&place) {
-            Some(Visit { used: Used::Held(_), .. }) => Seen::Spent,
-            Some(visit) if now < visit.until => Seen::Came(visit.run, visit.until),
+        match turn.visit(place) {
+            Some(Visit { used: Used::Held, .. }) => Seen::Spent,
+            Some(visit) if now < turn.end(visit) => {
+                Seen::Came(self.runs[usize::from(visit.run)], turn.end(visit))
+            }
             None if now < turn.claim_until => Seen::Called(turn.claim_until),
             Some(_) | None => Seen::Over,
         }
@@ -162,21 +238,25 @@ impl Turns {
         now: UnixMillis,
         turn_ms: Millis,
     ) -> Option<UnixMillis> {
+        let run = self.run(run);
         let turn = self.find(place)?;
-        if now >= turn.claim_until || turn.visits.contains_key(&place) {
+        if now >= turn.claim_until || turn.visit(place).is_some() {
             return None;
         }
         let until = now.saturating_add(turn_ms).min(turn.until);
-        turn.visits.insert(place, Visit { run, until, used: Used::No });
+        turn.come(place, run, until);
         self.came += 1;
         Some(until)
     }
 
     /// As a log tells it.
     pub fn restore(&mut self, place: u32, run: u64, until: UnixMillis, spent: Option<RequestId>) {
+        let (run, print) = (self.run(run), spent.map(|request| self.print(request)));
         if let Some(turn) = self.find(place) {
-            let used = spent.map_or(Used::No, Used::Held);
-            turn.visits.insert(place, Visit { run, until, used });
+            let visit = turn.come(place, run, until);
+            if let Some(print) = print {
+                (visit.used, visit.request) = (Used::Held, print);
+            }
         }
     }
 
@@ -188,20 +268,25 @@ impl Turns {
         request: RequestId,
         now: UnixMillis,
     ) -> Result<(), NotAdmitted> {
+        let (run, print) = (self.run(run), self.print(request));
         let turn = self.find(place).ok_or(NotAdmitted::Turn)?;
-        let visit = turn.visits.get_mut(&place).ok_or(NotAdmitted::Turn)?;
-        match &mut visit.used {
+        let at = turn.at;
+        let visit = turn.visit_mut(place).ok_or(NotAdmitted::Turn)?;
+        match visit.used {
             // What took effect is answered again as long as the run remembers it.
-            Used::Held(by) if *by == request => Ok(()),
-            Used::By { request: by, open, .. } if *by == request => {
-                *open = open.saturating_add(1);
+            Used::Held if visit.request == print => Ok(()),
+            Used::By | Used::InDoubt if visit.request == print => {
+                visit.open = visit.open.saturating_add(1);
                 Ok(())
             }
-            Used::By { .. } | Used::Held(_) => Err(NotAdmitted::Spent),
+            Used::By | Used::InDoubt | Used::Held => Err(NotAdmitted::Spent),
+            Used::Away => Err(NotAdmitted::Turn),
             Used::No if visit.run != run => Err(NotAdmitted::Run),
-            Used::No if now >= visit.until => Err(NotAdmitted::Expired),
+            Used::No if now >= at.saturating_add(Millis(visit.until.into())) => {
+                Err(NotAdmitted::Expired)
+            }
             Used::No => {
-                visit.used = Used::By { request, open: 1, in_doubt: false };
+                (visit.used, visit.request, visit.open) = (Used::By, print, 1);
                 Ok(())
             }
         }
@@ -215,23 +300,25 @@ impl Turns {
         request: RequestId,
         how: Settled,
     ) -> Option<(u64, UnixMillis)> {
-        let visit = self.find(place)?.visits.get_mut(&place)?;
-        let Used::By { request: by, open, in_doubt } = &mut visit.used else { return None };
-        if *by != request {
+        let print = self.print(request);
+        let turn = self.find(place)?;
+        let at = turn.at;
+        let visit = turn.visit_mut(place)?;
+        if !matches!(visit.used, Used::By | Used::InDoubt) || visit.request != print {
             return None;
         }
-        *open = open.saturating_sub(1);
+        visit.open = visit.open.saturating_sub(1);
         match how {
             Settled::Held => {
-                visit.used = Used::Held(request);
-                let told = (visit.run, visit.until);
+                visit.used = Used::Held;
+                let (run, until) = (visit.run, at.saturating_add(Millis(visit.until.into())));
                 self.held += 1;
-                return Some(told);
+                return Some((self.runs[usize::from(run)], until));
             }
-            Settled::Refused if *open == 0 => visit.used = Used::No,
-            Settled::NotBegun if *open == 0 && !*in_doubt => visit.used = Used::No,
+            Settled::Refused if visit.open == 0 => visit.used = Used::No,
+            Settled::NotBegun if visit.open == 0 && visit.used == Used::By => visit.used = Used::No,
             Settled::Refused | Settled::NotBegun => {}
-            Settled::Unknown => *in_doubt = true,
+            Settled::Unknown => visit.used = Used::InDoubt,
         }
         None
     }
@@ -241,7 +328,7 @@ impl Turns {
         for turn in &mut self.list {
             if !turn.is_counted && now >= turn.claim_until {
                 turn.is_counted = true;
-                let came = turn.visits.len() as u32;
+                let came = turn.came;
                 self.turnout.count(came, turn.live);
                 self.missed += u64::from(turn.live.saturating_sub(came));
             }
@@ -259,15 +346,17 @@ impl Turns {
                 turn.claim_until = turn.claim_until.max(claim_until);
             }
             turn.until = turn.until.max(claim_until.saturating_add(turn_ms));
-            let open = turn.visits.values_mut().filter(|visit| ended < visit.until);
+            let since = |at: UnixMillis| u32::try_from(at.since(turn.at).0).unwrap_or(u32::MAX);
+            let (ended, until) = (since(ended), since(until));
+            let open = turn.visits.iter_mut().filter(|visit| ended < visit.until);
             open.for_each(|visit| visit.until = visit.until.max(until));
         }
     }
 
     /// Bytes on the heap, about.
     pub fn bytes(&self) -> usize {
-        let visits: usize = self.list.iter().map(|turn| turn.visits.allocation_size()).sum();
-        visits + self.list.capacity() * size_of::<Turn>()
+        let visits: usize = self.list.iter().map(|turn| turn.visits.capacity()).sum();
+        visits * size_of::<Visit>() + self.list.capacity() * size_of::<Turn>()
     }
 }
 

@@ -27,6 +27,9 @@ pub(crate) use guard::{Gate, Stakes};
 pub(crate) use keeper::keep;
 pub(crate) use service::WaitingRoom;
 
+/// Runs that one room may stand before: the number of one is a byte of each turn.
+const RUNS_MAX: usize = 256;
+
 /// One room, as the operator sets it.
 #[derive(Clone, Debug)]
 pub struct RoomSetting {
@@ -62,9 +65,9 @@ pub enum RoomsFault {
     /// Two before one sale.
     #[error("waiting rooms {0} and {1} stand before one sale, of {2}; a sale has one room at most")]
     Overlap(String, String, RunId),
-    /// One before nothing.
-    #[error("waiting room {0} names no run; name one at least")]
-    NoRun(String),
+    /// One before nothing, or too much.
+    #[error("waiting room {0} names {1} runs, a room stands before 1 to {RUNS_MAX}")]
+    Runs(String, usize),
     /// Their log.
     #[error("the log of waiting rooms cannot be used: {0}")]
     Log(#[from] FileError),
@@ -244,8 +247,8 @@ fn check(settings: &[RoomSetting]) -> Result<(), RoomsFault> {
     let overlap =
         |a: &[u8], b: &[u8]| a.is_empty() || b.is_empty() || a.iter().any(|x| b.contains(x));
     for (at, room) in settings.iter().enumerate() {
-        if room.runs.is_empty() {
-            return Err(RoomsFault::NoRun(room.name.clone()));
+        if !(1..=RUNS_MAX).contains(&room.runs.len()) {
+            return Err(RoomsFault::Runs(room.name.clone(), room.runs.len()));
         }
         for other in &settings[at + 1..] {
             if room.name == other.name {
