@@ -5,12 +5,13 @@ use std::path::PathBuf;
 
 use prost::Message as _;
 
-const FILES: [&str; 5] = [
+const FILES: [&str; 6] = [
     "berth/v1/common.proto",
     "berth/v1/inventory.proto",
     "berth/v1/availability.proto",
     "berth/v1/operations.proto",
     "berth/v1/journal.proto",
+    "berth/v1/waiting_room.proto",
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {

@@ -25,6 +25,7 @@ mod setup;
 mod shape;
 mod suite;
 mod versus;
+mod waiting_room;
 mod wire;
 mod yields;
 
@@ -91,6 +92,15 @@ enum What {
         /// Where benchmarks.md is
         #[arg(long, value_name = "DIR", default_value = "docs")]
         docs: PathBuf,
+    },
+    /// Let ten million people into a waiting room: what they cost, in which order they come in
+    WaitingRoom {
+        /// How many
+        #[arg(long, value_name = "N", default_value_t = 10_000_000)]
+        people: u32,
+        /// Print what was found as one JSON object
+        #[arg(long)]
+        json: bool,
     },
     /// What callgrind counts
     #[command(hide = true)]
@@ -178,6 +188,7 @@ fn main() -> ExitCode {
         What::Yield { json, quick, docs } => {
             return told_of(yields::run((!quick).then_some(docs.as_path()), json, quick));
         }
+        What::WaitingRoom { people, json } => return waiting_room::run(people, json),
         What::CountCore { commands } => {
             instructions::count(commands);
             return ExitCode::SUCCESS;
@@ -211,6 +222,7 @@ fn list() {
         "{:<10} berth-kilometres that seat choice wins, against what nobody can beat",
         "yield"
     );
+    println!("{:<10} ten million people before a sale", "waiting-room");
     println!("{:<10} a whole node in this process, without gRPC", "engine");
     println!("{:<10} what is promised in seconds and bytes", "bounds");
 }

@@ -7,6 +7,8 @@ mod bound;
 mod demand;
 mod held_out;
 mod machine;
+mod moving;
+mod reseated;
 mod score;
 mod slow;
 
@@ -237,10 +239,13 @@ pub fn run(docs: Option<&Path>, as_json: bool, quick: bool) -> Bench<ExitCode> {
     };
     let (single, mixed) = (measure(Parties::Single), measure(Parties::Mixed));
     let kept = held_out::measure(if quick { 1 } else { 20 });
+    let moved = moving::measure(&days);
     let mut goals = reached(&single, &mixed);
+    goals.extend(moving::goals(&moved));
     goals.extend(held_out::goals(&kept));
     let mut section = section(&single, &mixed, &goals, days.len());
-    section.notes.extend(held_out::notes(&kept));
+    section.notes.extend([moving::note(), held_out::note(&kept)]);
+    section.tables.push(moving::table(&moved));
     section.tables.extend(held_out::tables(&kept));
     section.plots.push(held_out::plot(&kept));
     eprintln!("{}", section.plain());
@@ -248,7 +253,9 @@ pub fn run(docs: Option<&Path>, as_json: bool, quick: bool) -> Bench<ExitCode> {
         let all: Vec<_> = single.iter().chain(&mixed).flat_map(Found::json).collect();
         let rows: Vec<_> = goals.iter().map(Goal::to_json).collect();
         let kept: Vec<_> = kept.iter().flat_map(held_out::Learnt::json).collect();
-        println!("{}", json!({ "yield": all, "held_out": kept, "goals": rows }));
+        let moved: Vec<_> = moved.iter().map(moving::Found::json).collect();
+        let all = json!({ "yield": all, "held_out": kept, "reseated": moved, "goals": rows });
+        println!("{all}");
     }
     if let Some(docs) = docs {
         eprintln!("written to {}", report::write(docs, &section)?.display());

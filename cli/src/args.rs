@@ -4,7 +4,7 @@ use clap::{Parser, Subcommand};
 
 use crate::{
     berths, booking, cancel, confirm, extend, hold, import, inspect, ops, query, release, replay,
-    reserve, rules, runs, serve, soak, watch,
+    reserve, room, rules, runs, serve, soak, watch,
 };
 
 /// Seat inventory for trains: hold berths while the passenger pays, confirm or release them
@@ -43,6 +43,8 @@ pub enum Command {
     Hold(hold::HoldArgs),
     /// Show a booking
     Booking(booking::BookingArgs),
+    /// Wait before a sale: join a waiting room, see where a ticket stands, leave
+    Room(room::RoomArgs),
     /// List the open runs
     Runs(runs::RunsArgs),
     /// Operate a server: sale, berths, runs, what it is doing

@@ -14,6 +14,7 @@ use crate::confirm::ConfirmView;
 use crate::ops::{BerthsChangeView, Done, InfoView, RunAnswer, SaleView, StatsView};
 use crate::query::TableView;
 use crate::release::ReleaseView;
+use crate::room::TicketView;
 use crate::runs::RunView;
 use crate::view::booking::BookingAnswer;
 use crate::view::hold::HoldView;
@@ -101,6 +102,30 @@ fn run_row() -> v1::TrainRunRow {
         extra: false,
         retired: false,
     }
+}
+
+#[test]
+fn ticket() {
+    let ticket = v1::Ticket {
+        room: "morning".into(),
+        ticket: "AQEBAA".into(),
+        state: v1::TicketState::Admitted.into(),
+        position: 0,
+        ahead: 0,
+        estimated_wait: Some(prost_types::Duration { seconds: 12, nanos: 500_000_000 }),
+        basis: v1::EstimateBasis::Observed.into(),
+        observed_over: Some(prost_types::Duration { seconds: 15, nanos: 0 }),
+        opens_at: Some(at(0)),
+        admission_token: "AQECAA".into(),
+        run: Some(v1::RunRef {
+            train: "12951".into(),
+            day: Some(v1::run_ref::Day::StartDate("2026-12-02".into())),
+        }),
+        until: Some(at(300_000)),
+        ask_again_after: Some(prost_types::Duration { seconds: 10, nanos: 0 }),
+        server_time: Some(at(60_000)),
+    };
+    golden(&expect_file!["../golden/ticket.json"], &TicketView::of(&ticket));
 }
 
 #[test]

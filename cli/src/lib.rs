@@ -25,6 +25,7 @@ mod query;
 mod release;
 mod replay;
 mod reserve;
+mod room;
 mod rules;
 mod runs;
 mod said;
@@ -62,6 +63,7 @@ pub fn main() -> ExitCode {
         Command::Cancel(args) => args.target.drive(cancel::run(args)),
         Command::Hold(args) => args.target.drive(hold::run(args)),
         Command::Booking(args) => args.target.drive(booking::run(args)),
+        Command::Room(args) => room::run(args),
         Command::Runs(args) => args.target.drive(runs::run(args)),
         Command::Ops(args) => ops::run(args),
         Command::Import(args) => import::run(args),

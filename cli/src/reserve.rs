@@ -53,6 +53,9 @@ pub struct ReserveArgs {
     /// Your own name for it, at most 128 bytes
     #[arg(long, default_value = "")]
     pub reference: String,
+    /// What `berth room ticket` gave, where a waiting room stands before the sale
+    #[arg(long, value_name = "TOKEN", default_value = "")]
+    pub admission_token: String,
     /// Name of this request; the same for every retry [default: a fresh one]
     #[arg(long, value_name = "UUID")]
     pub request_id: Option<Uuid>,
@@ -81,6 +84,7 @@ pub async fn run(args: &ReserveArgs) -> Result<Said, Fault> {
         berths: args.berths.clone(),
         ttl: args.ttl.map(duration),
         reference: args.reference.clone(),
+        admission_token: args.admission_token.clone(),
     };
     let answer = args.target.client().await?.reserve(request).await?;
     answer.tell(|hold, version, now| {

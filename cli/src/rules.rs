@@ -201,7 +201,7 @@ fn pools(plan: &Plan) -> String {
     let rules = plan.rules().map_or("pools of its own".into(), |rules| format!("under {rules}"));
     let mut said = format!("{} {}, {rules}\n", plan.number(), plan.name());
     let last = plan.stops().len() - 1;
-    for pool in plan.pools() {
+    for (place, pool) in plan.pools().iter().enumerate().filter(|(_, p)| p.halves_of.is_none()) {
         let opens = match pool.opens {
             Opens::WithRun => "with the run".into(),
             Opens::Before { days, minute } => {
@@ -232,6 +232,9 @@ fn pools(plan: &Plan) -> String {
         }
         if !pool.eligible_words.is_empty() {
             let _ = write!(said, ", for {}", pool.eligible_words);
+        }
+        for list in plan.lists().iter().filter(|list| usize::from(list.pool.0) == place) {
+            let _ = write!(said, ", {} {}", list.label, list.limit);
         }
         said.push('\n');
     }

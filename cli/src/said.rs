@@ -5,6 +5,7 @@
 
 use std::fmt::Display;
 use std::io::{self, Write as _};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use berth_client::ClientError;
@@ -50,6 +51,16 @@ pub enum Fault {
         /// What was given.
         zone: String,
     },
+    /// A file that a flag names.
+    #[error("cannot read {} for {flag}: {why}; name a file that is there", .path.display())]
+    File {
+        /// The flag.
+        flag: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        why: io::Error,
+    },
     /// A stream broke.
     #[error("the answers broke off: {0}")]
     Stream(Box<tonic::Status>),
@@ -66,7 +77,9 @@ impl Fault {
     pub const fn exit(&self) -> Exit {
         match self {
             // The server reads the command line too: a ttl of a year, a hold id of three letters.
-            Self::Zone { .. } | Self::Client(ClientError::Invalid { .. }) => Exit::Usage,
+            Self::Zone { .. }
+            | Self::File { .. }
+            | Self::Client(ClientError::Invalid { .. } | ClientError::Token) => Exit::Usage,
             Self::Client(_)
             | Self::UnknownAnswer
             | Self::Stream(_)

@@ -4,7 +4,10 @@
 //! damaged in a way that nobody may start on; 70 the node could not go on; 75 stopped, but
 //! not every run was snapshotted (nothing is lost; the next start replays them).
 
+mod doors;
+mod files;
 mod heap;
+mod rooms;
 mod settings;
 
 use std::net::TcpListener;
@@ -16,8 +19,9 @@ use berth_api::Server;
 use berth_engine::{Engine, StartOptions};
 use berth_inventory::RunId;
 use berth_persistence::Durability;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use doors::{Doors, KEYS_LOOKED_AT};
 pub use settings::ServeArgs;
 use settings::{ServeError, ServeSettings};
 
@@ -53,6 +57,8 @@ pub fn run(args: &ServeArgs) -> ExitCode {
 
 async fn serve(settings: ServeSettings) -> Result<ExitCode, ServeError> {
     let (durability, stop_limit) = (settings.durability, settings.stop);
+    let doors = Arc::new(settings.doors);
+    files::make_room(doors.bounds.connections);
     let mut terminate = signal(SignalKind::terminate()).map_err(ServeError::Runtime)?;
     let catalogue = crate::catalogue::load(settings.catalogue.as_deref(), &settings.rules)?;
     let catalogue = Arc::new(catalogue);
@@ -62,7 +68,7 @@ async fn serve(settings: ServeSettings) -> Result<ExitCode, ServeError> {
     let admin = bind(&settings.admin_listen, "--admin-listen")?;
     let address = public.local_addr().map_err(ServeError::Runtime)?;
     let engine = Engine::start(StartOptions {
-        data_dir: settings.data_dir,
+        data_dir: settings.data_dir.clone(),
         catalogue,
         durability,
         workers: settings.workers,
@@ -73,7 +79,13 @@ async fn serve(settings: ServeSettings) -> Result<ExitCode, ServeError> {
     .await?;
     engine.info().report.iter().for_each(|line| tracing::warn!("{line}"));
     let server = Server::new(engine.clone(), zone, public, admin)?
-        .journal_readers(settings.journal_readers.into());
+        .journal_readers(settings.journal_readers.into())
+        .rooms(rooms::open(settings.rooms, &settings.data_dir, engine.now())?)
+        .bounds(doors.bounds)
+        .rates(doors.rates);
+    let server = doors.tls.iter().fold(server, |server, tls| server.tls(Arc::clone(tls)));
+    let server = doors.access.iter().fold(server, |server, it| server.access(Arc::clone(it)));
+    let renewal = tokio::spawn(renew(doors, signal(SignalKind::hangup())));
     let ready =
         format!("berth is serving on {}, admin on {}", server.listen(), server.admin_listen());
     let (stop, mut stopped) = tokio::sync::watch::channel(false);
@@ -96,6 +108,7 @@ async fn serve(settings: ServeSettings) -> Result<ExitCode, ServeError> {
             Err(panic) => panic.to_string(),
         }),
     };
+    renewal.abort();
     if let Ended::Fatal(why) = ended {
         eprintln!("berth: the node cannot go on: {why}; nothing answered is lost, start it again");
         return Ok(ExitCode::from(EXIT_SOFTWARE));
@@ -105,6 +118,23 @@ async fn serve(settings: ServeSettings) -> Result<ExitCode, ServeError> {
     let left = engine.stop(stop_limit.saturating_sub(STOP_MARGIN)).await;
     let _ = tokio::time::timeout(GOODBYE, server).await;
     Ok(say_goodbye(left))
+}
+
+/// Reads certificates and keys again on SIGHUP, and keys also when they change.
+async fn renew(doors: Arc<Doors>, hangup: std::io::Result<Signal>) {
+    let mut ticks = tokio::time::interval(KEYS_LOOKED_AT);
+    let Ok(mut hangup) = hangup else { return };
+    loop {
+        let is_asked = tokio::select! {
+            asked = hangup.recv() => asked.is_some(),
+            _ = ticks.tick() => false,
+        };
+        if is_asked {
+            doors.reload();
+        } else {
+            doors.refresh();
+        }
+    }
 }
 
 enum Ended {

@@ -1,10 +1,12 @@
 //! Which server a client command speaks to, and how it says what it heard.
 
+use std::fs;
 use std::future::Future;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use berth_client::{Admin, Calls, Client, Options};
+use berth_client::{Admin, Calls, Client, Credentials, Options, Token};
 use clap::Args;
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;
@@ -31,6 +33,18 @@ pub struct Target {
         default_value = "http://127.0.0.1:50052"
     )]
     pub admin_server: String,
+    /// Roots of the server's certificate (PEM), for https
+    #[arg(long, env = "BERTH_CA", value_name = "FILE")]
+    pub ca: Option<PathBuf>,
+    /// Certificate to show to the server (PEM)
+    #[arg(long, env = "BERTH_CERT", value_name = "FILE", requires = "key")]
+    pub cert: Option<PathBuf>,
+    /// Private key of that certificate (PEM)
+    #[arg(long, env = "BERTH_KEY", value_name = "FILE", requires = "cert")]
+    pub key: Option<PathBuf>,
+    /// File with the token that calls carry
+    #[arg(long, env = "BERTH_TOKEN_FILE", value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
     /// Print one JSON object (or JSON lines) on stdout
     #[arg(long)]
     pub json: bool,
@@ -52,17 +66,34 @@ impl Target {
 
     /// Connects to the public listener.
     pub async fn client(&self) -> Result<Client, Fault> {
-        Ok(Client::connect_with(&self.server, self.options()).await?)
+        let credentials = self.credentials()?;
+        Ok(Client::connect_secured(&self.server, self.options(), &credentials).await?)
     }
 
     /// Connects to the admin listener.
     pub async fn admin(&self) -> Result<Admin, Fault> {
-        Ok(Admin::connect_with(&self.admin_server, self.options()).await?)
+        let credentials = self.credentials()?;
+        Ok(Admin::connect_secured(&self.admin_server, self.options(), &credentials).await?)
     }
 
     /// The railway's zone.
     pub fn zone(&self) -> Result<TimeZone, Fault> {
         TimeZone::get(&self.zone).map_err(|_| Fault::Zone { zone: self.zone.clone() })
+    }
+
+    fn credentials(&self) -> Result<Credentials, Fault> {
+        let mut credentials = Credentials::default();
+        if let Some(ca) = &self.ca {
+            credentials = credentials.trusting(read("--ca", ca)?);
+        }
+        if let (Some(cert), Some(key)) = (&self.cert, &self.key) {
+            credentials = credentials.showing(read("--cert", cert)?, read("--key", key)?);
+        }
+        if let Some(token) = &self.token_file {
+            let token = Token::new(&read("--token-file", token)?)?;
+            credentials = credentials.saying(token);
+        }
+        Ok(credentials)
     }
 
     fn options(&self) -> Options {
@@ -74,6 +105,10 @@ impl Target {
             ..Options::default()
         }
     }
+}
+
+fn read(flag: &'static str, path: &Path) -> Result<String, Fault> {
+    fs::read_to_string(path).map_err(|why| Fault::File { flag, path: path.to_owned(), why })
 }
 
 /// A span of time: `90s`, `5m`, `1m 30s`, `500ms`. The server checks its bounds.

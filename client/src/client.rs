@@ -7,9 +7,11 @@ use berth_proto::v1::availability_client::AvailabilityClient;
 use berth_proto::v1::inventory_client::InventoryClient;
 use berth_proto::v1::journal_client::JournalClient;
 use berth_proto::v1::operations_client::OperationsClient;
+use berth_proto::v1::waiting_room_client::WaitingRoomClient;
 use berth_proto::{RESPONSE_BYTES_MAX, v1};
 use tonic::Streaming;
 
+use crate::credentials::Credentials;
 use crate::error::ClientError;
 use crate::line::{Calls, Kind, Line, Options};
 use crate::request_id::new_request_id;
@@ -80,7 +82,17 @@ impl Client {
 
     /// As `connect`, with other bounds.
     pub async fn connect_with(address: &str, options: Options) -> Result<Self, ClientError> {
-        Ok(Self { line: Line::open(address, options).await?, session: Arc::default() })
+        Self::connect_secured(address, options, &Credentials::default()).await
+    }
+
+    /// As `connect_with`, over TLS, with a certificate or a token.
+    pub async fn connect_secured(
+        address: &str,
+        options: Options,
+        credentials: &Credentials,
+    ) -> Result<Self, ClientError> {
+        let line = Line::open(address, options, credentials).await?;
+        Ok(Self { line, session: Arc::default() })
     }
 
     /// The session that carries the calls to sell, if they travel together.
@@ -140,11 +152,35 @@ impl Client {
             .await
     }
 
+    calls! { WaitingRoomClient:
+        /// Takes a place in a waiting room.
+        Read join "Join" (JoinRequest) -> JoinResponse;
+        /// Where a ticket stands, and the admission token when it is its turn.
+        Read get_ticket "GetTicket" (GetTicketRequest) -> GetTicketResponse;
+        /// Gives a place back.
+        Read leave "Leave" (LeaveRequest) -> LeaveResponse;
+    }
+
+    /// Where a ticket stands now, and again whenever it changed.
+    pub async fn watch_ticket(
+        &self,
+        request: v1::WatchTicketRequest,
+    ) -> Result<Streaming<v1::WatchTicketResponse>, ClientError> {
+        self.line
+            .stream("Watch", request, |channel, request| async move {
+                WaitingRoomClient::new(channel)
+                    .max_decoding_message_size(RESPONSE_BYTES_MAX)
+                    .watch(request)
+                    .await
+            })
+            .await
+    }
+
     /// A session of its own stream over this connection. It opens with the first command.
     ///
     /// Must be called inside a tokio runtime, which drives it until the last handle is dropped.
     pub fn session(&self, options: SessionOptions) -> Session {
-        Session::start(self.line.channel.clone(), Arc::clone(&self.line.health), options)
+        Session::start(&self.line, options)
     }
 }
 
@@ -163,7 +199,16 @@ impl Admin {
 
     /// As `connect`, with other bounds.
     pub async fn connect_with(address: &str, options: Options) -> Result<Self, ClientError> {
-        Ok(Self { line: Line::open(address, options).await? })
+        Self::connect_secured(address, options, &Credentials::default()).await
+    }
+
+    /// As `connect_with`, over TLS, with a certificate or a token.
+    pub async fn connect_secured(
+        address: &str,
+        options: Options,
+        credentials: &Credentials,
+    ) -> Result<Self, ClientError> {
+        Ok(Self { line: Line::open(address, options, credentials).await? })
     }
 
     calls! { OperationsClient:

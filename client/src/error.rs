@@ -100,6 +100,9 @@ pub enum ClientError {
         /// When it is tried again, milliseconds.
         again_ms: u64,
     },
+    /// A text that cannot be a token.
+    #[error("the token has a character that no header may have; give it as its issuer does")]
+    Token,
     /// More callers than a session has places for. Nothing was sent.
     #[error(
         "{call}: {waiting} callers wait in this session already, as many as it has places for; \
@@ -141,7 +144,7 @@ impl ClientError {
     /// The canonical code, for those who map by codes.
     pub const fn code(&self) -> Code {
         match self {
-            Self::Address { .. } | Self::Invalid { .. } => Code::InvalidArgument,
+            Self::Address { .. } | Self::Invalid { .. } | Self::Token => Code::InvalidArgument,
             Self::Connect { .. }
             | Self::Unavailable { .. }
             | Self::CircuitOpen { .. }

@@ -10,6 +10,7 @@
 //! for faults.
 
 mod client;
+mod credentials;
 mod error;
 mod health;
 mod line;
@@ -22,6 +23,7 @@ pub use berth_proto::v1;
 pub use berth_caller::breaker::{Breaker, BreakerPolicy, Leave};
 pub use berth_caller::retry::{Budget, GiveUp, Next, Policy, Pushback, Trouble};
 pub use client::{Admin, Client};
+pub use credentials::{Credentials, Token};
 pub use error::{ClientError, Violation};
 pub use line::{Calls, Options};
 pub use request_id::{RequestId, new_request_id};

@@ -9,6 +9,7 @@ use berth_caller::retry::{Next, Policy, Trouble};
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Request, Response, Status, Streaming};
 
+use crate::credentials::{Credentials, Token};
 use crate::error::{ClientError, Spent, is_of_the_line, pushback_of, trouble_of};
 use crate::health::Health;
 
@@ -55,29 +56,49 @@ pub(crate) struct Line {
     pub channel: Channel,
     pub options: Options,
     pub health: Arc<Health>,
+    /// What every call carries.
+    pub token: Option<Token>,
 }
 
 impl Line {
-    pub async fn open(address: &str, options: Options) -> Result<Self, ClientError> {
+    pub async fn open(
+        address: &str,
+        options: Options,
+        credentials: &Credentials,
+    ) -> Result<Self, ClientError> {
         let wrong = |why: String| ClientError::Address {
             address: address.chars().take(200).collect(),
             why,
         };
-        let endpoint = Endpoint::from_shared(address.to_owned())
+        let mut endpoint = Endpoint::from_shared(address.to_owned())
             .map_err(|fault| wrong(causes(&fault)))?
             .connect_timeout(options.connect_timeout)
             .tcp_nodelay(true)
             .http2_keep_alive_interval(Duration::from_secs(20))
             .keep_alive_timeout(Duration::from_secs(10));
-        if endpoint.uri().scheme_str() != Some("http") {
-            return Err(wrong("only the scheme http is spoken here".into()));
+        match (endpoint.uri().scheme_str(), credentials.tls()) {
+            // A token in the clear is everybody's.
+            (Some("http"), None) if credentials.token().is_some() && !is_loopback(&endpoint) => {
+                return Err(wrong("a token is sent over https only, or to loopback".into()));
+            }
+            (Some("http"), None) => {}
+            (Some("https"), Some(tls)) => {
+                endpoint = endpoint.tls_config(tls).map_err(|fault| wrong(causes(&fault)))?;
+            }
+            (Some("https"), None) => {
+                return Err(wrong("https needs the roots to trust; give a CA certificate".into()));
+            }
+            (Some("http"), Some(_)) => {
+                return Err(wrong("roots are given, but http knows no TLS; say https".into()));
+            }
+            _ => return Err(wrong("only the schemes http and https are spoken here".into())),
         }
         let channel = endpoint.connect().await.map_err(|fault| ClientError::Connect {
             address: address.to_owned(),
             why: causes(&fault),
         })?;
         let health = Arc::new(Health::new(address.to_owned(), options.breaker));
-        Ok(Self { channel, options, health })
+        Ok(Self { channel, options, health, token: credentials.token() })
     }
 
     /// Sends `message` until it is answered, may not be sent again, or patience ends.
@@ -97,6 +118,7 @@ impl Line {
             self.health.ask(call, Instant::now())?;
             let mut request = Request::new(message.clone());
             request.set_timeout(self.options.call_timeout);
+            self.token.iter().for_each(|token| token.put_on(&mut request));
             let sent = send(self.channel.clone(), request);
             let status = match self.in_time(sent).await {
                 Ok(answer) => {
@@ -139,7 +161,9 @@ impl Line {
     {
         let begun = Instant::now();
         self.health.ask(call, begun)?;
-        let sent = send(self.channel.clone(), Request::new(message));
+        let mut request = Request::new(message);
+        self.token.iter().for_each(|token| token.put_on(&mut request));
+        let sent = send(self.channel.clone(), request);
         let status = match self.in_time(sent).await {
             Ok(answers) => return Ok(answers.into_inner()),
             Err(status) => status,
@@ -173,6 +197,13 @@ impl Line {
 pub(crate) enum Kind {
     Read,
     Mutation,
+}
+
+/// Whether the host is this machine by its name or number.
+fn is_loopback(endpoint: &Endpoint) -> bool {
+    let host = endpoint.uri().host().unwrap_or_default();
+    let number = host.trim_matches(['[', ']']).parse::<std::net::IpAddr>();
+    host == "localhost" || number.is_ok_and(|number| number.is_loopback())
 }
 
 /// The innermost causes of a transport fault: tonic's own text says only "transport error".

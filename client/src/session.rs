@@ -22,10 +22,9 @@ use berth_caller::retry::Policy;
 use berth_proto::v1::session_answer::Answer;
 use berth_proto::v1::session_command::Command;
 use berth_proto::{REQUEST_BYTES_MAX, SESSION_COMMANDS_MAX, SESSION_WINDOW, v1};
-use tonic::transport::Channel;
 
 use crate::error::ClientError;
-use crate::health::Health;
+use crate::line::Line;
 use desk::{Bounds, Desk};
 use driver::Driver;
 use shared::{Asking, Shared};
@@ -92,7 +91,7 @@ impl Drop for Handle {
 }
 
 impl Session {
-    pub(crate) fn start(channel: Channel, health: Arc<Health>, options: SessionOptions) -> Self {
+    pub(crate) fn start(line: &Line, options: SessionOptions) -> Self {
         let bounds = Bounds {
             commands: options.batch.clamp(1, SESSION_COMMANDS_MAX),
             bytes: REQUEST_BYTES_MAX,
@@ -100,9 +99,10 @@ impl Session {
             ahead: u64::from(options.ahead.max(1)),
             retry: options.retry,
         };
+        let Line { channel, health, token, .. } = line.clone();
         let shared = Arc::new(Shared::new(Desk::new(bounds), health.address().to_owned()));
         let reconnect = options.reconnect;
-        let driver = Driver { channel, health, reconnect, shared: Arc::clone(&shared) };
+        let driver = Driver { channel, health, token, reconnect, shared: Arc::clone(&shared) };
         tokio::spawn(driver.run());
         Self { handle: Arc::new(Handle { shared }), timeout: options.timeout }
     }

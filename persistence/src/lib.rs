@@ -29,6 +29,7 @@ mod pace;
 mod recovery;
 mod retention;
 mod section;
+mod side_log;
 mod snap;
 mod snapshot;
 mod stored;
@@ -67,6 +68,7 @@ pub use recovery::{
 };
 pub use retention::{Held, Retired, first_kept, retire_segments};
 pub use section::{Mark, NodeRecord, Section, Touch};
+pub use side_log::{SideLog, SideLogFound};
 pub use snap::{
     FileSnapshots, MemorySnapshots, SNAPSHOT_SEGMENT_BYTES, SnapshotPlace, SnapshotReader,
 };

@@ -6,13 +6,17 @@ use berth_engine::Engine;
 use berth_engine::node::{RunEntry, Trail, When};
 use berth_inventory::{Answer, Command, Refusal, UnixMillis};
 
+use crate::rooms::{Gate, Rooms};
 use crate::tally::{Kind, Tally};
+use crate::turned_away::TurnedAway;
 use crate::wire::{Aim, Ask, Teller, Trouble};
 
 /// What all services share.
 pub(crate) struct Desk {
     pub engine: Engine,
     pub tally: Tally,
+    pub rooms: Arc<Rooms>,
+    pub turned_away: Arc<TurnedAway>,
     /// Address of the public listener, as bound.
     pub listen: String,
     /// Address of the admin listener, as bound.
@@ -72,7 +76,14 @@ impl Desk {
     ) -> Result<(Answer, Option<Arc<RunEntry>>), Trouble> {
         let kind = Kind::of(&ask.command);
         let (outcome, run) = match self.lead(&mut ask, &Trail::Cold, self.engine.now()) {
-            Ok(run) => (self.engine.ask(&run, ask.command, deadline).await, Some(run)),
+            Ok(run) => match self.gate(&mut ask, &run) {
+                Gate::Open => (self.engine.ask(&run, ask.command, deadline).await, Some(run)),
+                Gate::With(stake) => {
+                    let outcome = self.engine.ask(&run, ask.command, deadline).await;
+                    (stake.settle(&outcome).unwrap_or(outcome), Some(run))
+                }
+                Gate::Shut(why) => (Ok(self.teller().refused(why)), None),
+            },
             Err(why) => (Ok(self.teller().refused(why)), None),
         };
         self.tally.count(kind, &outcome);

@@ -101,6 +101,7 @@ pub(crate) fn commands() -> Vec<Named> {
         berths: vec![v1::BerthName { coach: text("B1"), number: 12 }; 2],
         ttl: Some(prost_types::Duration { seconds: 300, nanos: 5_000_000 }),
         reference: text("order 7"),
+        admission_token: text("AQECAQ"),
     };
     let ttl = Some(prost_types::Duration { seconds: 60, nanos: 0 });
     let (request_id, hold_id, pnr) = (|| text(ID), || text(HOLD), || text("1234567890"));

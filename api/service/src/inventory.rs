@@ -70,7 +70,8 @@ impl Inventory {
             }),
             Some(Call::Session) => Box::pin(async move {
                 let serve = service_fn(|request: Request<Streaming<Bytes>>| {
-                    let stream = session::stream(Arc::clone(&desk), request.into_inner());
+                    let (_, extensions, inbound) = request.into_parts();
+                    let stream = session::stream(Arc::clone(&desk), inbound, &extensions);
                     core::future::ready(Ok::<_, Status>(Response::new(stream)))
                 });
                 unary::grpc().streaming(serve, request).await

@@ -60,6 +60,7 @@ pub(crate) async fn render(desk: &Desk, handle: &PrometheusHandle) -> String {
     for (reason, count) in desk.tally.refusals() {
         metrics::counter!("berth_refusals_total", "reason" => reason.code()).absolute(count);
     }
+    desk.turned_away.tell();
     metrics::counter!("berth_holds_expired_total").absolute(stats.expired);
     metrics::counter!("berth_events_total").absolute(stats.events);
     metrics::counter!("berth_run_activations_total").absolute(stats.activations);
@@ -70,6 +71,7 @@ pub(crate) async fn render(desk: &Desk, handle: &PrometheusHandle) -> String {
     metrics::gauge!("berth_queue_depth").set(depth as f64);
     metrics::gauge!("berth_expiry_late_max_seconds").set(stats.expiry_late_ms as f64 / 1_000.0);
     metrics::gauge!("berth_durable_lsn").set(*desk.engine.durable_lsn().borrow() as f64);
+    desk.rooms.count();
     let mut text = handle.render();
     expiry_late(&mut text, &stats);
     text

@@ -1,9 +1,8 @@
 //! The two listeners: the public one sells and answers enquiries, the admin one operates, tells
 //! history and gives `/metrics`.
 //!
-//! Every limit of a connection is set here, because several defaults underneath are "none". A stop
-//! drains the engine first, so that health tells of it and streams end by themselves, then lets
-//! connections finish for a bounded time.
+//! What bounds connections is in `door`. A stop drains the engine first, so that health tells of it
+//! and streams end by themselves, then lets connections finish for a bounded time.
 
 use core::future::Future;
 use core::time::Duration;
@@ -16,40 +15,41 @@ use berth_engine::Engine;
 use berth_proto::v1::availability_server::AvailabilityServer;
 use berth_proto::v1::journal_server::JournalServer;
 use berth_proto::v1::operations_server::OperationsServer;
+use berth_proto::v1::waiting_room_server::WaitingRoomServer;
 use berth_proto::{FILE_DESCRIPTOR_SET, REQUEST_BYTES_MAX, RESPONSE_BYTES_MAX};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::watch;
 use tonic::service::Routes;
-use tonic::transport::server::TcpIncoming;
 use tonic_health::server::health_reporter;
 use tonic_reflection::server::Builder as Reflection;
+use tower::Layer as _;
 
+use crate::access::Access;
 use crate::availability::Availability;
 use crate::deadline::DeadlineLayer;
 use crate::desk::Desk;
+use crate::door::{Bounds, Door, Side, Tls};
+use crate::ending::EndingLayer;
+use crate::guard::{Guard, Orders};
 use crate::journal::Journal;
 use crate::operations::Operations;
+use crate::rates::{RateSettings, Rates};
+use crate::rooms::{self, Rooms, WaitingRoom};
 use crate::shortcut::Shortcut;
 use crate::tally::Tally;
 use crate::{health, metrics};
 
-/// Calls of one connection at once; a busy backend uses sessions instead.
-const STREAMS_MAX: u32 = 256;
-/// Bytes a stream may send before it is read: one message of the largest size.
-const STREAM_WINDOW: u32 = REQUEST_BYTES_MAX as u32;
-/// Bytes a connection may send before it is read.
-const CONNECTION_WINDOW: u32 = 4 * STREAM_WINDOW;
-/// A silent peer is asked for a sign of life after so long ...
-const KEEPALIVE: Duration = Duration::from_secs(20);
-/// ... and given up after so long.
-const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long connections may take to finish after a stop was asked for.
 const GOODBYE: Duration = Duration::from_secs(3);
 /// Readers of history at once, unless set otherwise.
 pub const JOURNAL_READERS_DEFAULT: usize = 16;
 /// What the public reflection names: operations and journal are nobody's business there.
-const PUBLIC_NAMES: [&str; 3] =
-    ["berth.v1.Inventory", "berth.v1.Availability", "grpc.health.v1.Health"];
+const PUBLIC_NAMES: [&str; 4] = [
+    "berth.v1.Inventory",
+    "berth.v1.Availability",
+    "berth.v1.WaitingRoom",
+    "grpc.health.v1.Health",
+];
 
 /// The listeners could not be opened, or one of them failed.
 #[derive(Debug, thiserror::Error)]
@@ -68,14 +68,6 @@ pub enum ServeError {
     /// The reflection services.
     #[error("reflection cannot be served: {0}")]
     Reflection(#[from] tonic_reflection::server::Error),
-    /// The transport.
-    #[error("the {listener} listener failed: {fault}")]
-    Transport {
-        /// `public` or `admin`.
-        listener: &'static str,
-        /// What the transport says.
-        fault: tonic::transport::Error,
-    },
 }
 
 /// Both listeners, bound and not serving yet.
@@ -84,12 +76,10 @@ pub struct Server {
     public: Door,
     admin: Door,
     journal_readers: usize,
-}
-
-struct Door {
-    name: &'static str,
-    incoming: TcpIncoming,
-    address: SocketAddr,
+    bounds: Bounds,
+    tls: Option<Arc<Tls>>,
+    access: Option<Arc<Access>>,
+    rates: RateSettings,
 }
 
 impl Server {
@@ -104,22 +94,69 @@ impl Server {
         public: TcpListener,
         admin: TcpListener,
     ) -> Result<Self, ServeError> {
-        let public = Door::new("public", public)?;
-        let admin = Door::new("admin", admin)?;
+        let open = |side, listener| {
+            let fault = |fault| ServeError::Socket { listener: Side::name(side), fault };
+            Door::new(side, listener).map_err(fault)
+        };
+        let public = open(Side::Public, public)?;
+        let admin = open(Side::Admin, admin)?;
         let desk = Arc::new(Desk {
             engine,
             tally: Tally::default(),
+            rooms: Arc::default(),
+            turned_away: Arc::default(),
             listen: public.address.to_string(),
             admin_listen: admin.address.to_string(),
             zone: zone.into(),
         });
-        Ok(Self { desk, public, admin, journal_readers: JOURNAL_READERS_DEFAULT })
+        Ok(Self {
+            desk,
+            public,
+            admin,
+            journal_readers: JOURNAL_READERS_DEFAULT,
+            bounds: Bounds::default(),
+            tls: None,
+            access: None,
+            rates: RateSettings::default(),
+        })
+    }
+
+    /// What bounds the connections of each listener.
+    #[must_use]
+    pub fn bounds(self, bounds: Bounds) -> Self {
+        Self { bounds, ..self }
+    }
+
+    /// Speaks TLS on both listeners.
+    #[must_use]
+    pub fn tls(self, tls: Arc<Tls>) -> Self {
+        Self { tls: Some(tls), ..self }
+    }
+
+    /// Asks callers who they are, on both listeners.
+    #[must_use]
+    pub fn access(self, access: Arc<Access>) -> Self {
+        Self { access: Some(access), ..self }
+    }
+
+    /// How much callers of the public listener may ask for.
+    #[must_use]
+    pub fn rates(self, rates: RateSettings) -> Self {
+        Self { rates, ..self }
     }
 
     /// How many Journal.Read and Journal.Follow may be under way at once.
     #[must_use]
     pub fn journal_readers(self, journal_readers: usize) -> Self {
         Self { journal_readers, ..self }
+    }
+
+    /// Waiting rooms before sales; without them there are none.
+    #[must_use]
+    pub fn rooms(mut self, rooms: Rooms) -> Self {
+        let desk = Arc::get_mut(&mut self.desk).expect("nobody has it before it serves");
+        desk.rooms = Arc::new(rooms);
+        self
     }
 
     /// The real address of the public listener.
@@ -139,7 +176,7 @@ impl Server {
     /// # Errors
     /// A listener that failed, or could not begin.
     pub async fn run(self, stop: impl Future<Output = ()> + Send) -> Result<(), ServeError> {
-        let Self { desk, public, admin, journal_readers } = self;
+        let Self { desk, public, admin, journal_readers, bounds, tls, access, rates } = self;
         let recorder = metrics::recorder()?;
         let (stopping, stopped) = watch::channel(false);
         let (reporter, health_service) = health_reporter();
@@ -150,70 +187,51 @@ impl Server {
         let teller = health::Teller::begin(desk.engine.health_watch(), reporter).await;
         let helpers =
             [tokio::spawn(teller.follow()), tokio::spawn(metrics::upkeep(recorder.clone()))];
+        let keeper = tokio::spawn(rooms::keep(Arc::clone(&desk), stopped.clone()));
         let inside = public.address.ip().is_loopback();
         let public_routes =
             reflected(public_routes(&desk).add_service(health_service.clone()), inside, true)?;
         let admin_routes = admin_routes(&desk, journal_readers).add_service(health_service);
         let admin_routes = with_metrics(reflected(admin_routes, true, false)?, &desk, recorder);
         let engine = desk.engine.clone();
+        let now = {
+            let engine = desk.engine.clone();
+            move || engine.now()
+        };
+        let deadlines = DeadlineLayer(now);
+        let endings = EndingLayer(desk.engine.clone());
+        let selling =
+            Shortcut(Some(Arc::clone(&desk))).layer(endings.layer(public_routes.prepare()));
+        let away = &desk.turned_away;
+        let guard = |rates, audits| {
+            let (access, engine) = (access.clone(), desk.engine.clone());
+            Guard::new(Orders { access, rates, audits, engine, away: Arc::clone(away) })
+        };
+        let guarded = guard(Rates::new(rates, Arc::clone(away)), false);
+        let selling = deadlines.layer(guarded.layer(selling));
+        let operating =
+            deadlines.layer(guard(None, true).layer(endings.layer(admin_routes.prepare())));
         let both = async {
-            tokio::try_join!(
-                public.serve(
-                    &desk,
-                    Shortcut(Some(Arc::clone(&desk))),
-                    public_routes,
-                    stopped.clone()
-                ),
-                admin.serve(&desk, Shortcut(None), admin_routes, stopped.clone()),
+            tokio::join!(
+                public.serve(selling, bounds, tls.clone(), Arc::clone(away), stopped.clone()),
+                admin.serve(operating, bounds, tls, Arc::clone(away), stopped.clone()),
             )
         };
         tokio::pin!(both);
-        let ended = tokio::select! {
-            ended = &mut both => ended,
+        tokio::select! {
+            ((), ()) = &mut both => {}
             () = stop => {
                 engine.drain();
                 stopping.send_replace(true);
                 // Whoever still holds a connection open is left behind.
-                tokio::time::timeout(GOODBYE, both).await.unwrap_or(Ok(((), ())))
+                let _ = tokio::time::timeout(GOODBYE, both).await;
             }
-        };
+        }
         helpers.iter().for_each(tokio::task::JoinHandle::abort);
-        ended.map(|_| ())
-    }
-}
-
-impl Door {
-    fn new(name: &'static str, listener: TcpListener) -> Result<Self, ServeError> {
-        let fault = |fault| ServeError::Socket { listener: name, fault };
-        let address = listener.local_addr().map_err(fault)?;
-        listener.set_nonblocking(true).map_err(fault)?;
-        let listener = tokio::net::TcpListener::from_std(listener).map_err(fault)?;
-        let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
-        Ok(Self { name, incoming, address })
-    }
-
-    async fn serve(
-        self,
-        desk: &Desk,
-        shortcut: Shortcut,
-        routes: Routes,
-        mut stopped: watch::Receiver<bool>,
-    ) -> Result<(), ServeError> {
-        let engine = desk.engine.clone();
-        let stop = async move { drop(stopped.wait_for(|stopped| *stopped).await) };
-        tonic::transport::Server::builder()
-            .accept_http1(self.name == "admin")
-            .max_concurrent_streams(STREAMS_MAX)
-            .initial_stream_window_size(STREAM_WINDOW)
-            .initial_connection_window_size(CONNECTION_WINDOW)
-            .http2_keepalive_interval(Some(KEEPALIVE))
-            .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
-            .layer(DeadlineLayer(move || engine.now()))
-            .layer(shortcut)
-            .add_routes(routes)
-            .serve_with_incoming_shutdown(self.incoming, stop)
-            .await
-            .map_err(|fault| ServeError::Transport { listener: self.name, fault })
+        // Its last word saves the next start from skipping numbers.
+        stopping.send_replace(true);
+        let _ = keeper.await;
+        Ok(())
     }
 }
 
@@ -228,6 +246,7 @@ macro_rules! limited {
 
 fn public_routes(desk: &Arc<Desk>) -> Routes {
     Routes::new(limited!(AvailabilityServer(Availability { desk: Arc::clone(desk) })))
+        .add_service(limited!(WaitingRoomServer(WaitingRoom { desk: Arc::clone(desk) })))
 }
 
 fn admin_routes(desk: &Arc<Desk>, journal_readers: usize) -> Routes {

@@ -24,7 +24,10 @@ use tonic::{Code, Status, Streaming};
 use self::frames::Frames;
 use crate::deadline;
 use crate::desk::Desk;
-use crate::tally::Counts;
+use crate::rates::Toll;
+use crate::rooms::{Gate, Stakes};
+use crate::stay::Stay;
+use crate::tally::{Counts, Kind};
 use crate::wire::{self, Asked, Of, Trouble};
 
 /// Commands that are led to their runs side by side.
@@ -34,16 +37,19 @@ const READ_AT_ONCE: usize = 16;
 /// Commands read at one go, unless a single message has more.
 const BEGIN_AT_ONCE: usize = 256;
 
-/// The answers to the commands of `inbound`.
+/// The answers to the commands of `inbound`, for the caller that the request's extensions name.
 pub(crate) fn stream(
     desk: Arc<Desk>,
     inbound: Streaming<Bytes>,
-) -> impl Stream<Item = Result<Bytes, Status>> + Send {
+    extensions: &http::Extensions,
+) -> impl Stream<Item = Result<Bytes, Status>> + Send + use<> {
     let health = WatchStream::new(desk.engine.health_watch());
     let engine = desk.engine.session();
     let frames = Frames::default();
-    let (asked, counts) = (Vec::new(), Counts::default());
-    Shell { desk, engine, inbound, health, frames, asked, counts, reading: Reading::Open }
+    let (asked, counts, stakes) = (Vec::new(), Counts::default(), Stakes::default());
+    let (stay, toll) = (Stay::of(extensions, desk.engine.now()), extensions.get().cloned());
+    let reading = Reading::Open;
+    Shell { desk, engine, inbound, health, frames, asked, counts, stakes, reading, stay, toll }
 }
 
 /// Whether more commands may come.
@@ -66,7 +72,13 @@ struct Shell {
     /// Commands that were read and are not begun.
     asked: Vec<Asked>,
     counts: Counts,
+    /// Admission tokens of commands under way.
+    stakes: Stakes,
     reading: Reading,
+    /// How long the stream may last.
+    stay: Stay,
+    /// What pays for commands, where rates are set.
+    toll: Option<Toll>,
 }
 
 impl Stream for Shell {
@@ -74,7 +86,7 @@ impl Stream for Shell {
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.get_mut();
-        this.watch_the_drain(cx);
+        this.watch_the_end(cx);
         this.read(cx);
         this.take_answers(cx);
         if let Some(response) = this.frames.next() {
@@ -95,7 +107,7 @@ impl Stream for Shell {
 }
 
 impl Shell {
-    fn watch_the_drain(&mut self, cx: &mut Context<'_>) {
+    fn watch_the_end(&mut self, cx: &mut Context<'_>) {
         if !matches!(self.reading, Reading::Open) {
             return;
         }
@@ -104,6 +116,9 @@ impl Shell {
                 self.reading = Reading::Failed(draining().into_status());
                 return;
             }
+        }
+        if let Poll::Ready(why) = self.stay.poll_over(cx) {
+            self.reading = Reading::Failed(why.into_status());
         }
     }
 
@@ -142,6 +157,10 @@ impl Shell {
 
     /// Sends what was asked on its way.
     fn begin(&mut self) {
+        if let Some(toll) = &self.toll {
+            let frames = &mut self.frames;
+            self.asked.retain(|asked| pay(toll, asked, frames));
+        }
         if self.asked.is_empty() {
             return;
         }
@@ -181,6 +200,14 @@ impl Shell {
                 Some(span) => now.saturating_add(span),
                 None => UnixMillis::MAX,
             };
+            let run = run.and_then(|run| match desk.gate(ask, &run) {
+                Gate::Open => Ok(run),
+                Gate::With(stake) => {
+                    self.stakes.put(taken.slot, stake);
+                    Ok(run)
+                }
+                Gate::Shut(why) => Err(why),
+            });
             // What is left in its place is not looked at any more.
             let command = core::mem::replace(&mut ask.command, Command::GetRun);
             let early = match run {
@@ -188,6 +215,7 @@ impl Shell {
                 Err(why) => Some(Ok(desk.teller().refused(why))),
             };
             if let Some(outcome) = early {
+                let outcome = self.stakes.settle(taken.slot, &outcome).unwrap_or(outcome);
                 self.counts.count(taken.kind, &outcome);
                 let outcome = outcome.as_ref().map_err(|fault| fault.clone().into());
                 self.frames.answered(taken.slot, outcome, None, &desk.teller());
@@ -196,10 +224,12 @@ impl Shell {
     }
 
     fn take_answers(&mut self, cx: &mut Context<'_>) {
-        let Self { desk, engine, frames, counts, .. } = self;
+        let Self { desk, engine, frames, counts, stakes, .. } = self;
         let teller = desk.teller();
         loop {
             let polled = engine.poll_told(cx, wire::foresee, |Work { run, tag, .. }, outcome| {
+                let settled = stakes.settle(*tag, outcome);
+                let outcome = settled.as_ref().unwrap_or(outcome);
                 let told = outcome.as_ref().map_err(|fault| fault.clone().into());
                 let kind = frames.answered(*tag, told, Of::run(run), &teller);
                 counts.count(kind, outcome);
@@ -215,6 +245,17 @@ impl Shell {
         }
         desk.tally.add(counts);
     }
+}
+
+/// Whether a command is paid for; one that is not is answered so. A malformed one costs as much.
+fn pay(toll: &Toll, asked: &Asked, frames: &mut Frames) -> bool {
+    let ends_or_keeps = |ask: &wire::Ask| Kind::of(&ask.command).is_of_a_hold();
+    let paid = toll.pay(asked.ask.as_ref().is_ok_and(ends_or_keeps));
+    let is_paid = paid.is_ok();
+    if let Err(trouble) = paid {
+        frames.refuse(asked.correlation, trouble);
+    }
+    is_paid
 }
 
 fn draining() -> Trouble {

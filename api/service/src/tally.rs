@@ -62,6 +62,11 @@ impl Kind {
         }
     }
 
+    /// Whether it ends or keeps what somebody holds already.
+    pub const fn is_of_a_hold(self) -> bool {
+        matches!(self, Self::Confirm | Self::Release | Self::Extend | Self::Cancel)
+    }
+
     /// Its name in metrics and stats.
     pub const fn name(self) -> &'static str {
         match self {
@@ -121,15 +126,19 @@ impl End {
 #[derive(Default)]
 pub(crate) struct Tally {
     ends: [[AtomicU64; End::ALL.len()]; Kind::ALL.len()],
-    refusals: [AtomicU64; Reason::ALL.len()],
+    /// By number, of which some are nobody's.
+    refusals: [AtomicU64; REASONS],
 }
+
+/// The last number of a reason.
+const REASONS: usize = Reason::ALL[Reason::ALL.len() - 1] as usize;
 
 /// What one task counted and has not added to the [`Tally`] yet: the words of that one are shared by
 /// all cores.
 #[derive(Default)]
 pub(crate) struct Counts {
     ends: [[u32; End::ALL.len()]; Kind::ALL.len()],
-    refusals: [u32; Reason::ALL.len()],
+    refusals: [u32; REASONS],
 }
 
 impl Counts {
@@ -191,7 +200,7 @@ mod tests {
     fn places_are_those_of_the_lists() {
         assert!(Kind::ALL.iter().enumerate().all(|(place, kind)| *kind as usize == place));
         assert!(End::ALL.iter().enumerate().all(|(place, end)| *end as usize == place));
-        assert!(Reason::ALL.iter().enumerate().all(|(place, r)| *r as usize == place + 1));
+        assert!(Reason::ALL.is_sorted_by_key(|reason| *reason as usize), "the last is the largest");
     }
 
     #[test]

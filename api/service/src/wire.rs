@@ -24,6 +24,7 @@ mod scan;
 mod table;
 #[cfg(test)]
 mod tests;
+mod waiting_room;
 mod write;
 
 pub(crate) use answer::Teller;
@@ -32,7 +33,7 @@ pub(crate) use check::Invalid;
 pub(crate) use event::journal_event;
 pub(crate) use fault::Trouble;
 pub(crate) use inventory::{Aim, Ask, RunName};
-pub(crate) use names::timestamp;
+pub(crate) use names::{duration, timestamp};
 pub(crate) use operations::{
     ListWish, RunAsk, block, close_sale, create, get_run, list, named_run, open_sale, page_token,
     retire, unblock,
@@ -44,4 +45,5 @@ pub(crate) use read::{Asked, look, request, session};
 pub(crate) use run::{Standing, answered_row, lost_row, run_row, train_run};
 pub(crate) use said::{berth_map, berths_change, pool_names};
 pub(crate) use table::{Table, query_response};
+pub(crate) use waiting_room::{JoinAsk, TicketAsk, Where, get_ticket, join, leave, watch_ticket};
 pub(crate) use write::{Of, foresee, response, session_answer, session_fault};

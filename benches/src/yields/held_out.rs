@@ -247,21 +247,24 @@ fn days(all: &[Learnt]) -> Table {
 }
 
 /// What the rules say, in words.
-pub(super) fn notes(all: &[Learnt]) -> Vec<String> {
+pub(super) fn note(all: &[Learnt]) -> String {
     let rows = |learnt: &Learnt| {
         let first = learnt.keeping.peaks().map(|(km, part)| format!("{part} % below {km} km"));
         let first: Vec<_> = first.collect();
         format!("{} ({}): {}", learnt.train, learnt.parties.name(), first.join(", "))
     };
     let learnt: Vec<_> = all.iter().map(rows).collect();
-    vec![format!(
+    format!(
         "Berths kept: journeys shorter than so many kilometres open no berth while at most so many of \
          the pool are free on the whole route; they may sit on those that others use elsewhere. What \
          is kept falls to nothing as demand used to come: the sale is 60 days here, with requests \
          evenly spread over them. `berth-planning` learns the shares from the training days alone, \
-         for a train once. Learnt, when the sale opens: {}.",
+         for a train once. Learnt, \
+         when the sale opens: {}. What it learns of the rhythm it needs: the lines \"half ask early\" \
+         are days on which half of everybody asks in the first tenth of the sale, with rows learnt \
+         on days on which they did not.",
         learnt.join("; ")
-    )]
+    )
 }
 
 /// Points over the fair bound on every held-out day.

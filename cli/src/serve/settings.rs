@@ -13,6 +13,8 @@ use berth_persistence::{CatalogueError, Durability};
 use clap::Args;
 use serde::Deserialize;
 
+use super::doors::{DoorArgs, DoorFault, Doors};
+use super::rooms::{self, RoomsFile, RoomsFileError};
 use crate::data_dir::{of_recovery, of_snapshots};
 use crate::rules::{RulesError, Under};
 use crate::said::Exit;
@@ -104,9 +106,14 @@ pub struct ServeArgs {
     /// Seconds that a stop may take; what has no snapshot by then is named [default: 10]
     #[arg(long, env = "BERTH_STOP_SECONDS", value_name = "S")]
     stop_seconds: Option<u64>,
+    /// A TOML file of waiting rooms before sales [default: none]
+    #[arg(long, env = "BERTH_ROOMS", value_name = "FILE")]
+    rooms: Option<PathBuf>,
     /// Start although the wall clock is behind the journal's last stamp
     #[arg(long)]
     accept_clock: bool,
+    #[command(flatten)]
+    doors: DoorArgs,
 }
 
 /// Of something that may be done without.
@@ -143,6 +150,9 @@ struct File {
     hold_max_seconds: Option<u64>,
     hold_life_seconds: Option<u64>,
     stop_seconds: Option<u64>,
+    rooms: Option<PathBuf>,
+    #[serde(default)]
+    doors: DoorArgs,
 }
 
 /// What holds.
@@ -159,6 +169,9 @@ pub struct ServeSettings {
     pub accept_clock: bool,
     pub journal_readers: u16,
     pub stop: Duration,
+    /// Before sales, from their file.
+    pub rooms: RoomsFile,
+    pub doors: Doors,
 }
 
 /// Why a server did not start.
@@ -182,6 +195,9 @@ pub enum ServeError {
         /// What is allowed.
         expected: String,
     },
+    /// What lets callers in.
+    #[error(transparent)]
+    Door(#[from] DoorFault),
     /// The trains.
     #[error(transparent)]
     Catalogue(#[from] CatalogueError),
@@ -201,6 +217,9 @@ pub enum ServeError {
     /// The listeners.
     #[error(transparent)]
     Server(#[from] berth_api::ServeError),
+    /// The file of waiting rooms.
+    #[error(transparent)]
+    Rooms(Box<RoomsFileError>),
     /// The engine.
     #[error(transparent)]
     Engine(#[from] berth_engine::StartError),
@@ -209,12 +228,20 @@ pub enum ServeError {
     Runtime(std::io::Error),
 }
 
+impl From<RoomsFileError> for ServeError {
+    fn from(fault: RoomsFileError) -> Self {
+        Self::Rooms(Box::new(fault))
+    }
+}
+
 impl ServeError {
     /// 2 for wrong settings, 4 for a damaged journal, else 1.
     pub fn exit(&self) -> Exit {
         match self {
             Self::Config { .. }
             | Self::Range { .. }
+            | Self::Rooms(_)
+            | Self::Door(_)
             | Self::Engine(StartError::EventStoreNeeded { .. }) => Exit::Usage,
             Self::Engine(StartError::Recovery(fault)) => of_recovery(fault),
             Self::Engine(StartError::Snapshots(fault)) => of_snapshots(fault),
@@ -226,7 +253,7 @@ impl ServeError {
 impl ServeArgs {
     /// Brings flags, environment, file and defaults together.
     pub fn resolve(&self) -> Result<ServeSettings, ServeError> {
-        let file = self.config.as_ref().map_or_else(|| Ok(File::default()), read)?;
+        let file: File = self.config.as_ref().map_or_else(|| Ok(File::default()), read)?;
         let defaults = berth_node::Settings::default();
         let durability = match (self.durability, &file.durability) {
             (Some(word), _) => word,
@@ -263,13 +290,18 @@ impl ServeArgs {
         let holds = self.holds(&file)?;
         let stop = self.stop_seconds.or(file.stop_seconds).unwrap_or(STOP_SECONDS_DEFAULT);
         let stop = ranged("stop_seconds", stop, 1, STOP_SECONDS_MAX, " seconds")?;
+        let rooms = self.rooms.as_ref().or(file.rooms.as_ref());
+        let rooms = rooms.map_or_else(|| Ok(RoomsFile::default()), |path| rooms::read(path))?;
+        let listen = self.listen.clone().or(file.listen).unwrap_or("127.0.0.1:50051".into());
+        let admin_listen = self.admin_listen.clone().or(file.admin_listen);
+        let admin_listen = admin_listen.unwrap_or("127.0.0.1:50052".into());
+        let doors = self.doors.over(file.doors).resolve()?;
+        doors.may_open(&[("listen", &listen), ("admin_listen", &admin_listen)])?;
         Ok(ServeSettings {
-            listen: self.listen.clone().or(file.listen).unwrap_or("127.0.0.1:50051".into()),
-            admin_listen: self
-                .admin_listen
-                .clone()
-                .or(file.admin_listen)
-                .unwrap_or("127.0.0.1:50052".into()),
+            listen,
+            admin_listen,
+            doors,
+            rooms,
             data_dir: self.data_dir.clone().or(file.data_dir).unwrap_or("berth-data".into()),
             catalogue: self.catalogue.clone().or(file.catalogue),
             rules,

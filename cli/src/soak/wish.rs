@@ -60,6 +60,7 @@ pub fn wish(
         berths,
         ttl: Some(duration(ttl)),
         reference: reference.to_owned(),
+        admission_token: String::new(),
     }
 }
 

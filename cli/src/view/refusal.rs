@@ -49,6 +49,8 @@ pub struct FactsView {
     pub booking: Option<BookingView>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub alternatives: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub room: Option<String>,
 }
 
 impl FactsView {
@@ -65,6 +67,7 @@ impl FactsView {
             berth: facts.berth.as_ref().map(BerthView::of),
             booking: facts.booking.as_ref().map(BookingView::of),
             alternatives: facts.alternatives.clone(),
+            room: Some(facts.room.clone()).filter(|room| !room.is_empty()),
         }
     }
 }

@@ -19,6 +19,7 @@ use tonic::{Request, Status, Streaming};
 
 use super::shared::{Body, Inside, Rest, Shared, over};
 use super::wire::Raw;
+use crate::credentials::Token;
 use crate::error::{ClientError, Spent, is_of_the_line, pushback_of, trouble_of};
 use crate::health::Health;
 
@@ -31,6 +32,7 @@ const END_PATIENCE: Duration = Duration::from_secs(10);
 pub struct Driver {
     pub channel: Channel,
     pub health: Arc<Health>,
+    pub token: Option<Token>,
     pub reconnect: Policy,
     pub shared: Arc<Shared>,
 }
@@ -195,7 +197,9 @@ impl Driver {
         grpc.ready().await.map_err(|fault| Status::from_error(Box::new(fault)))?;
         let body = Body::new(Arc::clone(&self.shared), stream);
         let path = PathAndQuery::from_static(PATH);
-        Ok(grpc.streaming(Request::new(body), path, Raw).await?.into_inner())
+        let mut request = Request::new(body);
+        self.token.iter().for_each(|token| token.put_on(&mut request));
+        Ok(grpc.streaming(request, path, Raw).await?.into_inner())
     }
 
     fn take(&self, message: &[u8], woken: &mut Vec<Waker>) -> Result<(), Status> {

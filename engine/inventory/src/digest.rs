@@ -146,11 +146,11 @@ impl Canonical {
 
     fn listed(&mut self, listed: &Listed) {
         self.u8(listed.passenger);
-        self.standing(&listed.booked);
-        self.option(listed.now.as_ref(), Self::standing);
+        self.standing(listed.booked);
+        self.option(listed.now.as_ref(), |out, now| out.standing(*now));
     }
 
-    fn standing(&mut self, standing: &Standing) {
+    fn standing(&mut self, standing: Standing) {
         self.u8(standing.list.0);
         self.u64(standing.number.into());
     }

@@ -47,8 +47,8 @@ const CATALOGUE: &[(u8, Law)] = &[
     (8, outside_coaches),
     (10, ends),
     (11, deadlines),
-    (12, lists::are_the_records),
-    (13, lists::nobody_waits_in_vain),
+    (12, lists_are_the_records),
+    (13, nobody_waits_in_vain),
 ];
 
 /// Checks them all.
@@ -284,6 +284,19 @@ fn deadlines(run: &Run) -> Found {
         return Found::new();
     }
     vec![format!("the next deadline is kept as {kept:?}, the earliest is {earliest:?}")]
+}
+
+/// INV-12: a list has exactly those whom the records put there, in the order of their numbers; none
+/// was given twice, none of a booked passenger is above the highest printed; who is on a RAC list has
+/// a half of its pool, who waits has no berth.
+fn lists_are_the_records(run: &Run) -> Found {
+    lists::are_the_records(run)
+}
+
+/// INV-13: after a command nothing is free that somebody on a list would get.
+fn nobody_waits_in_vain(run: &Run) -> Found {
+    let due = run.promotion_due();
+    due.iter().map(|due| format!("a promotion is due and not made: {due:?}")).collect()
 }
 
 #[cfg(test)]

@@ -35,6 +35,7 @@ mod promote;
 mod record;
 mod refusal;
 mod register;
+mod reseat;
 mod rows;
 mod run;
 mod state;
@@ -75,6 +76,7 @@ pub use plan::{
 };
 pub use record::{Booking, Ended, Record, Seat, SeatState};
 pub use refusal::{PRECEDENCE, Reason, Refusal};
+pub use reseat::{Reseating, Sitting, make_room};
 pub use rows::Rows;
 pub use run::{Changes, Masks, Run};
 pub use state::{RunState, StateFault};

@@ -4,6 +4,7 @@
 
 #[cfg(test)]
 mod tests;
+mod words;
 
 use core::fmt;
 
@@ -13,6 +14,8 @@ use crate::{
     TrainNumber, TravelClass, UnixMillis,
 };
 use core::str::FromStr;
+
+use words::{Berth, List, OrAny, OrNone, Since, StopName};
 
 codes! {
     /// The kind of a refusal.
@@ -65,12 +68,21 @@ codes! {
         NotEligible = 23 "NOT_ELIGIBLE",
         /// No berth is left, and no room on the waiting list.
         WlFull = 24 "WL_FULL",
+        /// A waiting room stands before the sale.
+        NotAdmitted = 25 "NOT_ADMITTED",
+        /// No such waiting room.
+        UnknownRoom = 26 "UNKNOWN_ROOM",
+        /// No such ticket of a waiting room.
+        UnknownTicket = 27 "UNKNOWN_TICKET",
+        /// The room wants a proof that a challenge was passed.
+        Unproven = 28 "UNPROVEN",
     }
 }
 
 /// Which refusal wins when several apply: the first of this list.
-pub const PRECEDENCE: [Reason; 24] = [
+pub const PRECEDENCE: [Reason; 28] = [
     Reason::IdempotencyMismatch,
+    Reason::NotAdmitted,
     Reason::UnknownTrain,
     Reason::RunNotScheduled,
     Reason::UnknownStop,
@@ -94,6 +106,9 @@ pub const PRECEDENCE: [Reason; 24] = [
     Reason::AlreadyConfirmed,
     Reason::BookingCancelled,
     Reason::TooManyExtends,
+    Reason::UnknownRoom,
+    Reason::UnknownTicket,
+    Reason::Unproven,
 ];
 
 /// Why a command was refused, with both operands.
@@ -354,6 +369,40 @@ pub enum Refusal {
         /// Most that may.
         max: usize,
     },
+    /// A waiting room stands before the sale.
+    #[error(
+        "waiting room {room} stands before this sale: {why}; join it, and reserve with the token that \
+         it gives when it is your turn"
+    )]
+    NotAdmitted {
+        /// Its name.
+        room: Box<str>,
+        /// What is wrong with the token.
+        why: &'static str,
+    },
+    /// No such waiting room.
+    #[error("there is no waiting room {asked} here, or it is closed; reserve without one")]
+    UnknownRoom {
+        /// What was asked for.
+        asked: Box<str>,
+    },
+    /// No such ticket.
+    #[error("{why}; join the room anew")]
+    UnknownTicket {
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// The room wants a proof.
+    #[error(
+        "waiting room {room} wants a proof that this end user passed the challenge: {why}; pass it, \
+         and join with the proof"
+    )]
+    Unproven {
+        /// Its name.
+        room: Box<str>,
+        /// What is wrong with the proof.
+        why: &'static str,
+    },
 }
 
 impl Refusal {
@@ -384,6 +433,10 @@ impl Refusal {
             Self::BookingCancelled { .. } => Reason::BookingCancelled,
             Self::TooManyExtends { .. } => Reason::TooManyExtends,
             Self::NotEligible { .. } => Reason::NotEligible,
+            Self::NotAdmitted { .. } => Reason::NotAdmitted,
+            Self::UnknownRoom { .. } => Reason::UnknownRoom,
+            Self::UnknownTicket { .. } => Reason::UnknownTicket,
+            Self::Unproven { .. } => Reason::Unproven,
         }
     }
 
@@ -413,65 +466,11 @@ impl Refusal {
             | Reason::UnknownPassenger
             | Reason::BookingCancelled
             | Reason::TooManyExtends
-            | Reason::NotEligible => false,
-        }
-    }
-}
-
-struct OrNone<'a>(&'a Option<Date>);
-impl fmt::Display for OrNone<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Some(date) => date.fmt(f),
-            None => f.write_str("none"),
-        }
-    }
-}
-
-struct StopName<'a>(&'a StopRef);
-impl fmt::Display for StopName<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            StopRef::Sequence(seq) => write!(f, "stop number {seq}"),
-            StopRef::Station { code, occurrence: 0 | 1 } => code.fmt(f),
-            StopRef::Station { code, occurrence } => write!(f, "{code} (visit {occurrence})"),
-        }
-    }
-}
-
-struct List<'a, T>(&'a [T]);
-impl<T: fmt::Display> fmt::Display for List<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (i, item) in self.0.iter().enumerate() {
-            write!(f, "{}{item}", if i == 0 { "" } else { " " })?;
-        }
-        if self.0.is_empty() { f.write_str("none") } else { Ok(()) }
-    }
-}
-
-struct Since<'a>(&'a Option<UnixMillis>);
-impl fmt::Display for Since<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Some(at) => write!(f, "since {at}; the train has left the boarding stop"),
-            None => f.write_str("by the operator; only they open it again"),
-        }
-    }
-}
-
-struct Berth<'a>(&'a BerthName);
-impl fmt::Display for Berth<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}-{}", self.0.coach, self.0.number)
-    }
-}
-
-struct OrAny<'a>(&'a Option<TravelClass>);
-impl fmt::Display for OrAny<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Some(class) => class.fmt(f),
-            None => f.write_str("any class"),
+            | Reason::NotEligible
+            | Reason::NotAdmitted
+            | Reason::UnknownRoom
+            | Reason::UnknownTicket
+            | Reason::Unproven => false,
         }
     }
 }

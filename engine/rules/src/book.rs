@@ -247,11 +247,16 @@ impl RuleBook {
             }
         }
         for (place, rac) in self.rac.iter().enumerate() {
-            if let Some(quota) = rac.quotas.iter().find(|q| !self.has_quota(**q, rac.class)) {
-                let what = format!("no quota {quota} of {} in this book", rac.class);
-                return Err(rac.at.of("quotas").fault(file, what));
+            if !self.has_quota(rac.quota, rac.class) {
+                let what = format!("no quota {} of {} in this book", rac.quota, rac.class);
+                return Err(rac.at.of("quota").fault(file, what));
             }
             for other in self.rac[..place].iter().filter(|other| other.class == rac.class) {
+                if other.quota != rac.quota {
+                    let (class, quota, line) = (rac.class, other.quota, other.at.line);
+                    let what = format!("berths of {class} are shared for {quota} on line {line}");
+                    return Err(rac.at.of("quota").fault(file, what));
+                }
                 if let Some(layout) = rac.layouts.iter().find(|l| other.layouts.contains(l)) {
                     let line = other.at.line;
                     let what = format!("{layout} stands on line {line} already");

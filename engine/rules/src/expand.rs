@@ -4,10 +4,12 @@
 //! those with a size of their own take their berths, from the end of the class (last coach first).
 
 use berth_inventory::{
-    Date, Entry, PoolEntry, PoolSize, Promotion, STOPS_MAX, STOPS_MIN, TravelClass, layout,
+    Date, Entry, PoolEntry, PoolSize, STOPS_MAX, STOPS_MIN, TravelClass, WaitingEntry, layout,
 };
 
 use crate::book::RuleBook;
+use crate::fault::At;
+use crate::lists::side_lowers;
 use crate::quota::{Quota, Size};
 use crate::trains::Sort;
 use crate::{Dated, RuleFault};
@@ -45,8 +47,10 @@ impl RuleBook {
         }
         let stocks = stocks(&entry);
         for stock in &stocks {
-            let made = self.pools_of(&entry, *stock, &stocks, day)?;
-            self.fits(&entry, *stock, &made)?;
+            let mut made = self.pools_of(&entry, *stock, &stocks, day)?;
+            let shared = self.share(&entry, *stock, &mut made, day)?;
+            self.fits(&entry, *stock, shared, &made)?;
+            self.let_wait(*stock, &mut made, day)?;
             entry.pools.extend(made.into_iter().map(|made| made.pool));
         }
         entry.rules = Some(self.reference().into());
@@ -115,7 +119,7 @@ impl RuleBook {
             eligible: quota.eligible.clone(),
             rac: 0,
             waiting: None,
-            promotion: Promotion::default(),
+            promotion: self.switches().promotion.unwrap_or_default(),
             kept: Vec::new(),
         };
         Ok(Made { quota, pool, berths })
@@ -128,11 +132,91 @@ impl RuleBook {
         field: &str,
         day: Date,
     ) -> Result<&'q T, RuleFault> {
+        self.holds(dated, &quota.at, field, day)
+    }
+
+    fn holds<'q, T>(
+        &self,
+        dated: &'q Dated<T>,
+        at: &At,
+        field: &str,
+        day: Date,
+    ) -> Result<&'q T, RuleFault> {
         dated.on(day).ok_or_else(|| {
             let first = dated.changes().next().map_or_else(String::new, |date| date.to_string());
             let what = format!("says nothing for {day}; its first date is {first}");
-            quota.at.of(field).fault(&self.file, what)
+            at.of(field).fault(&self.file, what)
         })
+    }
+
+    /// Tells the pool whose passengers share berths how many of each coach; how many in all.
+    fn share(
+        &self,
+        entry: &Entry,
+        stock: Stock,
+        made: &mut [Made<'_>],
+        day: Date,
+    ) -> Result<usize, RuleFault> {
+        let class = stock.class;
+        let mut agreed: Option<(u8, &str)> = None;
+        let mut shared = 0;
+        let rules = || self.rac().iter().filter(|rac| rac.class == class);
+        let Some(first) = rules().next() else { return Ok(0) };
+        let coaches = entry.coaches.iter().filter_map(|coach| layout(&coach.layout));
+        for layout in coaches.filter(|layout| side_lowers(layout, class) > 0) {
+            let name = layout.name();
+            let rule = rules().find(|rac| rac.layouts.iter().any(|of| **of == *name));
+            let berths = rule.map(|rac| self.holds(&rac.berths, &rac.at, "berths", day));
+            let berths = berths.transpose()?.copied().unwrap_or(0);
+            shared += usize::from(berths);
+            if let Some((other, of)) = agreed.replace((berths, name))
+                && other != berths
+            {
+                let what = format!(
+                    "train {}: coaches of {class} share {other} side lowers ({of}) and {berths} \
+                     ({name}); on one train all must share as many",
+                    entry.number
+                );
+                return Err(first.at.of("berths").fault(&self.file, what));
+            }
+        }
+        let Some((berths, _)) = agreed.filter(|(berths, _)| *berths > 0) else { return Ok(0) };
+        let mut of_quota = made.iter_mut().filter(|made| made.quota.code == first.quota);
+        match (of_quota.next(), of_quota.next()) {
+            (Some(one), None) => one.pool.rac = berths,
+            (None, _) => {
+                let what = format!("train {}: no quota {} of {class}", entry.number, first.quota);
+                return Err(first.at.of("quota").fault(&self.file, what));
+            }
+            (Some(_), Some(other)) => {
+                let (quota, line) = (first.quota, other.quota.at.line);
+                let what = format!(
+                    "train {}: {quota} of {class} has a second pool by line {line}; one can share \
+                     berths",
+                    entry.number
+                );
+                return Err(first.at.of("quota").fault(&self.file, what));
+            }
+        }
+        Ok(shared)
+    }
+
+    /// Gives pools their waiting lists, by their berths after all earmarks, shared ones included.
+    fn let_wait(&self, stock: Stock, made: &mut [Made<'_>], day: Date) -> Result<(), RuleFault> {
+        let asked: usize = made.iter().filter_map(|made| made.berths).sum();
+        for one in made {
+            let of = |list: &&crate::Waiting| {
+                list.quota == one.quota.code && list.classes.contains(&stock.class)
+            };
+            let Some(list) = self.waiting().iter().find(of) else { continue };
+            let limit = self.holds(&list.limit, &list.at, "limit", day)?;
+            let berths = one.berths.unwrap_or(stock.berths.saturating_sub(asked));
+            let limit = limit.entries(berths, list.rounding);
+            // A list that nobody gets on is none.
+            let waiting = WaitingEntry { label: list.label.to_string(), limit };
+            one.pool.waiting = Some(waiting).filter(|waiting| waiting.limit > 0);
+        }
+        Ok(())
     }
 
     fn is_of(&self, sort: &Sort, entry: &Entry, stock: Stock, rake: &[Stock]) -> bool {
@@ -149,8 +233,21 @@ impl RuleBook {
     }
 
     /// The pools of a class sell no journey twice, and use it up.
-    fn fits(&self, entry: &Entry, stock: Stock, made: &[Made<'_>]) -> Result<(), RuleFault> {
+    fn fits(
+        &self,
+        entry: &Entry,
+        stock: Stock,
+        shared: usize,
+        made: &[Made<'_>],
+    ) -> Result<(), RuleFault> {
         let Stock { class, berths: total, .. } = stock;
+        let (whole, besides) = (
+            total - shared,
+            match shared {
+                0 => String::new(),
+                shared => format!(" beside {shared} that are shared"),
+            },
+        );
         let train = &entry.number;
         let mut asked = 0;
         let mut rest: Option<&Quota> = None;
@@ -178,24 +275,22 @@ impl RuleBook {
                     }
                 }
             }
-            if asked > total {
+            if asked > whole {
                 let what = format!(
                     "train {train}: {} and the quotas before it take {asked} berths of {class}, \
-                     which has {total}",
+                     which has {whole}{besides}",
                     quota.code
                 );
                 return Err(at.of("size").fault(&self.file, what));
             }
         }
-        let root = |what: String| {
-            crate::fault::At { line: 1, field: "quota".into() }.fault(&self.file, what)
-        };
+        let root = |what: String| At { line: 1, field: "quota".into() }.fault(&self.file, what);
         if !made.iter().any(|made| made.quota.code.as_str() == GENERAL) {
             return Err(root(format!("train {train}: no quota {GENERAL} for class {class}")));
         }
-        if rest.is_none() && asked < total {
+        if rest.is_none() && asked < whole {
             return Err(root(format!(
-                "train {train}: the quotas of {class} take {asked} of {total} berths; let one take \
+                "train {train}: the quotas of {class} take {asked} of {whole} berths; let one take \
                  the rest"
             )));
         }

@@ -36,4 +36,4 @@ pub use lists::{Limit, Rac, Rounding, Waiting};
 pub use quota::{Closes, Quota, Release, Size};
 pub use trains::Sort;
 pub use window::{Station, Window};
-pub use words::{Labels, Preference, Promotion, Reseating, Switches};
+pub use words::{Labels, Preference, Reseating, Switches};

@@ -1,6 +1,6 @@
 //! What is sold when no whole berth is left: shared side berths (RAC) and waiting lists.
 
-use berth_inventory::{BerthType, Layout, QuotaCode, TravelClass, layout};
+use berth_inventory::{BerthType, Layout, QuotaCode, TravelClass, WAITING_MAX, layout};
 
 use crate::document::{Table, Value};
 use crate::fault::At;
@@ -8,10 +8,7 @@ use crate::groups::Groups;
 use crate::quota::read_code;
 use crate::{Dated, RuleFault};
 
-/// Most passengers of a waiting list that a book may allow: the longest was 400 (sleeper, 2013).
-const ENTRIES_MAX: u16 = 2_000;
-
-/// Berths of a kind of coach that two passengers share, each until a whole berth is free.
+/// Side lower berths of a kind of coach that two passengers share until a whole berth is free.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rac {
     pub(crate) at: At,
@@ -19,12 +16,10 @@ pub struct Rac {
     pub class: TravelClass,
     /// Full names of the layouts.
     pub layouts: Vec<Box<str>>,
-    /// The quotas whose passengers get them.
-    pub quotas: Vec<QuotaCode>,
-    /// Which berths are shared.
-    pub berth_type: BerthType,
+    /// The quota whose passengers get them.
+    pub quota: QuotaCode,
     /// How many of one coach.
-    pub berths: Dated<u16>,
+    pub berths: Dated<u8>,
 }
 
 impl Rac {
@@ -33,38 +28,38 @@ impl Rac {
         let class_at = table.need("class")?;
         let class = class_at.text()?.parse::<TravelClass>();
         let class = class.map_err(|error| class_at.fault(error.to_string()))?;
-        let kind = table.need("berth_type")?;
-        let berth_type = kind.text()?.parse::<BerthType>();
-        let berth_type = berth_type.map_err(|error| kind.fault(error.to_string()))?;
         let found = table.need("layouts")?.each(|value| {
             let found = layout(value.text()?);
             let found = found.ok_or_else(|| value.fault("is not in the table of layouts"))?;
-            let has = shared(found, class, berth_type);
+            let has = side_lowers(found, class);
             if has == 0 {
-                return Err(value.fault(format!("has no {berth_type} of class {class}")));
+                return Err(value.fault(format!("has no side lower berth of class {class}")));
             }
             Ok((found.name(), has))
         })?;
         let least = found.iter().min_by_key(|(_, has)| *has);
         let berths = Dated::read(&table.need("berths")?, |value| {
-            let berths = value.number(0..=255)? as u16;
+            let berths = value.number(0..=255)? as u8;
             match least.filter(|(_, has)| *has < berths) {
                 Some((name, has)) => {
-                    Err(value.fault(format!("{berths} {berth_type} of {name}, which has {has}")))
+                    Err(value.fault(format!("{berths} side lowers of {name}, which has {has}")))
                 }
                 None => Ok(berths),
             }
         })?;
-        let quotas = table.need("quotas")?.each(read_code)?;
+        let quota = read_code(&table.need("quota")?)?;
         table.done()?;
         let layouts = found.into_iter().map(|(name, _)| name.into()).collect();
-        Ok(Self { at: table.at().clone(), class, layouts, quotas, berth_type, berths })
+        Ok(Self { at: table.at().clone(), class, layouts, quota, berths })
     }
 }
 
-fn shared(layout: &Layout, class: TravelClass, berth_type: BerthType) -> u16 {
-    let of = layout.berths().iter().filter(|b| b.class == class && b.berth_type == berth_type);
-    of.count() as u16
+/// Side lower berths of a class in one coach.
+pub(crate) fn side_lowers(layout: &Layout, class: TravelClass) -> u8 {
+    let is_side = |b: &&berth_inventory::LayoutBerth| {
+        b.class == class && b.berth_type == BerthType::SideLower
+    };
+    layout.berths().iter().filter(is_side).count() as u8
 }
 
 /// How long a waiting list may get.
@@ -82,7 +77,7 @@ impl Limit {
             Some(percent) => {
                 percent.parse().ok().filter(|percent| *percent <= 1_000).map(Self::Share)
             }
-            None => text.parse().ok().filter(|entries| *entries <= ENTRIES_MAX).map(Self::Entries),
+            None => text.parse().ok().filter(|entries| *entries <= WAITING_MAX).map(Self::Entries),
         }
     }
 
@@ -97,7 +92,7 @@ impl Limit {
                     Rounding::Up => hundredths.div_ceil(100),
                     Rounding::Nearest => (hundredths + 50) / 100,
                 };
-                entries.min(ENTRIES_MAX.into()) as u16
+                entries.min(WAITING_MAX.into()) as u16
             }
         }
     }

@@ -23,6 +23,9 @@ pub enum Size {
     PerCoach(u16),
 }
 
+/// The code of shared berths, which no reserve can name.
+const SHARED: &str = "RAC";
+
 const SIZE: &str = "a size: rest, per cent of the class (20%, at most 100%), berths (6) or berths for \
      each coach (4/coach)";
 
@@ -143,7 +146,11 @@ impl Quota {
         trains: &TrainNumbers,
         defaults: &Defaults,
     ) -> Result<Self, RuleFault> {
-        let code = read_code(&table.need("code")?)?;
+        let code_at = table.need("code")?;
+        let code = read_code(&code_at)?;
+        if code.as_str() == SHARED {
+            return Err(code_at.fault("is what shared berths are called; see [[rac]]"));
+        }
         let name = table.need("name")?.text()?.into();
         let classes = groups.classes(&table.need("classes")?)?;
         let size = Dated::read(&table.need("size")?, |value| value.parsed(SIZE, Size::parse))?;

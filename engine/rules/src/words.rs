@@ -1,6 +1,6 @@
 //! How statuses are printed, what is wished for when nothing is said, and the switches.
 
-use berth_inventory::{AgeBand, BerthType, Eligible, Passenger, Sex, TravelClass};
+use berth_inventory::{AgeBand, BerthType, Eligible, Passenger, Promotion, Sex, TravelClass};
 
 use crate::RuleFault;
 use crate::document::{Table, Value};
@@ -106,15 +106,6 @@ pub(crate) fn read_lower(value: &Value<'_, '_>) -> Result<Vec<String>, RuleFault
         }
     }
     Ok(words)
-}
-
-/// Who gets a berth that comes free before the chart, when it does not fit the first of the list.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Promotion {
-    /// Nobody yet: it waits for the first.
-    WaitForHead,
-    /// The first whom it fits.
-    FirstThatFits,
 }
 
 /// Whether those who hold a berth may be moved to make room.

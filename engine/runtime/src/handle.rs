@@ -116,6 +116,11 @@ impl Engine {
         (sum, depth)
     }
 
+    /// Messages waiting in the queues of all shards.
+    pub fn queued(&self) -> usize {
+        self.house.shards.iter().map(|shard| shard.depth()).sum()
+    }
+
     /// Version and digest of a run that is in memory, for comparing a live node with its log.
     pub async fn digest(&self, run: &RunEntry) -> Option<(Version, String)> {
         let shard = &self.house.shards[usize::from(run.shard)];

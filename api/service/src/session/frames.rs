@@ -83,11 +83,16 @@ impl Frames {
                 Some(Taken { slot, kind, timeout: timeout(*timeout_ms) })
             }
             Err(invalid) => {
-                session_fault(&mut self.pen, *correlation, invalid.clone().into());
-                self.tell();
+                self.refuse(*correlation, invalid.clone().into());
                 None
             }
         }
+    }
+
+    /// A command that is not begun, and why.
+    pub fn refuse(&mut self, correlation: u64, trouble: Trouble) {
+        session_fault(&mut self.pen, correlation, trouble);
+        self.tell();
     }
 
     /// An outcome, about the run `of` if one was asked; the kind of the command that it answers.

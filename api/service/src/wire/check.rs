@@ -11,6 +11,9 @@ use berth_inventory::{
 use berth_proto::v1;
 use berth_proto::v1::stop_ref::Stop;
 
+/// Longest signed text: ours are half as long.
+pub(super) const SEALED_BYTES_MAX: usize = 256;
+
 /// A message that cannot mean anything.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Invalid {
@@ -179,6 +182,16 @@ impl Check {
         if text.len() > REFERENCE_BYTES_MAX {
             let bytes = text.len();
             self.wrong(field, format_args!("has {bytes} bytes, at most {REFERENCE_BYTES_MAX}"));
+            return None;
+        }
+        Some(text.into())
+    }
+
+    /// A signed text that we gave out, or none.
+    pub fn sealed(&mut self, field: impl Display, text: &str) -> Option<Box<str>> {
+        if text.len() > SEALED_BYTES_MAX {
+            let bytes = text.len();
+            self.wrong(field, format_args!("has {bytes} bytes, at most {SEALED_BYTES_MAX}"));
             return None;
         }
         Some(text.into())

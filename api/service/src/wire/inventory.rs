@@ -38,6 +38,8 @@ pub(crate) enum Aim {
 pub(crate) struct Ask {
     pub aim: Aim,
     pub command: Command,
+    /// What a waiting room gave; of a reserve.
+    pub token: Option<Box<str>>,
 }
 
 /// Each gives the command the digest of what it means, however it was read.
@@ -46,35 +48,40 @@ impl Ask {
     pub fn reserve(run: RunName, mut asked: Reserve, ttl: Option<Millis>) -> Self {
         asked.request.digest = digest::reserve(run, &asked, ttl);
         let aim = Aim::Run { run, from: Some(asked.from) };
-        Self { aim, command: Command::Reserve(asked) }
+        Self { aim, command: Command::Reserve(asked), token: None }
+    }
+
+    /// With what a waiting room gave; it is no part of what is asked.
+    pub fn with_token(self, token: Box<str>) -> Self {
+        Self { token: (!token.is_empty()).then_some(token), ..self }
     }
 
     pub fn confirm(mut asked: Confirm) -> Self {
         asked.request.digest = digest::confirm(&asked);
-        Self { aim: Aim::Hold(asked.hold), command: Command::Confirm(asked) }
+        Self { aim: Aim::Hold(asked.hold), command: Command::Confirm(asked), token: None }
     }
 
     pub fn release(mut asked: Release) -> Self {
         asked.request.digest = digest::release(&asked);
-        Self { aim: Aim::Hold(asked.hold), command: Command::Release(asked) }
+        Self { aim: Aim::Hold(asked.hold), command: Command::Release(asked), token: None }
     }
 
     pub fn extend(mut asked: Extend) -> Self {
         asked.request.digest = digest::extend(&asked);
-        Self { aim: Aim::Hold(asked.hold), command: Command::Extend(asked) }
+        Self { aim: Aim::Hold(asked.hold), command: Command::Extend(asked), token: None }
     }
 
     pub fn cancel(digits: ArrayString<10>, mut asked: Cancel) -> Self {
         asked.request.digest = digest::cancel(digits, &asked);
-        Self { aim: Aim::Pnr(digits), command: Command::Cancel(asked) }
+        Self { aim: Aim::Pnr(digits), command: Command::Cancel(asked), token: None }
     }
 
     pub fn get_hold(hold: HoldId) -> Self {
-        Self { aim: Aim::Hold(hold), command: Command::GetHold(hold) }
+        Self { aim: Aim::Hold(hold), command: Command::GetHold(hold), token: None }
     }
 
     pub fn get_booking(digits: ArrayString<10>) -> Self {
-        Self { aim: Aim::Pnr(digits), command: Command::GetBooking(Pnr(0)) }
+        Self { aim: Aim::Pnr(digits), command: Command::GetBooking(Pnr(0)), token: None }
     }
 }
 
@@ -124,6 +131,7 @@ pub(crate) fn reserve(message: &v1::ReserveRequest, holds: &HoldTimes) -> Result
         None => Some(holds.default),
     };
     let reference = check.opaque("reference", &message.reference);
+    let token = check.sealed("admission_token", &message.admission_token);
     let whole = || {
         let reserve = Reserve {
             request: request?,
@@ -139,7 +147,7 @@ pub(crate) fn reserve(message: &v1::ReserveRequest, holds: &HoldTimes) -> Result
             ttl: ttl?,
             reference: reference?,
         };
-        Some(Ask::reserve(run?, reserve, message.ttl.and(ttl)))
+        Some(Ask::reserve(run?, reserve, message.ttl.and(ttl)).with_token(token?))
     };
     check.end(whole())
 }

@@ -44,7 +44,8 @@ fn facts(refusal: &Refusal, names: &Names) -> v1::RefusalFacts {
         | Refusal::UnknownStop { .. }
         | Refusal::BadLegRange { .. }
         | Refusal::UnknownHold { .. }
-        | Refusal::UnknownBooking { .. } => {}
+        | Refusal::UnknownBooking { .. }
+        | Refusal::UnknownTicket { .. } => {}
         Refusal::RunNotScheduled { next, .. } => {
             facts.next_start_date = next.as_ref().map(Date::to_string).unwrap_or_default();
         }
@@ -86,6 +87,9 @@ fn facts(refusal: &Refusal, names: &Names) -> v1::RefusalFacts {
             facts.asked = Some((*asked).into());
             facts.limit = Some((*count).into());
         }
+        Refusal::NotAdmitted { room, .. }
+        | Refusal::UnknownRoom { asked: room }
+        | Refusal::Unproven { room, .. } => facts.room = room.as_ref().into(),
         Refusal::TooManyExtends { extends, max, .. } => {
             facts.asked = Some(*extends as u32 + 1);
             facts.limit = Some(*max as u32);

@@ -6,4 +6,5 @@ mod history;
 mod operating;
 mod selling;
 mod session;
+mod waiting;
 mod world;

@@ -9,20 +9,20 @@ use tonic::{Code, Streaming};
 
 use crate::world::{World, adult, request_id};
 
-struct Session {
+pub struct Session {
     commands: mpsc::Sender<v1::SessionRequest>,
     answers: Streaming<v1::SessionResponse>,
 }
 
 impl Session {
-    async fn open(world: &World) -> Self {
+    pub async fn open(world: &World) -> Self {
         let (commands, receiver) = mpsc::channel(64);
         let stream = ReceiverStream::new(receiver);
         let answers = world.inventory.clone().session(stream).await.unwrap().into_inner();
         Self { commands, answers }
     }
 
-    async fn send(&self, commands: Vec<(u64, Command)>) {
+    pub async fn send(&self, commands: Vec<(u64, Command)>) {
         let commands = commands
             .into_iter()
             .map(|(correlation_id, command)| v1::SessionCommand {
@@ -35,7 +35,7 @@ impl Session {
     }
 
     /// As many answers, by correlation id.
-    async fn take(&mut self, count: usize) -> Vec<(u64, Answer)> {
+    pub async fn take(&mut self, count: usize) -> Vec<(u64, Answer)> {
         let mut taken = Vec::new();
         while taken.len() < count {
             let message = self.answers.message().await.unwrap().expect("an answer");

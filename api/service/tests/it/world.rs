@@ -3,7 +3,8 @@
 use std::net::TcpListener;
 use std::sync::Arc;
 
-use berth_api::Server;
+use berth_api::admission::{Keys, Sealer};
+use berth_api::{RoomSetting, Rooms, Secrets, Server};
 use berth_engine::node::Settings;
 use berth_engine::persistence::{Catalogue, Durability};
 use berth_engine::{Engine, StartOptions};
@@ -36,7 +37,7 @@ pub struct World {
     pub journal: JournalClient<Channel>,
     stop: oneshot::Sender<()>,
     serving: JoinHandle<()>,
-    _dir: TempDir,
+    dir: TempDir,
 }
 
 fn train(number: &str, coaches: &[(&str, &str)]) -> Entry {
@@ -75,6 +76,23 @@ impl World {
     /// So many readers of history at once, and what else an operator sets.
     pub async fn start_with(settings: Settings, journal_readers: usize) -> Self {
         let dir = tempfile::tempdir().unwrap();
+        Self::begin(dir, settings, journal_readers, |_| Vec::new()).await
+    }
+
+    /// With waiting rooms, on a directory of before.
+    pub async fn start_waiting(
+        dir: TempDir,
+        rooms: impl FnOnce(&Engine) -> Vec<RoomSetting>,
+    ) -> Self {
+        Self::begin(dir, Settings::default(), berth_api::JOURNAL_READERS_DEFAULT, rooms).await
+    }
+
+    async fn begin(
+        dir: TempDir,
+        settings: Settings,
+        journal_readers: usize,
+        rooms: impl FnOnce(&Engine) -> Vec<RoomSetting>,
+    ) -> Self {
         let trains = [train(TRAIN, &[("B1", "3A"), ("S1", "SL")]), train("10002", &[("C1", "CC")])];
         let options = StartOptions {
             data_dir: dir.path().to_owned(),
@@ -89,6 +107,12 @@ impl World {
         let listener = || TcpListener::bind("127.0.0.1:0").unwrap();
         let server = Server::new(engine.clone(), "Asia/Kolkata", listener(), listener()).unwrap();
         let server = server.journal_readers(journal_readers);
+        let key = |purpose| Sealer::derive(1, b"the key of a test", purpose);
+        let letters = Keys::new(vec![key("letters")]).unwrap();
+        let secrets = Secrets { letters, people: key("people") };
+        let rooms = rooms(&engine);
+        let (rooms, _) = Rooms::open(rooms, secrets, dir.path(), engine.now(), || [7; 16]).unwrap();
+        let server = server.rooms(rooms);
         let public = format!("http://{}", server.listen());
         let admin = format!("http://{}", server.admin_listen());
         let (stop, stopped) = oneshot::channel();
@@ -107,7 +131,7 @@ impl World {
             admin,
             stop,
             serving,
-            _dir: dir,
+            dir,
         }
     }
 
@@ -151,6 +175,14 @@ impl World {
             Outcome::Hold(hold) => hold,
             Outcome::Refusal(why) => panic!("expected a hold, got {why:?}"),
         }
+    }
+
+    /// Stops the node in order; its directory is for the next.
+    pub async fn stop_keeping(self) -> TempDir {
+        self.stop.send(()).unwrap();
+        self.serving.await.unwrap();
+        self.engine.stop(std::time::Duration::from_secs(10)).await.unwrap();
+        self.dir
     }
 
     /// Stops the listeners as a process would, and waits until they have.

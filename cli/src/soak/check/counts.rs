@@ -19,6 +19,10 @@ pub const ANSWERED: &str = "map-differs-from-answers";
 /// The map contradicts the journal.
 pub const JOURNALED: &str = "map-differs-from-journal";
 
+/// Quota of berths that two passengers share: figures count halves, a map shows berths. No soak asks
+/// for them, so both halves are always the same.
+const SHARED: &str = "RAC";
+
 /// Deadlines nearer than this to the last look say nothing, milliseconds.
 const NEAR_MS: u64 = 1_000;
 
@@ -62,7 +66,9 @@ pub fn published(run: &StageRun, seen: &Seen, findings: &mut Findings) {
     }
     for pool in &seen.pools {
         let sum = |part: fn(&Cells) -> u128| -> u64 {
-            of_pool(pool.class, &pool.quota).map(|c| u64::from(part(c).count_ones())).sum()
+            let places = if pool.quota == SHARED { 2 } else { 1 };
+            let of_berths = of_pool(pool.class, &pool.quota).map(|c| part(c).count_ones());
+            of_berths.map(|legs| places * u64::from(legs)).sum()
         };
         let map = [sum(|c| c.free), sum(|c| c.held), sum(|c| c.sold), sum(|c| c.blocked)];
         let told = [pool.free, pool.held, pool.sold, pool.blocked];

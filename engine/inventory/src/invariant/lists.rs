@@ -1,13 +1,11 @@
-//! What is always true of lists.
+//! What lists and records say of each other.
 
 use super::Found;
 use crate::lists::Place;
 use crate::record::SeatState;
 use crate::{ListIndex, ListKind, Run};
 
-/// INV-12: a list has exactly those whom the records put there, in the order of their numbers; none
-/// of them was given twice, and no booked number is above the highest printed. Who is on a RAC list
-/// has a half of its pool, who waits has no berth.
+/// See INV-12.
 pub(super) fn are_the_records(run: &Run) -> Found {
     let Some(lists) = run.lists.as_deref() else { return Found::new() };
     let mut found = Found::new();
@@ -57,10 +55,4 @@ pub(super) fn are_the_records(run: &Run) -> Found {
         }),
     );
     found
-}
-
-/// INV-13: after a command, nothing is free that somebody on a list would get.
-pub(super) fn nobody_waits_in_vain(run: &Run) -> Found {
-    let due = run.promotion_due();
-    due.iter().map(|due| format!("a promotion is due and not made: {due:?}")).collect()
 }

@@ -113,6 +113,24 @@ fn every_message_says_both_operands_and_what_to_do_next() {
              another quota",
         ),
         (
+            Refusal::NotAdmitted { room: "tatkal".into(), why: "the token has expired" },
+            "waiting room tatkal stands before this sale: the token has expired; join it, and \
+             reserve with the token that it gives when it is your turn",
+        ),
+        (
+            Refusal::UnknownRoom { asked: "tatkal".into() },
+            "there is no waiting room tatkal here, or it is closed; reserve without one",
+        ),
+        (
+            Refusal::UnknownTicket { why: "the ticket is forged" },
+            "the ticket is forged; join the room anew",
+        ),
+        (
+            Refusal::Unproven { room: "tatkal".into(), why: "there is none" },
+            "waiting room tatkal wants a proof that this end user passed the challenge: there is \
+             none; pass it, and join with the proof",
+        ),
+        (
             Refusal::TooManyExtends { hold, extends: 256, max: 256 },
             "hold 00000000000000000000000000000011 was extended 256 times, of 256 at most; confirm \
              it before its deadline, and extend another by more at a time",

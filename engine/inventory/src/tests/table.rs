@@ -228,13 +228,13 @@ fn seat(plan: &Plan, seat: &SeatView, listed: Option<&ListedView>) -> String {
     format!("{berth}:{}{listed}", seat.state.code().to_lowercase())
 }
 
-fn on_list(of: &Option<Box<[ListedView]>>, place: usize) -> Option<&ListedView> {
-    of.iter().flatten().find(|listed| usize::from(listed.passenger) == place)
+fn on_list(of: Option<&[ListedView]>, place: usize) -> Option<&ListedView> {
+    of?.iter().find(|listed| usize::from(listed.passenger) == place)
 }
 
 fn hold_text(plan: &Plan, view: &HoldView) -> String {
     let seats: Vec<String> = (view.party.iter().enumerate())
-        .map(|(place, s)| seat(plan, s, on_list(&view.listed, place)))
+        .map(|(place, s)| seat(plan, s, on_list(view.listed.as_deref(), place)))
         .collect();
     format!("H{} {} until {}", view.hold.0, seats.join(" "), seconds(view.expires_at))
 }
@@ -263,7 +263,7 @@ fn places(set: PassengerSet) -> String {
 fn said_text(plan: &Plan, said: &Said) -> String {
     let booked = |view: &crate::BookingView| {
         let one = |(place, s): &(u8, SeatView)| {
-            let listed = on_list(&view.listed, usize::from(*place));
+            let listed = on_list(view.listed.as_deref(), usize::from(*place));
             format!("{}:{}", place + 1, seat(plan, s, listed))
         };
         let seats: Vec<String> = view.party.iter().map(one).collect();

@@ -35,7 +35,9 @@ pub(crate) fn plan_with_lists(promotion: Promotion) -> Arc<Plan> {
         pools[0].waiting = waiting("GNWL");
         pools[1].size = PoolSize::Berths(64);
         pools[2].waiting = waiting("TQWL");
-        pools.iter_mut().for_each(|pool| pool.promotion = promotion);
+        for pool in pools {
+            pool.promotion = promotion;
+        }
     })
 }
 

@@ -4,10 +4,10 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use berth_inventory::{
-    AgeBand, BerthIndex, Changes, CoachEntry, Date, Entry, Event, HeldPassenger, HoldId, LegRange,
-    Opens, PARTY_MAX, Passenger, PassengerSet, Plan, PlanHash, Pnr, PoolEntry, PoolIndex, PoolSize,
-    Promotion, RequestId, RequestMark, Rest, Run, RunCreated, RunId, RunningDays, Sex, StopEntry,
-    TravelClass, UnixMillis,
+    AgeBand, BerthIndex, Changes, CoachEntry, Date, Entry, Event, HeldPassenger, HoldId, Kept,
+    LegRange, Opens, PARTY_MAX, Passenger, PassengerSet, Plan, PlanHash, Pnr, PoolEntry, PoolIndex,
+    PoolSize, Promotion, RequestId, RequestMark, Rest, Run, RunCreated, RunId, RunningDays, Sex,
+    StopEntry, TravelClass, UnixMillis,
 };
 
 use crate::published::RowChange;
@@ -17,6 +17,11 @@ const DAY_MS: u64 = 86_400_000;
 
 /// Two sleepers with a coach of another class between them, and a small pool beside the large ones.
 fn run(stops: usize) -> Run {
+    run_keeping(stops, Vec::new())
+}
+
+/// The same; the large pool keeps berths for long journeys.
+fn run_keeping(stops: usize, kept: Vec<Kept>) -> Run {
     let stop = |i: usize| StopEntry {
         code: format!("S{i}"),
         km: i as u32,
@@ -50,7 +55,7 @@ fn run(stops: usize) -> Run {
         stops: (0..stops).map(stop).collect(),
         coaches: [("S1", "SL"), ("B1", "3A"), ("S2", "SL")].map(coach).into(),
         pools: vec![
-            pool("GN", TravelClass::Sleeper, PoolSize::Rest),
+            PoolEntry { kept, ..pool("GN", TravelClass::Sleeper, PoolSize::Rest) },
             pool("TQ", TravelClass::Sleeper, PoolSize::Berths(8)),
             pool("GN", TravelClass::ThirdAc, PoolSize::Rest),
         ],
@@ -231,4 +236,32 @@ fn a_pool_is_on_sale_from_its_opening_to_the_departure() {
         assert_eq!(statuses(first, leaves.0), [SaleStatus::Closed; 3]);
         assert_eq!(statuses(later, leaves.0), [general, sells, third]);
     }
+}
+
+#[test]
+fn what_is_kept_is_not_shown_to_a_journey_that_may_not_have_it() {
+    let kept = Kept { below_km: 3, berths: 150, last: 50, since: 120, until: 60 };
+    let mut run = run_keeping(6, vec![kept]);
+    let (plan, leaves) = (Arc::clone(run.plan()), DAY_MS + 601 * 60_000);
+    let untouched = RunTable::untouched(Arc::clone(&plan), created(&plan));
+    let (short, long) = (LegRange { from: 0, to: 2 }, LegRange { from: 0, to: 3 });
+    let free = |table: &RunTable, legs, minutes: u64| {
+        let (_, rows) = table.rows(legs, UnixMillis(leaves - 60_000 * minutes));
+        rows[0].free
+    };
+    let published = |run: &Run| RunTable::published(run.id(), Arc::new(Published::of(run)));
+    for table in [untouched, published(&run)] {
+        let shown = [300, 120, 90, 61, 60].map(|minutes| free(&table, short, minutes));
+        assert_eq!(shown, [2, 2, 52, 101, 152]);
+        assert_eq!(free(&table, long, 300), 152);
+    }
+    // Two are opened behind the journey: they are open to it, and the others are kept.
+    let behind = LegRange { from: 2, to: 5 };
+    for number in 0..2 {
+        let event = held(&run, number, BerthIndex(number as u16), behind);
+        run.apply(&event, UnixMillis(0), &mut Changes::default());
+    }
+    let table = published(&run);
+    assert_eq!([free(&table, short, 300), free(&table, long, 300)], [2, 150]);
+    assert_eq!(free(&table, behind, 300), 150, "long");
 }

@@ -35,8 +35,7 @@ release = { order = 1, to = ["GN"] }
 [[rac]]
 class = "SL"
 layouts = ["SL/ICF"]
-quotas = ["GN"]
-berth_type = "SLB"
+quota = "GN"
 berths = 7
 [[waiting]]
 label = "GNWL"
@@ -105,7 +104,7 @@ const TABLE: &[(&str, &str, &str)] = &[
         "line 25: quota[2].party_max: is a text; a whole number",
     ),
     ("[[quota]]\ncode = \"GN\"", "[quota]\ncode = \"GN\"", "line "),
-    ("[labels]", "[label]", "line 49: label: is not a field here"),
+    ("[labels]", "[label]", "line 48: label: is not a field here"),
     // Dates.
     ("from = 2024-11-01", "from = \"2024-11-01\"", "line 8: sale.opens[2].from: is a text; a date"),
     ("from = 2024-11-01", "from = 2024-13-01", "line 8: opens: "),
@@ -125,7 +124,7 @@ const TABLE: &[(&str, &str, &str)] = &[
     (
         "from = 2025-07-01\nbefore = \"08:00\"",
         "from = 2025-07-01\nbefore = \"08:00\"\n[[chart]]\nkind = \"first\"\nbefore = \"04:00\"",
-        "line 49: chart[2].from: no date stands behind 2025-07-01 of line 45",
+        "line 48: chart[2].from: no date stands behind 2025-07-01 of line 44",
     ),
     // Times.
     ("\"D-1 10:00\"", "\"D-1 25:00\"", "line 23: quota[2].opens: \"D-1 25:00\" is not \"run\" or"),
@@ -138,8 +137,8 @@ const TABLE: &[(&str, &str, &str)] = &[
         "quota[2].closes: closes before it opens (D-1",
     ),
     ("closes = \"chart\"", "closes = \"never\"", "line 24: quota[2].closes: \"never\" is not"),
-    ("before = \"08:00\"", "before = \"8:00\"", "line 48: chart[1].before: \"8:00\" is not hours"),
-    ("before = \"08:00\"", "at = \"20:00\"", "line 48: chart[1].at: \"20:00\" is not days before"),
+    ("before = \"08:00\"", "before = \"8:00\"", "line 47: chart[1].before: \"8:00\" is not hours"),
+    ("before = \"08:00\"", "at = \"20:00\"", "line 47: chart[1].at: \"20:00\" is not days before"),
     ("before = \"08:00\"\n", "", "chart[1].before: is missing"),
     ("before =", "at = \"D-1 20:00\"\nbefore =", "chart[1].at: stands beside `before`"),
     (
@@ -148,7 +147,7 @@ const TABLE: &[(&str, &str, &str)] = &[
         "chart[1].departs: is not two times",
     ),
     ("before =", "departs = [\"05:00\", \"14:00\"]\nbefore =", "chart[1].departs: no chart of its"),
-    ("kind = \"first\"", "kind = \"third\"", "line 46: chart[1].kind: \"third\" is not \"first\""),
+    ("kind = \"first\"", "kind = \"third\"", "line 45: chart[1].kind: \"third\" is not \"first\""),
     // Sizes and shares.
     ("\"30%\"", "\"130%\"", "line 22: quota[2].size: \"130%\" is not a size"),
     ("\"30%\"", "\"all\"", "line 22: quota[2].size: \"all\" is not a size"),
@@ -249,32 +248,41 @@ const TABLE: &[(&str, &str, &str)] = &[
         "quota[2].release: is at the first chart, which has no",
     ),
     ("\"SL/ICF\"", "\"SL/XYZ\"", "line 32: rac[1].layouts[1]: is not in the table of layouts"),
-    ("\"SL/ICF\"", "\"2A/ICF\"", "line 32: rac[1].layouts[1]: has no SLB of class SL"),
-    ("berths = 7", "berths = 10", "line 35: rac[1].berths: 10 SLB of SL/ICF, which has 9"),
-    ("\"SLB\"\nberths", "\"SL\"\nberths", "line 34: rac[1].berth_type: \"SL\" is not a berth type"),
-    ("quotas = [\"GN\"]", "quotas = [\"LD\"]", "line 30: rac[1].quotas: no quota LD of SL"),
+    ("\"SL/ICF\"", "\"2A/ICF\"", "line 32: rac[1].layouts[1]: has no side lower berth of class SL"),
+    ("berths = 7", "berths = 10", "line 34: rac[1].berths: 10 side lowers of SL/ICF, which has 9"),
+    (
+        "quota = \"GN\"\nberths",
+        "quota = \"LD\"\nberths",
+        "line 30: rac[1].quota: no quota LD of SL",
+    ),
+    ("code = \"TQ\"", "code = \"RAC\"", "line 19: quota[2].code: is what shared berths are called"),
+    (
+        "[[waiting]]",
+        "[[rac]]\nclass = \"SL\"\nlayouts = [\"SL\"]\nquota = \"TQ\"\nberths = 1\n[[waiting]]",
+        "line 35: rac[2].quota: berths of SL are shared for GN on line 30",
+    ),
     ("class = \"SL\"", "class = \"S\"", "line 31: rac[1].class: \"S\" is not a travel class"),
     (
         "[[waiting]]",
-        "[[rac]]\nclass = \"SL\"\nlayouts = [\"SL\", \"SL/ICF\"]\nquotas = [\"GN\"]\n\
-         berth_type = \"SLB\"\nberths = 1\n[[waiting]]",
-        "line 36: rac[2].layouts: SL/ICF stands on line 30 already",
+        "[[rac]]\nclass = \"SL\"\nlayouts = [\"SL\", \"SL/ICF\"]\nquota = \"GN\"\n\
+         berths = 1\n[[waiting]]",
+        "line 35: rac[2].layouts: SL/ICF stands on line 30 already",
     ),
-    ("\"60%\"", "\"1001%\"", "line 40: waiting[1].limit: \"1001%\" is not a limit"),
-    ("\"60%\"", "2001", "line 40: waiting[1].limit: \"2001\" is not a limit"),
-    ("\"up\"", "\"round\"", "line 41: waiting[1].rounding: \"round\" is not \"down\""),
-    ("\"GNWL\"", "\"general list\"", "line 37: waiting[1].label: \"general list\" is not a name"),
+    ("\"60%\"", "\"1001%\"", "line 39: waiting[1].limit: \"1001%\" is not a limit"),
+    ("\"60%\"", "2001", "line 39: waiting[1].limit: \"2001\" is not a limit"),
+    ("\"up\"", "\"round\"", "line 40: waiting[1].rounding: \"round\" is not \"down\""),
+    ("\"GNWL\"", "\"general list\"", "line 36: waiting[1].label: \"general list\" is not a name"),
     (
         "quota = \"GN\"\nclasses",
         "quota = \"LD\"\nclasses",
-        "line 36: waiting[1].quota: no quota LD of SL in this book",
+        "line 35: waiting[1].quota: no quota LD of SL in this book",
     ),
     (
         "[[preference]]",
         "[[waiting]]\nlabel = \"XXWL\"\nquota = \"GN\"\nclasses = [\"SL\"]\nlimit = 1\n[[preference]]",
-        "line 42: waiting[2].quota: GN has the list GNWL of line 36 already",
+        "line 41: waiting[2].quota: GN has the list GNWL of line 35 already",
     ),
-    ("promotion = \"wait-for-head\"\n", "", "line 36: waiting[1]: lists move; say [switches] prom"),
+    ("promotion = \"wait-for-head\"\n", "", "line 35: waiting[1]: lists move; say [switches] prom"),
     ("wait-for-head", "wait", "switches.promotion: \"wait\" is not \"wait-for-head\""),
     (
         "numbers_at_chart = [\"1A\"]",
@@ -285,7 +293,7 @@ const TABLE: &[(&str, &str, &str)] = &[
     ("{list}-{n}", "{list}-{m}", "labels.waiting_left: \"{list}-{m}\" has a hole that is none of"),
     ("{list}-{n}", "{list", "labels.waiting_left: \"{list\" has a hole"),
     ("\"REGRET\"", "\"\"", "labels.regret: 0 bytes long; 1 to 40 allowed"),
-    ("regret = \"REGRET\"\n", "", "line 49: labels.regret: is missing"),
+    ("regret = \"REGRET\"\n", "", "line 48: labels.regret: is missing"),
     (
         "[\"LB\", \"SLB\"]",
         "[\"LB\", \"LOW\"]",
@@ -313,7 +321,7 @@ fn a_bad_book_is_refused_with_its_line_and_field() {
 fn lists_need_words() {
     let (before, behind) = (GOOD.find("[labels]").unwrap(), GOOD.find("[switches]").unwrap());
     let said = fault(&(GOOD[..before].to_owned() + &GOOD[behind..]));
-    assert_eq!(said, "book.toml, line 36: waiting[1]: statuses need words; write a table [labels]");
+    assert_eq!(said, "book.toml, line 35: waiting[1]: statuses need words; write a table [labels]");
 }
 
 #[test]

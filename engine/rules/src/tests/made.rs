@@ -55,7 +55,7 @@ fn made(book: &RuleBook, entry: &Entry, date: &str) -> String {
         };
         let _ = writeln!(
             lines,
-            "{} {:2} {size} = {} berths, {opens}, {} at most{}{}{}",
+            "{} {:2} {size} = {} berths, {opens}, {} at most{}{}{}{}{}",
             pool.class,
             pool.quota,
             checked.berths.len(),
@@ -63,6 +63,8 @@ fn made(book: &RuleBook, entry: &Entry, date: &str) -> String {
             window("board", pool.board),
             window("alight", pool.alight),
             if pool.eligible.is_empty() { String::new() } else { format!(" {:?}", pool.eligible) },
+            if pool.rac == 0 { String::new() } else { format!(", RAC {} a coach", pool.rac) },
+            pool.waiting.as_ref().map_or(String::new(), |w| format!(", {} {}", w.label, w.limit)),
         );
     }
     lines
@@ -85,14 +87,14 @@ fn a_rajdhani_under_the_indian_book() {
         RuleBook::indian(),
         &entry,
         &expect![[r#"
-        1A GN rest = 24 berths, D-60 08:00, 6 at most
-        2A GN rest = 216 berths, D-60 08:00, 6 at most
-        2A TQ 20% = 54 berths, D-1 10:00, 4 at most
-        3A GN rest = 624 berths, D-60 08:00, 6 at most
-        3A LD 6 = 6 berths, D-60 08:00, 6 at most ["F"]
-        3A HP 4 = 4 berths, D-60 08:00, 6 at most
-        3A TQ 20% = 158 berths, D-1 10:00, 4 at most
-    "#]],
+            1A GN rest = 24 berths, D-60 08:00, 6 at most, GNWL 14
+            2A GN rest = 201 berths, D-60 08:00, 6 at most, RAC 3 a coach, GNWL 129
+            2A TQ 20% = 54 berths, D-1 10:00, 4 at most, TQWL 32
+            3A GN rest = 580 berths, D-60 08:00, 6 at most, RAC 4 a coach, GNWL 374
+            3A LD 6 = 6 berths, D-60 08:00, 6 at most ["F"]
+            3A HP 4 = 4 berths, D-60 08:00, 6 at most
+            3A TQ 20% = 158 berths, D-1 10:00, 4 at most, TQWL 94
+        "#]],
     );
 }
 
@@ -104,20 +106,20 @@ fn a_mail_train_under_the_indian_book() {
         RuleBook::indian(),
         &entry,
         &expect![[r#"
-        1A GN rest = 24 berths, D-60 08:00, 6 at most
-        2A GN rest = 44 berths, D-60 08:00, 6 at most
-        2A TQ 20% = 10 berths, D-1 10:00, 4 at most
-        3A GN rest = 54 berths, D-60 08:00, 6 at most
-        3A HP 4 = 4 berths, D-60 08:00, 6 at most
-        3A TQ 20% = 14 berths, D-1 10:00, 4 at most
-        3E GN rest = 63 berths, D-60 08:00, 6 at most
-        3E HP 4 = 4 berths, D-60 08:00, 6 at most
-        3E TQ 20% = 16 berths, D-1 10:00, 4 at most
-        SL GN rest = 118 berths, D-60 08:00, 6 at most
-        SL LD 6 = 6 berths, D-60 08:00, 6 at most ["F"]
-        SL HP 4 = 4 berths, D-60 08:00, 6 at most
-        SL TQ 20% = 32 berths, D-1 11:00, 4 at most
-    "#]],
+            1A GN rest = 24 berths, D-60 08:00, 6 at most, GNWL 14
+            2A GN rest = 41 berths, D-60 08:00, 6 at most, RAC 3 a coach, GNWL 26
+            2A TQ 20% = 10 berths, D-1 10:00, 4 at most, TQWL 6
+            3A GN rest = 50 berths, D-60 08:00, 6 at most, RAC 4 a coach, GNWL 32
+            3A HP 4 = 4 berths, D-60 08:00, 6 at most
+            3A TQ 20% = 14 berths, D-1 10:00, 4 at most, TQWL 8
+            3E GN rest = 59 berths, D-60 08:00, 6 at most, RAC 4 a coach, GNWL 37
+            3E HP 4 = 4 berths, D-60 08:00, 6 at most
+            3E TQ 20% = 16 berths, D-1 10:00, 4 at most, TQWL 9
+            SL GN rest = 104 berths, D-60 08:00, 6 at most, RAC 7 a coach, GNWL 35
+            SL LD 6 = 6 berths, D-60 08:00, 6 at most ["F"]
+            SL HP 4 = 4 berths, D-60 08:00, 6 at most
+            SL TQ 20% = 32 berths, D-1 11:00, 4 at most, TQWL 9
+        "#]],
     );
 }
 
@@ -216,6 +218,34 @@ fn a_coach_service_has_one_pool() {
         CC GN rest = 44 berths, run, 6 at most
     "]],
     );
+}
+
+/// Shared berths and lists of one book, and of two days.
+#[test]
+fn what_is_shared_and_waited_for_goes_by_the_day() {
+    let entry = train("12841", 16, &["B1:3A/ICF", "S1:SL/ICF", "S2:SL/ICF"]);
+    let of = |date| {
+        let made = made(RuleBook::indian(), &entry, date);
+        let general: Vec<&str> = made.lines().filter(|line| line.contains("GN")).collect();
+        general.join("\n")
+    };
+    expect![[r"
+        3A GN rest = 46 berths, D-120 08:00, 6 at most, RAC 2 a coach, GNWL 300
+        SL GN rest = 96 berths, D-120 08:00, 6 at most, RAC 5 a coach, GNWL 400"]]
+    .assert_eq(&of("2016-06-01"));
+    expect![[r"
+        3A GN rest = 44 berths, D-60 08:00, 6 at most, RAC 4 a coach, GNWL 12
+        SL GN rest = 92 berths, D-60 08:00, 6 at most, RAC 7 a coach, GNWL 26"]]
+    .assert_eq(&of("2025-05-01"));
+    // Nothing is known of lists before 2013.
+    let early = RuleBook::indian().expand(&entry, day("2012-12-31")).unwrap_err().to_string();
+    assert!(early.contains("limit: says nothing for 2012-12-31; its first date is 2013-01-01"));
+    let book = RuleBook::indian().text().replace("\"SL/LHB\"]", "]");
+    let book = RuleBook::parse("own.toml", &book).unwrap();
+    let mixed = train("1", 3, &["S1:SL/ICF", "S2:SL/LHB"]);
+    let fault = book.expand(&mixed, day("2026-01-15")).unwrap_err().to_string();
+    let said = "train 1: coaches of SL share 7 side lowers (SL/ICF) and 0 (SL/LHB)";
+    assert!(fault.starts_with("own.toml, line ") && fault.contains(said), "{fault}");
 }
 
 #[test]

@@ -5,8 +5,10 @@
 //! the trains of `fixtures/trains.jsonl` and asks it over gRPC (`asking`): `wire` what the calls mean,
 //! `bad_input` what comes of nonsense, `crash` and `stop` how a server ends, `damage`,
 //! `flips` and `faults` what it makes of a hurt disk and of a bad one, `isolation` what one run's load does to others, `client` what our own
-//! client makes of a crowd and of a crash, `linear` whether all that was told over many kills can have
-//! happened in one order, `rules` which rules a run stands under, `soak` whether the soak checks what it says. `ledger`
+//! client makes of a crowd and of a crash, `security` who gets in and what comes of attacks, `linear`
+//! whether all that was told over many kills can have happened in one order, `rules` which rules a run
+//! stands under, `soak` whether the soak checks what it says, `waiting` whether kills
+//! cost anybody a place in a waiting room. `ledger`
 //! judges a history by its events alone, `diary` by what callers were told.
 
 mod asking;
@@ -25,7 +27,9 @@ mod patience;
 mod raw;
 mod relay;
 mod rules;
+mod security;
 mod server;
 mod soak;
 mod stop;
+mod waiting;
 mod wire;

@@ -38,6 +38,18 @@ impl Raw {
         self.post(path, headers, body).await
     }
 
+    /// Whether a request with these headers is refused before anybody reads it.
+    pub async fn refused(&mut self, path: &str, headers: &[(&str, &str)]) -> bool {
+        let request = Request::post(format!("http://{}{path}", self.address));
+        let add = |request: http::request::Builder, (name, value): &(&str, &str)| {
+            request.header(*name, *value)
+        };
+        let request = headers.iter().fold(request, add).body(()).expect("a request");
+        let mut send = self.send.clone().ready().await.expect("the connection is open");
+        let (answer, _) = send.send_request(request, true).expect("a stream");
+        answer.await.map_or(true, |answer| answer.status().as_u16() == 431)
+    }
+
     /// These bytes as the body.
     pub async fn post(&mut self, path: &str, headers: &[(&str, &str)], body: Vec<u8>) -> Told {
         let mut request = Request::post(format!("http://{}{path}", self.address))

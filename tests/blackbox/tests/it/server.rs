@@ -5,7 +5,7 @@
 //! `Server`.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::{BufRead as _, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio};
 use std::sync::Arc;
@@ -15,6 +15,8 @@ use berth_client::v1;
 use berth_client::{Admin, BreakerPolicy, Calls, Client, Options, Policy, Session, SessionOptions};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 use tonic::transport::{Channel, Endpoint};
 
 use crate::patience::{PATIENCE, until};
@@ -300,6 +302,43 @@ impl Server {
         asked.expect("GetStats answers")
     }
 
+    /// What `/metrics` tells.
+    pub async fn metrics(&self) -> String {
+        self.metrics_with("").await
+    }
+
+    /// What it tells who shows a token.
+    pub async fn metrics_as(&self, token: &str) -> String {
+        self.metrics_with(&format!("authorization: Bearer {token}\r\n")).await
+    }
+
+    async fn metrics_with(&self, header: &str) -> String {
+        let mut socket = TcpStream::connect(self.admin_address()).await.expect("it listens");
+        let request =
+            format!("GET /metrics HTTP/1.1\r\nhost: x\r\n{header}connection: close\r\n\r\n");
+        socket.write_all(request.as_bytes()).await.expect("a request is sent");
+        let mut text = String::new();
+        socket.read_to_string(&mut text).await.expect("an answer is text");
+        assert!(text.starts_with("HTTP/1.1 200"), "{text}");
+        text
+    }
+
+    /// What one line of `/metrics` counts: its name with all its labels.
+    pub async fn counted(&self, line: &str) -> u64 {
+        let text = self.metrics().await;
+        let found = text.lines().find_map(|told| told.strip_prefix(line)?.strip_prefix(' '));
+        let found = found.unwrap_or_else(|| panic!("no {line} in\n{text}"));
+        found.parse().expect("a count")
+    }
+
+    /// Bytes that the process has in memory.
+    pub fn memory(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("it lives");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kilobytes = line.and_then(|line| line.trim().strip_suffix(" kB")).expect("a number");
+        kilobytes.trim().parse::<u64>().expect("a number") << 10
+    }
+
     /// Frame numbers and events: unchanged by what leaves no trace.
     pub async fn written(&self) -> (u64, u64) {
         let journal = self.stats().await.journal.expect("the journal's state");
@@ -323,6 +362,11 @@ impl Server {
         self.signal(Signal::INT);
     }
 
+    /// SIGHUP: read certificates and keys again.
+    pub fn hang_up(&self) {
+        self.signal(Signal::HUP);
+    }
+
     fn signal(&self, signal: Signal) {
         let pid = Pid::from_raw(self.child.id().cast_signed()).expect("a process id");
         // A child that has ended on its own is found out by its exit status.
@@ -335,7 +379,7 @@ impl Server {
             until("the server ends", async || self.child.try_wait().expect("the child is ours"))
                 .await;
         let mut rest = String::new();
-        self.stdout.read_to_string(&mut rest).expect("stdout is text");
+        Read::read_to_string(&mut self.stdout, &mut rest).expect("stdout is text");
         (status, rest)
     }
 

@@ -4,6 +4,7 @@ mod availability;
 mod days;
 pub mod door;
 mod history;
+mod lists;
 mod operations;
 mod precedence;
 mod selling;

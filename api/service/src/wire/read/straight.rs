@@ -13,7 +13,7 @@ use berth_inventory::{
 };
 
 use super::super::availability::{Journey, Look, PoolWish};
-use super::super::check::millis;
+use super::super::check::{SEALED_BYTES_MAX, millis};
 use super::super::inventory::{Ask, GENERAL, RunName};
 use super::super::scan::{Odd, Scan, bytes, number};
 use super::Asked;
@@ -31,6 +31,7 @@ const BYTES_8: u8 = bytes(8);
 const BYTES_9: u8 = bytes(9);
 const BYTES_10: u8 = bytes(10);
 const BYTES_11: u8 = bytes(11);
+const BYTES_12: u8 = bytes(12);
 const NUMBER_1: u8 = number(1);
 const NUMBER_2: u8 = number(2);
 const NUMBER_3: u8 = number(3);
@@ -86,6 +87,7 @@ pub(super) fn request(kind: Kind, message: &[u8], holds: &HoldTimes) -> Result<A
 fn reserve(message: &[u8], holds: &HoldTimes) -> Result<Ask, Odd> {
     let mut scan = Scan::new(message);
     let (mut id, mut quota, mut reference): (&[u8], &[u8], &[u8]) = Default::default();
+    let mut token: &[u8] = &[];
     let (mut run, mut from, mut to, mut asked, mut ttl) = Default::default();
     let mut class = None;
     let mut party = ArrayVec::new();
@@ -105,6 +107,7 @@ fn reserve(message: &[u8], holds: &HoldTimes) -> Result<Ask, Odd> {
             BYTES_9 => berths.push(berth(scan.bytes()?)?),
             BYTES_10 => scan.once(&mut ttl)?,
             BYTES_11 => scan.text(&mut reference)?,
+            BYTES_12 => scan.text(&mut token)?,
             _ => return Err(Odd),
         }
     }
@@ -127,7 +130,8 @@ fn reserve(message: &[u8], holds: &HoldTimes) -> Result<Ask, Odd> {
         ttl: ttl.unwrap_or(holds.default),
         reference: opaque(reference)?,
     };
-    Ok(Ask::reserve(run_name(run.ok_or(Odd)?)?, reserve, ttl))
+    let ask = Ask::reserve(run_name(run.ok_or(Odd)?)?, reserve, ttl);
+    Ok(if token.is_empty() { ask } else { ask.with_token(sealed(token)?) })
 }
 
 fn confirm(message: &[u8]) -> Result<Ask, Odd> {
@@ -391,6 +395,10 @@ fn pnr(digits: &[u8]) -> Result<ArrayString<10>, Odd> {
 
 fn opaque(bytes: &[u8]) -> Result<Box<str>, Odd> {
     if bytes.len() <= REFERENCE_BYTES_MAX { Ok(text(bytes)?.into()) } else { Err(Odd) }
+}
+
+fn sealed(bytes: &[u8]) -> Result<Box<str>, Odd> {
+    if bytes.len() <= SEALED_BYTES_MAX { Ok(text(bytes)?.into()) } else { Err(Odd) }
 }
 
 fn name<const N: usize>(bytes: &[u8]) -> Result<ShortName<N>, Odd> {

@@ -235,6 +235,10 @@ impl Dice {
             Refusal::BookingCancelled { pnr, at },
             Refusal::UnknownPassenger { asked, count: 2 },
             Refusal::TooManyExtends { hold, extends: 256, max: 256 },
+            Refusal::NotAdmitted { room: "tatkal".into(), why: "there is none" },
+            Refusal::UnknownRoom { asked: "tatkal".into() },
+            Refusal::UnknownTicket { why: "it is forged" },
+            Refusal::Unproven { room: "tatkal".into(), why: "there is none" },
             Refusal::NotEligible {
                 passenger: asked % 6,
                 age: berth_inventory::AgeBand::Adult,

@@ -15,11 +15,15 @@ use super::tree::{denied, locked, metadata, packages, read};
 /// C++, no library of the system.
 const C_BUILDS: &[(&str, &str)] = &[
     ("blake3", "feature `pure` is on: its build script compiles nothing"),
+    ("ring", "cryptography: C and assembly that come generated, no C++ and no other tool"),
     ("generator", "compiles an assembly file, on powerpc64 only; tests alone use it, by loom"),
 ];
 
 /// Packages that claim a native library by `links`. None of these links one in truth.
-const LINKS: &[(&str, &str)] = &[("prettyplease", "uses `links` only to pass its version on")];
+const LINKS: &[(&str, &str)] = &[
+    ("prettyplease", "uses `links` only to pass its version on"),
+    ("ring", "links what it has compiled itself; `links` keeps two versions apart"),
+];
 
 /// Crates of which two versions would be two protocols, two runtimes or two formats.
 const SINGLE: &[&str] = &[

@@ -21,6 +21,7 @@ const REQUIRED: &[&str] = &[
     "docs/metrics.md",
     "docs/operations.md",
     "docs/proof/README.md",
+    "docs/security.md",
 ];
 
 #[test]

@@ -21,7 +21,8 @@ const EDGES: &[(&str, &[&str])] = &[
     ("berth-engine", &["berth-inventory", "berth-kernel", "berth-node", "berth-persistence"]),
     ("berth-rules", &["berth-inventory"]),
     ("berth-proto", &[]),
-    ("berth-api", &["berth-engine", "berth-inventory", "berth-proto"]),
+    ("berth-admission", &["berth-inventory"]),
+    ("berth-api", &["berth-admission", "berth-engine", "berth-inventory", "berth-proto"]),
     ("berth-caller", &[]),
     ("berth-client", &["berth-caller", "berth-proto"]),
     (
@@ -63,6 +64,11 @@ const WALLS: &[(&str, &[&str], &str)] = &[
         "one thread and one seed must be able to drive every decision",
     ),
     ("berth-engine", &["tonic", "prost"], "the wire ends in berth-api"),
+    (
+        "berth-admission",
+        &["tokio", "tonic", "prost", "rand", "getrandom", "rustix"],
+        "a room is driven by one thread and one seed; who has clock, chance and disk gives them",
+    ),
     ("berth-proto", &["berth-inventory", "ractor", "sled"], "the wire knows no domain type"),
     (
         "berth-caller",

@@ -1,6 +1,5 @@
 //! Standard services: health, reflection, metrics.
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio_stream::StreamExt as _;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
@@ -81,7 +80,7 @@ async fn metrics_are_text_on_the_admin_listener() {
     assert!(names.len() > 15, "{names:?}");
     // Disk and clock are looked at after a moment.
     let text = until("every documented metric is told", async || {
-        let text = metrics(&server).await;
+        let text = server.metrics().await;
         let told = |name: &&str| text.contains(&format!("# TYPE berth_{name} "));
         names.iter().all(told).then_some(text)
     })
@@ -92,14 +91,4 @@ async fn metrics_are_text_on_the_admin_listener() {
         let name = line.split(' ').next().unwrap_or_default();
         assert!(names.contains(&name), "berth_{name} is not in docs/metrics.md");
     }
-}
-
-async fn metrics(server: &Server) -> String {
-    let mut socket = tokio::net::TcpStream::connect(server.admin_address()).await.unwrap();
-    let request = "GET /metrics HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
-    socket.write_all(request.as_bytes()).await.unwrap();
-    let mut text = String::new();
-    socket.read_to_string(&mut text).await.unwrap();
-    assert!(text.starts_with("HTTP/1.1 200"), "{text}");
-    text
 }

@@ -113,10 +113,15 @@ fn reserves() -> impl Strategy<Value = v1::ReserveRequest> {
         4 => ".{0,40}".prop_map(String::from),
         1 => "[a-z]{100,140}".prop_map(String::from),
     ];
-    let rest = (text(&["GN", "TQ"]), conditions(), berths(), ttl(), opaque);
+    let token = prop_oneof![
+        6 => Just(String::new()),
+        2 => "[a-zA-Z0-9_-]{1,90}".prop_map(String::from),
+        1 => "[a-z]{240,270}".prop_map(String::from),
+    ];
+    let rest = (text(&["GN", "TQ"]), conditions(), berths(), ttl(), opaque, token);
     (id(), where_and_when, passengers, rest).prop_map(
         |(request_id, (run, from_stop, to_stop, travel_class), passengers, rest)| {
-            let (quota, conditions, berths, ttl, reference) = rest;
+            let (quota, conditions, berths, ttl, reference, admission_token) = rest;
             v1::ReserveRequest {
                 request_id,
                 run,
@@ -129,6 +134,7 @@ fn reserves() -> impl Strategy<Value = v1::ReserveRequest> {
                 berths,
                 ttl,
                 reference,
+                admission_token,
             }
         },
     )
