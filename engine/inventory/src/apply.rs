@@ -172,7 +172,8 @@ impl Run {
                 let pool = if listed { pool_of(&self.plan, berth) } else { pool };
                 self.free_up(berth, pool, legs, changes);
             }
-            if listed {
+            // list-in-order
+            if listed && !crate::planted!("waits-after-leaving") {
                 self.leave_list(card, index, changes);
             }
         }

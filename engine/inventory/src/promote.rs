@@ -48,7 +48,9 @@ impl Run {
     }
 
     fn due_in(&self, lists: &Lists, pool: PoolIndex, behind: Behind) -> Option<Event> {
-        let first_only = behind.promotion == Promotion::WaitForHead;
+        // list-in-order, both
+        let passes = crate::planted!("head-passed-over");
+        let first_only = behind.promotion == Promotion::WaitForHead && !passes;
         let find = |list, pool| {
             self.first_that_fits(lists.order(list).places.as_slice(), pool, first_only)
         };
@@ -78,7 +80,9 @@ impl Run {
         first_only: bool,
     ) -> Option<(Place, BerthIndex)> {
         let mut failed = ArrayVec::<LegRange, FAILED_MAX>::new();
-        for place in places.iter().take(if first_only { 1 } else { usize::MAX }) {
+        let first = places.len().saturating_sub(1);
+        let first = if crate::planted!("last-promoted-first") { first } else { 0 };
+        for place in places.iter().skip(first).take(if first_only { 1 } else { usize::MAX }) {
             let card = self.register.card(place.card);
             let legs = card.legs;
             if failed.iter().any(|failed| legs.contains(*failed)) {
@@ -112,7 +116,10 @@ impl Run {
     fn overtakes_on(&self, lists: &Lists, pool: PoolIndex, legs: LegRange) -> bool {
         let behind = self.plan.pool(pool).behind;
         let waits = |list| lists.waits_inside(list, legs, &self.register);
+        // nobody-overtaken
+        let overtakes = crate::planted!("waiting-overtaken");
         behind.promotion == Promotion::WaitForHead
+            && !overtakes
             && (behind.rac.is_some_and(waits) || behind.waiting.is_some_and(waits))
     }
 
@@ -121,7 +128,9 @@ impl Run {
     pub(crate) fn is_overtaking_for_a_half(&self, pool: PoolIndex, legs: LegRange) -> bool {
         let Some(lists) = self.lists.as_deref() else { return false };
         let waiting = self.plan.pool(pool).behind.waiting;
-        waiting.is_some_and(|list| lists.waits_inside(list, legs, &self.register))
+        // nobody-overtaken
+        let overtakes = crate::planted!("waiting-overtaken-for-a-half");
+        !overtakes && waiting.is_some_and(|list| lists.waits_inside(list, legs, &self.register))
     }
 }
 

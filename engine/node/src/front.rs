@@ -263,14 +263,15 @@ fn sold_out(run: &RunEntry, reserve: &Reserve, now: UnixMillis) -> Option<Answer
     let left = plan.departure(published.midnight(), 0).since(now);
     let free = plan.sellable(pool, legs, (free as u16, vacant as u16), left);
     let open = !head.retired
-        // refusal-right, both
+        // refusal-right, all three
         && (head.closed >> pool.0 & 1 == 0 || planted!("fast-refusal-of-closed"))
         && published.opens(pool) <= now
         && (plan.departure(published.midnight(), from) > now
             || planted!("fast-refusal-after-departure"))
         && reserve.party.len() <= usize::from(plan.pool(pool).party_max)
         && plan.pool(pool).eligible.turns_away(&reserve.party).is_none()
-        && !reserve.conditions.takes_what_is_behind();
+        && (!reserve.conditions.takes_what_is_behind()
+            || planted!("fast-refusal-of-who-would-wait"));
     if !open || head.next_expiry <= now || free >= u16::from(asked) {
         return None;
     }

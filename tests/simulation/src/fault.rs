@@ -106,6 +106,8 @@ kinds! {
     FaultInStart = "fault-in-start",
     /// A bit of any file flips while the node is down, in the middle of the story.
     FlipWhileDown = "flip-while-down",
+    /// Somebody asks for a train with shared berths and waiting lists.
+    Lists = "lists",
 }
 
 const KINDS: usize = Fault::ALL.len();

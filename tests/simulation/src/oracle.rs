@@ -7,6 +7,7 @@
 
 pub mod attempt;
 pub mod facts;
+pub mod lists;
 pub mod rules;
 pub mod state;
 
@@ -70,7 +71,7 @@ impl RunModel {
 /// What an id was told when it had taken effect.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum First {
-    /// A hold, and its berths.
+    /// A hold, and its berths; those of who was on a list may change.
     Hold(HoldId, Vec<Option<u16>>),
     /// A booking.
     Booking(Pnr),
@@ -462,6 +463,20 @@ impl First {
             _ => None,
         }
     }
+}
+
+/// Whether an answer says what the first one said, but for places of those who were on a list: what
+/// they have may become better.
+pub fn is_first(first: &First, now: &First, state: &State) -> bool {
+    let (First::Hold(hold, first_berths), First::Hold(same, berths)) = (first, now) else {
+        return first == now;
+    };
+    let seats = state.holds.get(hold).map_or(&[][..], |hold| &hold.seats);
+    let listed = |place: usize| seats.get(place).is_some_and(|seat| seat.listed.is_some());
+    let mut pairs = first_berths.iter().zip(berths).enumerate();
+    hold == same
+        && first_berths.len() == berths.len()
+        && pairs.all(|(place, (first, now))| first == now || listed(place))
 }
 
 /// The events of a frame in order.

@@ -14,18 +14,24 @@ mod fast_refusal;
 mod fault_true;
 mod first_answer;
 mod grace;
+mod halves_in_pairs;
 mod history;
 mod id_once;
 mod in_order;
+mod list_in_order;
 mod log_exact;
 mod names_unique;
 mod no_sold_out_after_effect;
 mod no_wait_in_vain;
+mod nobody_overtaken;
+mod promoted_once;
 mod published_durable;
 mod refusal_right;
 mod replay_is_memory;
+mod row_right;
 mod sale_open;
 mod snapshot_and_tail;
+mod ticket_number_once;
 
 use std::rc::Rc;
 
@@ -161,6 +167,11 @@ pub const ALL: &[&dyn Property] = &[
     &log_exact::LogExact,
     &berth_leg_once::BerthLegOnce,
     &conservation::Conservation,
+    &nobody_overtaken::NobodyOvertaken,
+    &list_in_order::ListInOrder,
+    &promoted_once::PromotedOnce,
+    &halves_in_pairs::HalvesInPairs,
+    &ticket_number_once::TicketNumberOnce,
     &effect_has_cause::EffectHasCause,
     &id_once::IdOnce,
     &in_order::InOrder,
@@ -176,6 +187,7 @@ pub const ALL: &[&dyn Property] = &[
     &no_wait_in_vain::NoWaitInVain,
     &answer_durable::AnswerDurable,
     &published_durable::PublishedDurable,
+    &row_right::RowRight,
     &replay_is_memory::ReplayIsMemory,
     &snapshot_and_tail::SnapshotAndTail,
     &names_unique::NamesUnique,

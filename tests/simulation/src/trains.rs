@@ -1,19 +1,23 @@
-//! The three trains of the world: coaches of 18 berths in pools of 8 and fewer, 4 to 8 stops.
+//! The five trains of the world: coaches of 18 berths in pools of 8 and fewer, 4 to 8 stops.
 //!
 //! 101 has 4 stops, leaves at 17:00 and has a pool for women and old men; 202 has 6 and a Tatkal pool that opens at 10:00 on the day
 //! before; 303 has 8, leaves at 22:00, runs past midnight, and its one pool is large enough for a gap
-//! index. Dates and minutes are those of Asia/Kolkata, which has no summer time.
+//! index. 404 and 505 have 2A berths too, of which one is shared by two passengers each, and short
+//! waiting lists: 404 with 4 stops gives what becomes free to the first whom it fits, 505 with 5 to the
+//! first of the list; their TQ waits and shares nothing. Nobody asks for the rest of their berths. Dates and minutes are those of Asia/Kolkata, which has no summer time.
 
 use std::sync::Arc;
 
 use berth_inventory::{
     CoachEntry, Date, Entry, Opens, PoolEntry, PoolSize, Promotion, RunId, RunningDays, StopEntry,
-    TravelClass,
+    TravelClass, WaitingEntry,
 };
 use berth_persistence::Catalogue;
 
-/// The class of every coach.
+/// The class that is asked for in a train without lists.
 pub const CLASS: TravelClass = TravelClass::FirstAc;
+/// The class that is asked for in a train with lists.
+pub const LISTS_CLASS: TravelClass = TravelClass::SecondAc;
 /// The zone is so far ahead of UTC, milliseconds.
 pub const ZONE_MS: u64 = 19_800_000;
 /// A day, milliseconds.
@@ -68,6 +72,32 @@ fn pool(quota: &str, size: PoolSize, opens: Opens, party_max: u8) -> PoolEntry {
     }
 }
 
+/// A train with lists: 5 berths of 2A GN, a side lower that two share and 4 who wait; 2 berths of TQ
+/// and 3 who wait.
+fn with_lists(number: &str, stops: u32, promotion: Promotion) -> Entry {
+    let opens = Opens::WithRun;
+    let waiting = |label: &str, limit| Some(WaitingEntry { label: label.into(), limit });
+    let of = |pool: PoolEntry| PoolEntry { class: LISTS_CLASS, ..pool };
+    let pools = vec![
+        PoolEntry {
+            rac: 1,
+            waiting: waiting("GNWL", 4),
+            promotion,
+            ..of(pool("GN", PoolSize::Berths(5), opens, 6))
+        },
+        PoolEntry {
+            waiting: waiting("TQWL", 3),
+            promotion,
+            ..of(pool("TQ", PoolSize::Berths(2), opens, 4))
+        },
+        of(pool("HO", PoolSize::Rest, opens, 2)),
+        pool("GN", PoolSize::Rest, opens, 6),
+    ];
+    let mut entry = train(number, stops, 17 * 60, pools);
+    entry.coaches[0].layout = "1A+2A".into();
+    entry
+}
+
 /// A pool for women, and for men of 60 and more.
 fn for_some(pool: PoolEntry) -> PoolEntry {
     PoolEntry { eligible: vec!["F".into(), "M 60+".into()], ..pool }
@@ -101,17 +131,25 @@ pub fn catalogue() -> Arc<Catalogue> {
             ],
         ),
         train("303", 8, 22 * 60, vec![pool("GN", PoolSize::Rest, with_run, 6)]),
+        with_lists("404", 4, Promotion::FirstThatFits),
+        with_lists("505", 5, Promotion::WaitForHead),
     ];
     Arc::new(Catalogue::from_entries("Asia/Kolkata", &entries).expect("the trains are sound"))
 }
 
-/// The runs that are sold: the last one's date opens at the midnight after [`DAY`].
+fn run(train: &str, days: i32) -> RunId {
+    let start_date = Date::from_days(DAY + days);
+    RunId { train: train.parse().expect("a train number"), start_date }
+}
+
+/// The runs that are sold and have no lists: the last one's date opens at the midnight after [`DAY`].
 pub fn runs() -> [RunId; 3] {
-    let run = |train: &str, days: i32| RunId {
-        train: train.parse().expect("a train number"),
-        start_date: Date::from_days(DAY + days),
-    };
     [run("101", 1), run("202", 1), run("303", i32::from(OPEN_DAYS) + 1)]
+}
+
+/// The runs with lists: by one rule of promotion and by the other.
+pub fn runs_with_lists() -> [RunId; 2] {
+    [run("404", 1), run("505", 1)]
 }
 
 /// A run that exists only if an operator makes it: its date is far beyond the calendar.

@@ -26,7 +26,7 @@ use crate::fault::{Counts, Fault};
 use crate::oracle::Oracle;
 use crate::property::{Look, Violation, each};
 use crate::story::Story;
-use crate::trains::{DAY, DAY_MS, OPEN_DAYS, ZONE_MS, catalogue, extra_run, runs};
+use crate::trains::{DAY, DAY_MS, OPEN_DAYS, ZONE_MS, catalogue, extra_run, runs, runs_with_lists};
 use client::Client;
 use net::Net;
 use node::{Ground, Happened, Node};
@@ -131,8 +131,8 @@ impl World {
             let train = stage.catalogue.get(run.train).expect("a train of the catalogue");
             (run, Arc::clone(train.plan()), extra)
         };
-        let all = runs().map(|run| plan(run, false));
-        let oracle = Oracle::new(all.into_iter().chain([plan(extra_run(), true)]));
+        let all = runs().into_iter().chain(runs_with_lists()).map(|run| plan(run, false));
+        let oracle = Oracle::new(all.chain([plan(extra_run(), true)]));
         Self {
             setup,
             luck: Dice::new(setup.seed, 2),
@@ -149,7 +149,7 @@ impl World {
             oracle,
             clients: (0..setup.clients).map(|_| Client::default()).collect(),
             net: Net::default(),
-            load: Workload::new(setup.seed),
+            load: Workload::new(setup.seed, setup.faults.has(Fault::Lists)),
             names: Names::new(&[7; 32], 0),
             counts: Counts::default(),
             story: Story::new(told),

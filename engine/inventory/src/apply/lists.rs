@@ -52,7 +52,8 @@ impl Run {
         let card = self.register.named(hold);
         let record = self.register.card(card);
         let (legs, seat) = (record.legs, record.party()[passenger].seat());
-        if let Some(half) = seat.berth {
+        // berth-leg-once
+        if let Some(half) = seat.berth.filter(|_| !crate::planted!("half-not-given-back")) {
             self.free_up(half, pool_of(&self.plan, half), legs, changes);
         }
         self.hold(berth, pool_of(&self.plan, berth), legs, changes);
@@ -69,6 +70,10 @@ impl Run {
             .map(|booking| booking.pnr);
         let lists = self.lists.as_mut().expect("who stands on a list stands on one of the plan");
         lists.order_mut(from.list).leave(from.number);
+        // Who has not paid yet may, and their ticket shows the number. (ticket-number-once)
+        if !crate::planted!("number-of-the-promoted-given-again") {
+            lists.print(from);
+        }
         if let Some(standing) = to {
             if booked {
                 lists.print(standing);
@@ -76,7 +81,8 @@ impl Run {
             self.join(card, passenger as u8, standing);
         }
         let lists = self.lists.as_mut().expect("as before");
-        lists.stirred = true;
+        // list-in-order
+        lists.stirred = !crate::planted!("one-promotion-a-command");
         let passenger = passenger as u8;
         lists.promoted.push(Promoted { hold, pnr, passenger, from, berth, to });
         (changes.holds, changes.lists) = (true, true);

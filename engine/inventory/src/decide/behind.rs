@@ -54,7 +54,9 @@ fn places(
     let Conditions { rac, waiting, .. } = ask.conditions;
     let soft = ask.berths.is_empty() && !ask.conditions.are_hard();
     let berths = usize::from(free).min(needing);
-    let halves_free = match behind.halves.filter(|_| (rac || waiting) && soft) {
+    // effect-has-cause
+    let any = rac || waiting || crate::planted!("half-without-asking");
+    let halves_free = match behind.halves.filter(|_| any && soft) {
         Some(halves) if !run.is_overtaking_for_a_half(pool, legs) => run.free(halves, legs),
         _ => 0,
     };
@@ -109,7 +111,8 @@ fn check_room(
     let on_it = run.lists.as_deref().map_or(0, |lists| lists.len(list));
     let (limit, label) = (run.plan.list(list).limit, run.plan.list(list).label);
     let free = limit.saturating_sub(on_it);
-    if u16::from(wait) > free {
+    // refusal-right
+    if u16::from(wait) > free && !crate::planted!("waiting-list-without-end") {
         return Err(Refusal::WaitingFull { asked: wait, free, limit, label, class, quota });
     }
     Ok(())

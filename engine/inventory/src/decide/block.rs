@@ -52,6 +52,8 @@ fn rows(run: &Run, berths: &[BerthIndex]) -> Vec<BerthIndex> {
     let mut rows = Vec::with_capacity(berths.len());
     for berth in berths {
         match run.plan.halves(*berth) {
+            // halves-in-pairs
+            Some([one, _]) if crate::planted!("one-half-blocked") => rows.push(one),
             Some(halves) => rows.extend(halves),
             None => rows.push(*berth),
         }

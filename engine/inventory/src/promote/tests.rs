@@ -47,13 +47,13 @@ fn a_short_gap_waits_for_the_head_or_goes_to_whom_it_fits() {
          reserve x H9 3A GN S1..S2 M30 => SOLD_OUT
          reserve x H9 3A GN S2..S3 M30 => H9 B1-3:held until 301
          release w H9 => released 1
-         release v H4 => released 1 promoted H5[1]:RAC2->B1-3 H6[1]:GNWL1->B1-7(RAC1) \
-            H7[1]:GNWL2->B1-7(RAC2)",
+         release v H4 => released 1 promoted H5[1]:RAC2->B1-3 H6[1]:GNWL1->B1-7(RAC3) \
+            H7[1]:GNWL2->B1-7(RAC4)",
     );
     check(
         Promotion::FirstThatFits,
         "@1 block z B1-3 S3..S4 => berths B1-3
-         release y H3 => released 1 promoted H5[1]:RAC2->B1-3 H6[1]:GNWL1->B1-7(RAC2)
+         release y H3 => released 1 promoted H5[1]:RAC2->B1-3 H6[1]:GNWL1->B1-7(RAC3)
          get H7 => known H7 none:held(GNWL2/1) until 300",
     );
 }
@@ -95,6 +95,20 @@ fn numbers_of_unpaid_holds_are_given_again_at_the_end_only() {
          cancel t P256 => cancelled 1
          booking P256 => known P256 1:none:cancelled(GNWL3/-)
          reserve s H11 3A GN S1..S4 M30 wl => H11 none:held(GNWL4/2) until 301",
+    );
+}
+
+#[test]
+fn a_number_left_for_a_better_place_is_given_to_nobody_else() {
+    // H6 has not paid when H9 comes; both tickets say which number was given first.
+    check(
+        Promotion::FirstThatFits,
+        "@1 release z H1 => released 1 promoted H4[1]:RAC1->B1-1 H6[1]:GNWL1->B1-7(RAC3)
+         release y H7 => released 1
+         release x H8 => released 1
+         reserve w H9 3A GN S1..S4 M30 wl => H9 none:held(GNWL2/1) until 301
+         confirm v H6 => P256 1:B1-7:confirmed(GNWL1/RAC2)
+         confirm u H9 => P257 1:none:confirmed(GNWL2/1)",
     );
 }
 

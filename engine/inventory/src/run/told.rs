@@ -70,7 +70,9 @@ impl Run {
 
     /// Who was given back, and who got a better place by that.
     fn freed(&self, passengers: PassengerSet) -> Freed {
-        let promoted = self.lists.as_deref().map_or(Vec::new(), |lists| lists.promoted.clone());
+        // first-answer
+        let lists = self.lists.as_deref().filter(|_| !crate::planted!("promoted-not-told"));
+        let promoted = lists.map_or(Vec::new(), |lists| lists.promoted.clone());
         Freed { passengers, promoted }
     }
 
@@ -84,7 +86,10 @@ impl Run {
     fn show_those(&self, listed: &[Listed]) -> Option<Box<[ListedView]>> {
         let lists = self.lists.as_deref()?;
         let current = |now: Standing| {
+            // first-answer
+            let number = crate::planted!("position-is-the-number").then_some(now.number as u16);
             let position = lists.order(now.list).position(now.number);
+            let position = number.unwrap_or(position);
             Current { list: now.list, position }
         };
         let view = |listed: &Listed| ListedView {

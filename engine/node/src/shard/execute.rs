@@ -159,7 +159,8 @@ impl<T> Surroundings<T> {
         if planted!("published-before-durable") {
             live.published.publish(head, changes.berths.iter().map(row));
         }
-        if changes.lists {
+        // row-right
+        if changes.lists && !planted!("waiting-not-published") {
             batch.waiting(place, live.run.waiting());
         }
         (self.changes, self.events) = (changes, events);

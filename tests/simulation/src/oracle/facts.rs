@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use berth_inventory::{BerthType, Opens, Plan, QuotaCode, RunId, StopRef, TravelClass};
+use berth_inventory::{
+    BerthIndex, BerthName, BerthType, ListKind, Opens, Plan, Promotion, QuotaCode, RunId, StopRef,
+    TravelClass,
+};
 
 use crate::trains::midnight;
 
@@ -19,7 +22,31 @@ pub struct PoolFacts {
     pub party_max: usize,
     /// For women, and men of 60 and more.
     pub for_some: bool,
+    /// Nobody can name it: it has the halves of berths that this pool shares.
+    pub halves_of: Option<u8>,
+    /// The pool of its halves.
+    pub halves: Option<u8>,
+    /// The list of those who have one.
+    pub rac: Option<u8>,
+    /// The list of those who have nothing.
+    pub waiting: Option<u8>,
+    /// What becomes free goes to the first whom it fits, not to the first alone.
+    pub first_that_fits: bool,
 }
+
+/// One list of a run.
+#[derive(Clone, Copy, Debug)]
+pub struct ListFacts {
+    /// What its places are.
+    pub kind: ListKind,
+    /// The pool that those on it asked for.
+    pub pool: u8,
+    /// So many, most.
+    pub limit: u16,
+}
+
+/// The pool of a berth that is sold as two halves: none.
+pub const NO_POOL: u8 = u8::MAX;
 
 /// One berth.
 #[derive(Clone, Debug)]
@@ -32,6 +59,8 @@ pub struct BerthFacts {
     pub kind: BerthType,
     /// The pool it is sold from.
     pub pool: u8,
+    /// The halves in its stead.
+    pub halves: Option<[u16; 2]>,
 }
 
 /// See the module.
@@ -41,10 +70,14 @@ pub struct Facts {
     pub run: RunId,
     /// Legs of its route.
     pub legs: u8,
-    /// Its berths.
+    /// Its berths, then the halves of those that two share.
     pub berths: Vec<BerthFacts>,
+    /// So many of them are berths.
+    pub whole: u16,
     /// Its pools.
     pub pools: Vec<PoolFacts>,
+    /// Its lists.
+    pub lists: Vec<ListFacts>,
     /// When it leaves each stop.
     pub departures: Vec<u64>,
 }
@@ -65,18 +98,35 @@ impl Facts {
             opens_at: opens_at(pool.opens),
             party_max: usize::from(pool.party_max),
             for_some: !pool.eligible_words.is_empty(),
+            halves_of: pool.halves_of.map(|pool| pool.0),
+            halves: pool.behind.halves.map(|pool| pool.0),
+            rac: pool.behind.rac.map(|list| list.0),
+            waiting: pool.behind.waiting.map(|list| list.0),
+            first_that_fits: pool.behind.promotion == Promotion::FirstThatFits,
         };
-        let berth = |berth: &berth_inventory::Berth| BerthFacts {
-            coach: plan.coaches()[usize::from(berth.coach)].id.as_str().to_owned(),
-            number: berth.number,
-            kind: berth.berth_type,
-            pool: berth.pool.0,
+        let whole = plan.berths().len() as u16;
+        let berth = |(berth, place): (&berth_inventory::Berth, u16)| {
+            let halves = plan.halves(BerthIndex(place)).filter(|_| place < whole);
+            BerthFacts {
+                coach: plan.coaches()[usize::from(berth.coach)].id.as_str().to_owned(),
+                number: berth.number,
+                kind: berth.berth_type,
+                pool: if halves.is_some() { NO_POOL } else { berth.pool.0 },
+                halves: halves.map(|halves| halves.map(|half| half.0)),
+            }
+        };
+        let list = |list: &berth_inventory::List| ListFacts {
+            kind: list.kind,
+            pool: list.pool.0,
+            limit: list.limit,
         };
         Self {
             run,
             legs: plan.legs_count() as u8,
-            berths: plan.berths().iter().map(berth).collect(),
+            berths: plan.places().iter().zip(0..).map(berth).collect(),
+            whole,
             pools: plan.pools().iter().map(pool).collect(),
+            lists: plan.lists().iter().map(list).collect(),
             departures: plan
                 .stops()
                 .iter()
@@ -95,8 +145,20 @@ impl Facts {
 
     /// The pool of a class and quota.
     pub fn pool(&self, class: TravelClass, quota: QuotaCode) -> Option<u8> {
-        let place = self.pools.iter().position(|p| p.class == class && p.quota == quota);
+        let named = |p: &PoolFacts| p.halves_of.is_none() && p.class == class && p.quota == quota;
+        let place = self.pools.iter().position(named);
         place.map(|place| place as u8)
+    }
+
+    /// The berth of a name.
+    pub fn named(&self, name: &BerthName) -> Option<u16> {
+        let of = |berth: &BerthFacts| *berth.coach == *name.coach && berth.number == name.number;
+        self.berths.iter().position(of).map(|place| place as u16)
+    }
+
+    /// The berths that two share, as halves.
+    pub fn shared(&self) -> impl Iterator<Item = [u16; 2]> {
+        self.berths.iter().filter_map(|berth| berth.halves)
     }
 
     /// When nobody boards any more.

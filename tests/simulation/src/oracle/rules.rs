@@ -149,15 +149,14 @@ fn reserve(facts: &Facts, state: &State, ask: &Reserve, now: u64) -> Expected {
     if is_closed(facts, state, index, legs, now) {
         return refused(Reason::Closed);
     }
-    let asked = ask.party.iter().filter(|passenger| passenger.berth_required).count();
-    if state.free(facts, index, legs) < asked {
-        return refused(Reason::SoldOut);
+    match state.shares(facts, ask, index, legs) {
+        Err(reason) => return refused(reason),
+        Ok(shares) if shares.halves + shares.waiting > 0 => return Expected::Effect,
+        Ok(_) => {}
     }
     for name in &ask.berths {
-        let mut all = facts.berths.iter().zip(0u16..);
-        let found = all.find(|(b, _)| *b.coach == *name.coach && b.number == name.number);
-        match found {
-            Some((berth, place)) if berth.pool == index => {
+        match facts.named(name) {
+            Some(place) if facts.berths[usize::from(place)].pool == index => {
                 if !state.is_free(facts, place, legs) {
                     return refused(Reason::BerthTaken);
                 }
@@ -193,7 +192,9 @@ pub fn pools_of(
     quota: Option<berth_inventory::QuotaCode>,
 ) -> u64 {
     let meant = |pool: &super::facts::PoolFacts| {
-        class.is_none_or(|class| class == pool.class) && quota.is_none_or(|q| q == pool.quota)
+        pool.halves_of.is_none()
+            && class.is_none_or(|class| class == pool.class)
+            && quota.is_none_or(|q| q == pool.quota)
     };
     facts.pools.iter().zip(0..).filter(|(p, _)| meant(p)).fold(0, |all, (_, i)| all | 1 << i)
 }
@@ -284,20 +285,20 @@ fn block(
     use super::state::Cell;
     let mut changes = false;
     for name in names {
-        let mut all = facts.berths.iter().zip(0u16..);
-        let Some((_, berth)) =
-            all.find(|(b, _)| *b.coach == *name.coach && b.number == name.number)
-        else {
-            return refused(Reason::UnknownBerth);
-        };
-        let trip = state.trip(facts, berth, legs);
-        if matches!(command, Command::Block(_)) {
-            if trip.iter().any(|cell| matches!(cell, Cell::Held(_) | Cell::Sold(_))) {
-                return refused(Reason::BerthTaken);
+        let Some(berth) = facts.named(name) else { return refused(Reason::UnknownBerth) };
+        // A berth that two share is what its halves are.
+        let halves = facts.berths[usize::from(berth)].halves;
+        let rows = halves.map_or(vec![berth], |halves| halves.to_vec());
+        for row in rows {
+            let trip = state.trip(facts, row, legs);
+            if matches!(command, Command::Block(_)) {
+                if trip.iter().any(|cell| matches!(cell, Cell::Held(_) | Cell::Sold(_))) {
+                    return refused(Reason::BerthTaken);
+                }
+                changes |= trip.contains(&Cell::Free);
+            } else {
+                changes |= trip.contains(&Cell::Blocked);
             }
-            changes |= trip.contains(&Cell::Free);
-        } else {
-            changes |= trip.contains(&Cell::Blocked);
         }
     }
     if changes { Expected::Effect } else { Expected::Known }

@@ -11,6 +11,7 @@ use berth_inventory::{
 };
 
 use super::facts::Facts;
+use super::lists::{List, Listed};
 
 /// Ids of an ended hold without booking are known for so long, milliseconds.
 const KNOWN_MS: u64 = 600_000;
@@ -39,6 +40,8 @@ pub struct Seat {
     pub berth: Option<u16>,
     /// What has become of them, deadlines apart.
     pub state: SeatState,
+    /// Where they stand, if they got no berth at first.
+    pub listed: Option<Listed>,
 }
 
 /// A hold and what came of it.
@@ -102,6 +105,8 @@ pub struct State {
     pub retired: bool,
     /// PNR blocks it leased.
     pub blocks: Vec<u32>,
+    /// Who waits for what, list by list.
+    pub lists: Vec<List>,
 }
 
 /// What a request id took effect as.
@@ -150,7 +155,8 @@ impl State {
     /// A run nobody has touched.
     pub fn new(facts: &Facts) -> Self {
         let cells = vec![Cell::Free; facts.berths.len() * usize::from(facts.legs)];
-        Self { cells, ..Self::default() }
+        let lists = vec![List::default(); facts.lists.len()];
+        Self { cells, lists, ..Self::default() }
     }
 
     /// The cells of a berth on a journey.
@@ -159,7 +165,7 @@ impl State {
         &self.cells[row + usize::from(legs.0)..row + usize::from(legs.1)]
     }
 
-    fn set(&mut self, facts: &Facts, berth: u16, legs: (u8, u8), cell: Cell) {
+    pub(super) fn set(&mut self, facts: &Facts, berth: u16, legs: (u8, u8), cell: Cell) {
         let row = usize::from(berth) * usize::from(facts.legs);
         self.cells[row + usize::from(legs.0)..row + usize::from(legs.1)].fill(cell);
     }
@@ -220,8 +226,7 @@ impl State {
 
     fn take(&mut self, facts: &Facts, event: &Event, at: u64) {
         match event {
-            // No train of the world has lists.
-            Event::RunCreated(_) | Event::Listed { .. } | Event::Promoted { .. } => {}
+            Event::RunCreated(_) => {}
             Event::Held { hold, request, pool, legs, party, expires_at, .. } => {
                 let legs = (legs.from, legs.to);
                 let mut seats = Vec::new();
@@ -231,7 +236,7 @@ impl State {
                         self.set(facts, berth, legs, Cell::Held(*hold));
                     }
                     let state = SeatState::Held;
-                    seats.push(Seat { passenger: held.passenger, berth, state });
+                    seats.push(Seat { passenger: held.passenger, berth, state, listed: None });
                 }
                 let made = Hold {
                     id: *hold,
@@ -250,6 +255,9 @@ impl State {
             }
             Event::Confirmed { hold, request, pnr, passengers, rest, .. } => {
                 self.move_seats(facts, *hold, *passengers, SeatState::Confirmed, at);
+                if let Some(record) = self.holds.get(hold).cloned() {
+                    self.print(&record, *passengers);
+                }
                 if let Some(record) = self.holds.get_mut(hold) {
                     Rc::make_mut(record).bookings.push(*pnr);
                     let others = record.those(SeatState::Held);
@@ -323,6 +331,14 @@ impl State {
                     }
                 }
             }
+            Event::Listed { hold, places } => {
+                for (passenger, standing) in places {
+                    self.join(*hold, *passenger, *standing);
+                }
+            }
+            Event::Promoted { hold, passenger, berth, standing } => {
+                self.promote(facts, *hold, *passenger, *berth, *standing);
+            }
         }
     }
 
@@ -335,6 +351,11 @@ impl State {
         to: SeatState,
         at: u64,
     ) {
+        if to != SeatState::Confirmed {
+            for place in who.iter() {
+                self.leave(hold, place as u8);
+            }
+        }
         let Some(mut record) = self.holds.remove(&hold) else { return };
         let mine = Rc::make_mut(&mut record);
         let heads = mine.seats.len();

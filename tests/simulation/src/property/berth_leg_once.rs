@@ -30,7 +30,8 @@ impl Property for BerthLegOnce {
                         format!("hold {hold} takes berth {berth} twice")
                     })?;
                     let of = facts.berths[usize::from(berth.0)].pool;
-                    ensure(of == pool.0, || {
+                    let halves = facts.pools[usize::from(pool.0)].halves;
+                    ensure(of == pool.0 || Some(of) == halves, || {
                         format!("hold {hold} of pool {pool} takes berth {berth} of pool {of}")
                     })?;
                     seen.push(berth);

@@ -3,8 +3,9 @@
 
 use core::fmt::Write as _;
 
-use berth_inventory::{Command, Event, HoldId, Pnr, RequestMark};
+use berth_inventory::{Command, Event, HoldId, Pnr, RequestMark, Rest, Standing};
 
+use super::promoted_once::chain;
 use super::{EventCase, Property, Verdict, ensure};
 use crate::oracle::attempt::{Attempt, End};
 use crate::oracle::rules::pools_of;
@@ -38,11 +39,51 @@ impl Property for EffectHasCause {
             | Event::Expired { .. }
             | Event::HoldsExtended { .. }
             | Event::PnrBlockLeased { .. } => Ok(()),
-            Event::Listed { .. } | Event::Promoted { .. } => {
-                Err("no train of the world has lists".to_owned())
+            Event::Listed { hold, places } => listed(case, *hold, places),
+            Event::Promoted { .. } => {
+                let (_, cause) = chain(case.model, case.before.version, case.at);
+                let gives = cause.is_some_and(gives_back);
+                ensure(gives, || format!("{:?}, and {cause:?} gives nothing back", case.event))
             }
         }
     }
+}
+
+/// Whether somebody may be waiting for what the event gives back.
+fn gives_back(event: &Event) -> bool {
+    match event {
+        Event::Released { .. }
+        | Event::Expired { .. }
+        | Event::Cancelled { .. }
+        | Event::BerthsUnblocked { .. } => true,
+        Event::Confirmed { rest, .. } => *rest == Rest::Released,
+        _ => false,
+    }
+}
+
+/// The hold was just made by a reserve that takes less than a berth, and these are those of it who got
+/// no berth of their own.
+fn listed(case: &EventCase<'_>, hold: HoldId, places: &[(u8, Standing)]) -> Verdict {
+    let words = |what: &str| Err(format!("{what}: {:?}", case.event));
+    let held = case.model.events.last().filter(|(at, _)| *at == case.at).map(|(_, held)| held);
+    let Some(Event::Held { hold: made, pool, party, .. }) = held else {
+        return words("no hold was just made");
+    };
+    let Some(pool) = case.model.facts.pools.get(usize::from(pool.0)) else { return Ok(()) };
+    let mut meant = Vec::new();
+    for (seat, place) in party.iter().zip(0u8..).filter(|(seat, _)| seat.passenger.berth_required) {
+        let half = seat.berth.map(|berth| {
+            let of = case.model.facts.berths.get(usize::from(berth.0)).map(|berth| berth.pool);
+            of.is_some() && of == pool.halves
+        });
+        match half {
+            Some(false) => {}
+            Some(true) => meant.push((place, pool.rac)),
+            None => meant.push((place, pool.waiting)),
+        }
+    }
+    let told: Vec<_> = places.iter().map(|(place, at)| (*place, Some(at.list.0))).collect();
+    if *made != hold || told != meant { words("others got no berth") } else { Ok(()) }
 }
 
 /// Sendings that may have caused the event.
@@ -93,8 +134,23 @@ fn means(case: &EventCase<'_>, attempt: &Attempt) -> Verdict {
             if !who.eq(ask.party.iter().copied()) {
                 return differs("another party");
             }
-            if party.iter().any(|held| held.berth.is_some() != held.passenger.berth_required) {
-                return differs("a berth for the wrong passengers");
+            let Ok(shares) = before.shares(facts, ask, pool.0, (legs.from, legs.to)) else {
+                return differs("a hold of what is not to be had");
+            };
+            let mut served = 0;
+            for held in party {
+                let place = held.berth.and_then(|berth| facts.berths.get(usize::from(berth.0)));
+                let (berths, halves) = (shares.berths, facts.pools[usize::from(pool.0)].halves);
+                let meant = match served {
+                    _ if !held.passenger.berth_required => None,
+                    _ if served < berths => Some(pool.0),
+                    _ if served < berths + shares.halves => halves,
+                    _ => None,
+                };
+                served += usize::from(held.passenger.berth_required);
+                if place.map(|place| place.pool) != meant {
+                    return differs("another place than their turn gives");
+                }
             }
             let mut named = ask.berths.iter();
             for berth in party.iter().filter_map(|held| held.berth) {

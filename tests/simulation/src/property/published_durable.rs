@@ -47,14 +47,17 @@ impl Property for PublishedDurable {
             ensure(words == (state.closed, state.retired), || {
                 format!("run {run} shows closed, retired as {words:?} at version {}", head.version)
             })?;
-            for berth in 0..facts.berths.len() as u16 {
+            for berth in 0..facts.whole {
                 for leg in 0..facts.legs {
-                    let meant = match state.trip(facts, berth, (leg, leg + 1))[0] {
+                    let cell = |berth: u16| match state.trip(facts, berth, (leg, leg + 1))[0] {
                         Cell::Free => BerthState::Free,
                         Cell::Held(_) => BerthState::Held,
                         Cell::Sold(_) => BerthState::Sold,
                         Cell::Blocked => BerthState::Blocked,
                     };
+                    let meant = facts.berths[usize::from(berth)]
+                        .halves
+                        .map_or_else(|| cell(berth), |[one, other]| both(cell(one), cell(other)));
                     let legs = LegRange { from: leg, to: leg + 1 };
                     let shown = published.berth_state(BerthIndex(berth), legs);
                     ensure(shown == meant, || {
@@ -76,4 +79,10 @@ impl Property for PublishedDurable {
         }
         Ok(())
     }
+}
+
+/// A berth that two share is free while a half of it is; else it is sold if a half is sold.
+fn both(one: BerthState, other: BerthState) -> BerthState {
+    let rank = [BerthState::Free, BerthState::Sold, BerthState::Held, BerthState::Blocked];
+    rank.into_iter().find(|state| *state == one || *state == other).unwrap_or(one)
 }

@@ -40,8 +40,22 @@ impl Property for RefusalRight {
                     let legs = facts.legs(ask.from, ask.to).unwrap_or((0, 0));
                     let pool = facts.pool(ask.class, ask.quota).unwrap_or(0);
                     let ours = state.free(facts, pool, legs);
-                    ensure(usize::from(*free) == ours && *asked > 0, || {
+                    // Those that are free and kept for somebody who was first are not counted.
+                    let kept = *free == 0 && state.is_overtaking(facts, pool, legs);
+                    ensure((usize::from(*free) == ours || kept) && *asked > 0, || {
                         format!("{} is told {refusal}; by the rules {ours} are free", case.attempt)
+                    })?;
+                }
+                if let (Refusal::WaitingFull { free, limit, .. }, Command::Reserve(ask)) =
+                    (refusal, command)
+                {
+                    let pool = facts.pool(ask.class, ask.quota).unwrap_or(0);
+                    let list = facts.pools[usize::from(pool)].waiting;
+                    let on_it = list.map_or(0, |list| state.list(list).len());
+                    let most = list.map_or(0, |list| facts.lists[usize::from(list)].limit);
+                    let sum = on_it + usize::from(*free);
+                    ensure(*limit == most && sum == usize::from(most), || {
+                        format!("{} is told {refusal}; {on_it} of {most} wait", case.attempt)
                     })?;
                 }
                 Ok(())

@@ -12,7 +12,7 @@ use super::net::Target;
 use crate::dice::Dice;
 use crate::fault::Fault;
 use crate::oracle::state::LIFE_MS;
-use crate::trains::{CLASS, extra_run, runs};
+use crate::trains::{CLASS, LISTS_CLASS, extra_run, runs, runs_with_lists};
 
 /// A request that is yet to be sent.
 pub struct Wish {
@@ -31,14 +31,23 @@ pub struct Workload {
     contents: u64,
     /// The run that most want.
     hot: RunId,
+    /// What is asked of trains with lists is drawn with these alone, so that a seed without such
+    /// trains lives as it did before there were any; `None` in a world that has none.
+    lists: Option<Dice>,
 }
 
 impl Workload {
-    /// For a seed.
-    pub fn new(seed: u64) -> Self {
+    /// For a seed; in half of those with lists most want a train with lists.
+    pub fn new(seed: u64, with_lists: bool) -> Self {
         let mut dice = Dice::new(seed, 3);
-        let hot = *dice.of(&runs());
-        Self { dice, ids: Dice::new(seed, 4), contents: 0, hot }
+        let mut hot = *dice.of(&runs());
+        let mut lists = with_lists.then(|| Dice::new(seed, 7));
+        if let Some(lists) = &mut lists
+            && lists.per_mille(500)
+        {
+            hot = *lists.of(&runs_with_lists());
+        }
+        Self { dice, ids: Dice::new(seed, 4), contents: 0, hot, lists }
     }
 
     fn mark(&mut self) -> RequestMark {
@@ -53,12 +62,39 @@ impl Workload {
     }
 
     fn run(&mut self) -> RunId {
-        if self.dice.per_mille(600) { self.hot } else { *self.dice.of(&runs()) }
+        let run = if self.dice.per_mille(600) { self.hot } else { *self.dice.of(&runs()) };
+        if let Some(lists) = &mut self.lists
+            && lists.per_mille(100)
+        {
+            return *lists.of(&runs_with_lists());
+        }
+        run
+    }
+
+    /// Whether a run has lists, and the dice for them.
+    fn lists_of(&mut self, run: RunId) -> Option<&mut Dice> {
+        self.lists.as_mut().filter(|_| runs_with_lists().contains(&run))
+    }
+
+    /// Makes a reserve one of a train with lists: most take a half or a number when no berth is left.
+    fn ask_for_less(dice: &mut Dice, ask: &mut Reserve) {
+        ask.class = LISTS_CLASS;
+        ask.quota = dice.of(&["GN", "GN", "GN", "TQ"]).parse().expect("a quota");
+        ask.conditions.rac = dice.per_mille(600);
+        ask.conditions.waiting = dice.per_mille(700);
+        for berth in &mut ask.berths {
+            berth.number = dice.between(11, 30) as u16;
+        }
+        // Short lists are worth asking for by few at once.
+        if dice.per_mille(500) {
+            ask.party.truncate(1);
+        }
     }
 
     fn stops(run: RunId) -> u16 {
         match run.train.as_str() {
-            "101" => 4,
+            "101" | "404" => 4,
+            "505" => 5,
             "202" => 6,
             _ => 8,
         }
@@ -104,7 +140,7 @@ impl Workload {
             let number = self.dice.between(1, 19) as u16;
             berths.push(BerthName { coach: "H1".into(), number });
         }
-        Reserve {
+        let mut ask = Reserve {
             request: self.mark(),
             hold: HoldId(0),
             class: CLASS,
@@ -116,7 +152,11 @@ impl Workload {
             berths,
             ttl: Millis(self.dice.between(10_000, 60_000)),
             reference: if self.dice.per_mille(300) { "ref".into() } else { "".into() },
+        };
+        if let Some(dice) = self.lists_of(run) {
+            Self::ask_for_less(dice, &mut ask);
         }
+        ask
     }
 
     /// A reserve that meets a panic: the edge would have refused a party in which nobody needs a
@@ -179,7 +219,8 @@ impl Workload {
         if roll == 99 {
             return plain(Command::GetRun, Target::Train(run));
         }
-        plain(Command::Reserve(self.reserve(run)), Target::Train(run))
+        let fault = runs_with_lists().contains(&run).then_some(Fault::Lists);
+        Wish { command: Command::Reserve(self.reserve(run)), target: Target::Train(run), fault }
     }
 
     fn on_hold(&mut self, known: super::client::Known) -> Command {
@@ -228,9 +269,12 @@ impl Workload {
                 let number = |dice: &mut Dice| dice.between(1, 18) as u16;
                 let coach = || "H1".into();
                 let names = self.dice.between(1, 3);
-                let berths = (0..names)
+                let mut berths: Vec<_> = (0..names)
                     .map(|_| BerthName { coach: coach(), number: number(&mut self.dice) })
                     .collect();
+                if let Some(dice) = self.lists_of(run) {
+                    berths[0].number = dice.between(11, 18) as u16;
+                }
                 let journey = self.journey(run);
                 let legs = self.dice.per_mille(700).then_some(journey);
                 let block = Block { request, berths, legs };
