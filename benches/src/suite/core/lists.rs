@@ -17,8 +17,6 @@ use super::train::{Shape, entry};
 
 /// Passengers of a booking, each with a chain of two behind them: RAC to CNF, list to RAC.
 const PARTY: usize = 5;
-/// Promotions of one cancellation.
-pub const CHAIN: usize = 2 * PARTY;
 /// Numbers given before anything is timed.
 const WAITING: usize = 300;
 /// Timed pairs of a round.
@@ -136,6 +134,9 @@ pub fn chains(rounds: usize) -> Vec<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Promotions of one cancellation.
+    const CHAIN: usize = 2 * PARTY;
 
     #[test]
     fn a_full_train_has_a_list_and_a_chain_is_as_long_as_it_says() {
