@@ -5,6 +5,7 @@ use berth_inventory::Event;
 
 use super::{AnswerCase, EventCase, Look, Property, Verdict, ensure};
 use crate::oracle::facts::Facts;
+use crate::oracle::lists::List;
 use crate::oracle::state::State;
 
 /// See the module.
@@ -19,7 +20,7 @@ impl Property for ListInOrder {
         let (facts, before) = (&case.model.facts, case.before);
         match case.event {
             Event::Listed { hold, places } => {
-                let mut next: Vec<u32> = before.lists.iter().map(|list| list.next()).collect();
+                let mut next: Vec<u32> = before.lists.iter().map(List::next).collect();
                 for (passenger, standing) in places {
                     let meant = next.get_mut(usize::from(standing.list.0));
                     let meant = meant.ok_or_else(|| format!("there is no list {standing:?}"))?;
@@ -45,7 +46,7 @@ impl Property for ListInOrder {
                     format!("{told:?} (hold, passenger, pool) is promoted, next is {meant:?}")
                 })?;
                 let Some(to) = standing else { return Ok(()) };
-                let next = before.lists.get(usize::from(to.list.0)).map(|list| list.next());
+                let next = before.lists.get(usize::from(to.list.0)).map(List::next);
                 ensure(next == Some(to.number), || {
                     format!("passenger {passenger} of {hold} gets {to:?}, next is {next:?}")
                 })
