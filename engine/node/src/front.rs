@@ -9,8 +9,8 @@ use core::sync::atomic::Ordering::Relaxed;
 use std::sync::Arc;
 
 use berth_inventory::{
-    Answer, Command, Date, HoldId, LegRange, Millis, Pnr, Refusal, Reserve, Said, StopRef,
-    TrainNumber, UnixMillis, planted,
+    Answer, Command, Date, HoldId, LegRange, Millis, Plan, Pnr, PoolIndex, Refusal, Reserve, Said,
+    StopRef, TrainNumber, UnixMillis, planted,
 };
 
 use crate::ask::{Fault, Lane, When};
@@ -257,25 +257,57 @@ fn sold_out(run: &RunEntry, reserve: &Reserve, now: UnixMillis) -> Option<Answer
     let asked = reserve.party.iter().filter(|passenger| passenger.berth_required).count() as u8;
     let vacant =
         |p: &crate::Published| if plan.keeps(pool) { p.free(pool, plan.route()) } else { 0 };
-    let (head, free, vacant) = published.read(|p| (p.head(), p.free(pool, legs), vacant(p)));
+    let behind = plan.pool(pool).behind;
+    let (head, free, vacant, left_behind) = published.read(|p| {
+        let halves = behind.halves.map_or(0, |halves| p.free(halves, legs) as u16);
+        let on_list = behind.waiting.map_or(0, |list| p.waiting(list));
+        (p.head(), p.free(pool, legs), vacant(p), (halves, on_list))
+    });
     // As the run itself counts: time does not run backward there, whatever an operator accepted.
     let now = now.max(head.as_of);
     let left = plan.departure(published.midnight(), 0).since(now);
     let free = plan.sellable(pool, legs, (free as u16, vacant as u16), left);
     let open = !head.retired
-        // refusal-right, all three
+        // refusal-right, both
         && (head.closed >> pool.0 & 1 == 0 || planted!("fast-refusal-of-closed"))
         && published.opens(pool) <= now
         && (plan.departure(published.midnight(), from) > now
             || planted!("fast-refusal-after-departure"))
         && reserve.party.len() <= usize::from(plan.pool(pool).party_max)
-        && plan.pool(pool).eligible.turns_away(&reserve.party).is_none()
-        && (!reserve.conditions.takes_what_is_behind()
-            || planted!("fast-refusal-of-who-would-wait"));
+        && plan.pool(pool).eligible.turns_away(&reserve.party).is_none();
     if !open || head.next_expiry <= now || free >= u16::from(asked) {
         return None;
     }
-    let refusal =
-        Refusal::SoldOut { asked, free, class: reserve.class, quota: reserve.quota, legs };
+    let refusal = nothing_left(plan, pool, reserve, (asked, legs), free, left_behind)?;
     Some(Answer { version: head.version, at: now, said: Said::Refused(refusal) })
+}
+
+/// Why nothing is left of a pool whose berths are not enough: neither a half nor a place on its list,
+/// where less than a berth will do. `None` when the run must look; it says the same otherwise.
+fn nothing_left(
+    plan: &Plan,
+    pool: PoolIndex,
+    reserve: &Reserve,
+    (asked, legs): (u8, LegRange),
+    free: u16,
+    (halves, on_list): (u16, u16),
+) -> Option<Refusal> {
+    let (class, quota) = (reserve.class, reserve.quota);
+    let sold_out = Refusal::SoldOut { asked, free, class, quota, legs };
+    let takes_less = reserve.conditions.takes_what_is_behind()
+        && reserve.berths.is_empty()
+        && !reserve.conditions.are_hard();
+    // refusal-right
+    if !takes_less || planted!("fast-refusal-of-who-would-wait") {
+        return Some(sold_out);
+    }
+    if free > 0 || halves > 0 {
+        return None;
+    }
+    let waiting = plan.pool(pool).behind.waiting.filter(|_| reserve.conditions.waiting);
+    let Some(list) = waiting.map(|list| plan.list(list)) else { return Some(sold_out) };
+    let free = list.limit.saturating_sub(on_list);
+    let (limit, label) = (list.limit, list.label);
+    let full = Refusal::WaitingFull { asked, free, limit, label, class, quota };
+    (u16::from(asked) > free).then_some(full)
 }

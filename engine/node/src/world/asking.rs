@@ -7,7 +7,7 @@ use berth_inventory::{
     AgeBand, Block, BookingView, Cancel, CoachEntry, Command, Conditions, Confirm, Entry, Extend,
     HOLD_LIFE_MAX_MS, HoldId, HoldView, Millis, Opens, Passenger, Pnr, PoolEntry, PoolSize,
     Promotion, Refusal, Release, RequestId, RequestMark, Reserve, Rest, RunningDays, Said, Sex,
-    StopEntry, StopRef, TravelClass,
+    StopEntry, StopRef, TravelClass, WaitingEntry,
 };
 use berth_persistence::Catalogue;
 
@@ -50,7 +50,10 @@ pub(crate) fn catalogue() -> Catalogue {
         stops: (0..5).map(stop).collect(),
         coaches: vec![coach("B1", "3A"), coach("S1", "SL")],
         pools: vec![
-            pool("GN", SMALL, PoolSize::Rest),
+            PoolEntry {
+                waiting: Some(WaitingEntry { label: "GNWL".into(), limit: 2 }),
+                ..pool("GN", SMALL, PoolSize::Rest)
+            },
             pool("HO", SMALL, PoolSize::Berths(60)),
             pool("TQ", SMALL, PoolSize::Berths(4)),
             pool("GN", LARGE, PoolSize::Rest),

@@ -4,7 +4,8 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use berth_inventory::{
-    Command, Millis, Reason, RequestId, RequestMark, Reserve, SaleChange, StopRef, UnixMillis,
+    Command, Conditions, Millis, Reason, RequestId, RequestMark, Reserve, SaleChange, StopRef,
+    UnixMillis,
 };
 use proptest::prelude::*;
 
@@ -80,6 +81,29 @@ fn sold_out_is_told_without_the_queue_and_as_the_run_would_say_it() {
     let mut family = wish(101, LARGE, 1);
     family.party.push(child);
     assert_eq!(self::fast(&world, &run, &family), None, "one berth for two is to be had");
+}
+
+#[test]
+fn who_would_wait_is_refused_without_the_queue_once_the_list_is_full() {
+    let mut world = World::new(1);
+    let run = sold_out(&mut world);
+    let waits = |id, heads| {
+        let conditions = Conditions { waiting: true, ..Conditions::default() };
+        Reserve { conditions, ..wish(id, SMALL, heads) }
+    };
+    assert_eq!(fast(&world, &run, &waits(100, 1)), None, "there is room on the list");
+    assert_eq!(fast(&world, &run, &waits(101, 3)), Some(Reason::WlFull), "not for three");
+    let hard = Conditions { min_lower: 1, ..waits(102, 1).conditions };
+    let hard = Reserve { conditions: hard, ..waits(102, 1) };
+    assert_eq!(fast(&world, &run, &hard), Some(Reason::SoldOut), "berths or nothing");
+    let held = world.held(&run, Command::Reserve(waits(103, 2)));
+    world.commit();
+    let told = world.front.fast_refusal(&run, &waits(104, 1), world.now).expect("it is full");
+    let slow = world.ask(&run, Command::Reserve(waits(104, 1)));
+    assert_eq!(world.outcome(slow), &Ok(told));
+    world.ask(&run, release(105, held));
+    world.commit();
+    assert_eq!(fast(&world, &run, &waits(106, 2)), None, "numbers were given back");
 }
 
 #[test]

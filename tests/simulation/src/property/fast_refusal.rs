@@ -25,7 +25,7 @@ impl Property for FastRefusal {
             ));
         };
         let reason = refusal.reason();
-        ensure(reason == Reason::SoldOut, || {
+        ensure(matches!(reason, Reason::SoldOut | Reason::WlFull), || {
             format!("{} is refused without the queue: {refusal}", case.attempt)
         })?;
         // It came and was answered at once: what is durable and not told to anyone yet may come after.

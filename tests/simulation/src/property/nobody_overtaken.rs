@@ -21,11 +21,8 @@ impl Property for NobodyOvertaken {
         for berth in party.iter().filter_map(|seat| seat.berth) {
             let of = facts.berths.get(usize::from(berth.0)).map(|berth| berth.pool);
             let half = asked.halves.is_some() && of == asked.halves;
-            let first = if half {
-                before.inside(asked.waiting, legs)
-            } else {
-                before.inside(asked.rac, legs).or_else(|| before.inside(asked.waiting, legs))
-            };
+            let waits = before.inside(asked.waiting, legs);
+            let first = if half { waits } else { before.inside(asked.rac, legs).or(waits) };
             ensure(first.is_none(), || {
                 format!("hold {hold} gets berth {berth} for legs {legs:?}, {first:?} was first")
             })?;
