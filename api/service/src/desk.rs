@@ -68,15 +68,16 @@ impl Desk {
         })
     }
 
-    /// Finds the run, asks it, counts what came of it. No run was asked if none is given back.
+    /// Finds the run, asks it for a `caller` of waiting rooms, counts what came of it. No run was asked if none is given back.
     pub async fn ask(
         &self,
         mut ask: Ask,
         deadline: UnixMillis,
+        caller: u64,
     ) -> Result<(Answer, Option<Arc<RunEntry>>), Trouble> {
         let kind = Kind::of(&ask.command);
         let (outcome, run) = match self.lead(&mut ask, &Trail::Cold, self.engine.now()) {
-            Ok(run) => match self.gate(&mut ask, &run) {
+            Ok(run) => match self.gate(&mut ask, &run, caller) {
                 Gate::Open => (self.engine.ask(&run, ask.command, deadline).await, Some(run)),
                 Gate::With(stake) => {
                     let outcome = self.engine.ask(&run, ask.command, deadline).await;

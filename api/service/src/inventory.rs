@@ -65,7 +65,8 @@ impl Inventory {
         match Call::of(request.uri().path()) {
             Some(Call::One(kind)) => Box::pin(async move {
                 let deadline = deadline::of(request.extensions());
-                let tell = move |message| one(Arc::clone(&desk), kind, deadline, message);
+                let caller = desk.rooms.caller(request.extensions());
+                let tell = move |message| one(Arc::clone(&desk), kind, deadline, caller, message);
                 unary::serve(request, tell).await
             }),
             Some(Call::Session) => Box::pin(async move {
@@ -86,11 +87,12 @@ async fn one(
     desk: Arc<Desk>,
     kind: Kind,
     deadline: UnixMillis,
+    caller: u64,
     message: Bytes,
 ) -> Result<Pen, Status> {
     let ask = wire::request(kind, &message, &desk.engine.info().holds)?;
     drop(message);
-    let (answer, run) = desk.ask(ask, deadline).await?;
+    let (answer, run) = desk.ask(ask, deadline, caller).await?;
     let mut pen = Pen::default();
     let of = run.as_deref().and_then(Of::run);
     wire::response(&mut pen, kind, &answer, of, &desk.teller())?;

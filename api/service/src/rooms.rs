@@ -13,7 +13,7 @@ mod service;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use berth_admission::{
     Counts, Keys, NotAdmitted, Pass, Record, Resuming, Room, Rules, Sealer, Ticket, caller_mark,
@@ -22,6 +22,8 @@ use berth_admission::{
 use berth_engine::persistence::{FileError, SideLog, SideLogFound};
 use berth_inventory::{QuotaCode, RunId, TravelClass, UnixMillis};
 use tokio::sync::{Notify, watch};
+
+use crate::access::Caller;
 
 pub(crate) use guard::{Gate, Stakes};
 pub(crate) use keeper::keep;
@@ -196,16 +198,21 @@ impl Rooms {
         cells.find(|at| now < self.cells[*at].rules.closes_at)
     }
 
-    /// Without credentials all callers are one.
-    fn caller() -> u64 {
-        caller_mark("")
+    /// Who asks, as tickets and tokens name it: the tenant of the credential; without credentials all
+    /// callers are one.
+    #[inline]
+    pub(crate) fn caller(&self, extensions: &http::Extensions) -> u64 {
+        if self.cells.is_empty() {
+            return 0;
+        }
+        caller_mark(extensions.get::<Arc<Caller>>().map_or("", |caller| &caller.tenant))
     }
 
-    /// The room and ticket of a text.
-    fn ticket(&self, text: &str) -> Result<(&Cell, Ticket), NotAdmitted> {
+    /// The room and ticket of a text that this caller was given.
+    fn ticket(&self, text: &str, caller: u64) -> Result<(&Cell, Ticket), NotAdmitted> {
         let keys = &self.secrets.as_ref().ok_or(NotAdmitted::Room)?.letters;
         let ticket = Ticket::unseal(keys, text)?;
-        if ticket.caller != Self::caller() {
+        if ticket.caller != caller {
             return Err(NotAdmitted::Caller);
         }
         let cell = self.cells.iter().find(|cell| cell.mark == ticket.room);
@@ -221,9 +228,6 @@ impl Rooms {
 
     /// Tells the recorder of metrics: sums over all rooms, since names of rooms may name runs.
     pub(crate) fn count(&self) {
-        if self.cells.is_empty() {
-            return;
-        }
         let counts: Vec<Counts> = self.cells.iter().map(|cell| cell.room().counts()).collect();
         let sum = |of: fn(&Counts) -> u64| counts.iter().map(of).sum::<u64>();
         metrics::counter!("berth_room_joined_total").absolute(sum(|room| room.joined.into()));

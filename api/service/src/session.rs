@@ -48,8 +48,21 @@ pub(crate) fn stream(
     let frames = Frames::default();
     let (asked, counts, stakes) = (Vec::new(), Counts::default(), Stakes::default());
     let (stay, toll) = (Stay::of(extensions, desk.engine.now()), extensions.get().cloned());
-    let reading = Reading::Open;
-    Shell { desk, engine, inbound, health, frames, asked, counts, stakes, reading, stay, toll }
+    let (reading, caller) = (Reading::Open, desk.rooms.caller(extensions));
+    Shell {
+        desk,
+        engine,
+        inbound,
+        health,
+        frames,
+        asked,
+        counts,
+        stakes,
+        reading,
+        stay,
+        toll,
+        caller,
+    }
 }
 
 /// Whether more commands may come.
@@ -79,6 +92,8 @@ struct Shell {
     stay: Stay,
     /// What pays for commands, where rates are set.
     toll: Option<Toll>,
+    /// Whose tickets and tokens of waiting rooms are good here.
+    caller: u64,
 }
 
 impl Stream for Shell {
@@ -200,7 +215,7 @@ impl Shell {
                 Some(span) => now.saturating_add(span),
                 None => UnixMillis::MAX,
             };
-            let run = run.and_then(|run| match desk.gate(ask, &run) {
+            let run = run.and_then(|run| match desk.gate(ask, &run, self.caller) {
                 Gate::Open => Ok(run),
                 Gate::With(stake) => {
                     self.stakes.put(taken.slot, stake);

@@ -245,8 +245,8 @@ async fn a_session_is_answered_command_by_command() {
             }
         }
     }
-    // 80 berths of one sleeper coach, a fifth of them Tatkal: 64 general berths a run.
-    assert_eq!(granted, 2 * 64);
+    // 80 berths of one sleeper coach, all of them general without a rule book.
+    assert_eq!(granted, 2 * 80);
     engine.stop(Duration::from_secs(5)).await.unwrap();
 }
 

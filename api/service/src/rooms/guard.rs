@@ -114,21 +114,22 @@ impl Stakes {
 impl Desk {
     /// Asks the room before the sale, if one stands there.
     #[inline]
-    pub fn gate(&self, ask: &mut Ask, run: &RunEntry) -> Gate {
+    pub fn gate(&self, ask: &mut Ask, run: &RunEntry, caller: u64) -> Gate {
         if self.rooms.cells.is_empty() {
             return Gate::Open;
         }
-        self.guarded(ask, run)
+        self.guarded(ask, run, caller)
     }
 
-    fn guarded(&self, ask: &mut Ask, run: &RunEntry) -> Gate {
+    fn guarded(&self, ask: &mut Ask, run: &RunEntry, caller: u64) -> Gate {
         let Command::Reserve(reserve) = &mut ask.command else { return Gate::Open };
         let now = self.engine.now();
         let Some(cell) = self.rooms.before(run.id, reserve.class, reserve.quota, now) else {
             return Gate::Open;
         };
         let request = reserve.request.id;
-        match self.rooms.spend(cell, ask.token.as_deref(), run, request, now) {
+        let token = ask.token.as_deref();
+        match self.rooms.spend(cell, token, (run, request), caller, now) {
             Ok(number) => {
                 let rooms = Arc::clone(&self.rooms);
                 let token = Token { rooms, cell, number, request, is_settled: false };
@@ -170,8 +171,8 @@ impl Rooms {
         &self,
         cell: usize,
         token: Option<&str>,
-        run: &RunEntry,
-        request: RequestId,
+        (run, request): (&RunEntry, RequestId),
+        caller: u64,
         now: UnixMillis,
     ) -> Result<u32, NotAdmitted> {
         let cell = &self.cells[cell];
@@ -179,7 +180,7 @@ impl Rooms {
         let keys = &self.secrets.as_ref().ok_or(NotAdmitted::Room)?.letters;
         let of = cell.runs.iter().find(|(of, _)| *of == run.id);
         let mark = of.map(|(_, mark)| *mark).ok_or(NotAdmitted::Run)?;
-        let pass = Pass::unseal(keys, text, cell.mark, mark, Self::caller(), now)?;
+        let pass = Pass::unseal(keys, text, cell.mark, mark, caller, now)?;
         cell.room().spend(pass.number, mark, request, now)?;
         Ok(pass.number)
     }

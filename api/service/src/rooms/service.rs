@@ -54,7 +54,8 @@ impl Service for WaitingRoom {
         request: Request<v1::JoinRequest>,
     ) -> Result<Response<v1::JoinResponse>, Status> {
         let ask = wire::join(request.get_ref()).map_err(Trouble::from)?;
-        let told = self.desk.join(&ask).await?;
+        let caller = self.desk.rooms.caller(request.extensions());
+        let told = self.desk.join(&ask, caller).await?;
         Ok(Response::new(respond!(self.desk, told, JoinResponse, join_response)))
     }
 
@@ -63,7 +64,7 @@ impl Service for WaitingRoom {
         request: Request<v1::GetTicketRequest>,
     ) -> Result<Response<v1::GetTicketResponse>, Status> {
         let ask = wire::get_ticket(request.get_ref()).map_err(Trouble::from)?;
-        let told = self.desk.ticket(&ask);
+        let told = self.desk.ticket(&ask, self.desk.rooms.caller(request.extensions()));
         Ok(Response::new(respond!(self.desk, told, GetTicketResponse, get_ticket_response)))
     }
 
@@ -77,7 +78,8 @@ impl Service for WaitingRoom {
         let mut ticks = tokio::time::interval(Duration::from_millis(interval.0));
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let (desk, health) = (Arc::clone(&self.desk), self.desk.engine.health_watch());
-        let watcher = Watcher { desk, ask, ticks, health, told: None, over: false };
+        let caller = desk.rooms.caller(request.extensions());
+        let watcher = Watcher { desk, ask, caller, ticks, health, told: None, over: false };
         let stream = futures_util::stream::unfold(watcher, |mut watcher| async move {
             let item = watcher.next().await?;
             Some((item, watcher))
@@ -90,7 +92,7 @@ impl Service for WaitingRoom {
         request: Request<v1::LeaveRequest>,
     ) -> Result<Response<v1::LeaveResponse>, Status> {
         let ask = wire::leave(request.get_ref()).map_err(Trouble::from)?;
-        let told = self.desk.leave(&ask);
+        let told = self.desk.leave(&ask, self.desk.rooms.caller(request.extensions()));
         Ok(Response::new(respond!(self.desk, told, LeaveResponse, leave_response)))
     }
 }
@@ -99,6 +101,7 @@ impl Service for WaitingRoom {
 struct Watcher {
     desk: Arc<Desk>,
     ask: TicketAsk,
+    caller: u64,
     ticks: Interval,
     health: Receiver<Health>,
     told: Option<(i32, u32, u32)>,
@@ -117,7 +120,7 @@ impl Watcher {
                 }
                 _ = self.ticks.tick() => {}
             }
-            let told = self.desk.ticket(&self.ask);
+            let told = self.desk.ticket(&self.ask, self.caller);
             self.over = told.as_ref().map_or(true, is_over);
             let seen =
                 told.as_ref().ok().map(|ticket| (ticket.state, ticket.position, ticket.ahead));
@@ -138,7 +141,7 @@ fn is_over(ticket: &v1::Ticket) -> bool {
 }
 
 impl Desk {
-    async fn join(&self, ask: &JoinAsk) -> Result<Told, Trouble> {
+    async fn join(&self, ask: &JoinAsk, caller: u64) -> Result<Told, Trouble> {
         let rooms = &self.rooms;
         let now = self.engine.now();
         let Some((cell, secrets)) = rooms.asked(&ask.room, now).zip(rooms.secrets.as_ref()) else {
@@ -150,7 +153,6 @@ impl Desk {
             rooms.unproven.fetch_add(1, Relaxed);
             return Ok(Err(Refusal::Unproven { room: cell.name.clone(), why: unproven(why) }));
         }
-        let caller = Rooms::caller();
         let person = person_mark(&secrets.people, cell.mark, caller, &ask.end_user);
         loop {
             // Before the look, so that no news is missed between.
@@ -177,14 +179,14 @@ impl Desk {
         }
     }
 
-    fn ticket(&self, ask: &TicketAsk) -> Told {
-        let (cell, ticket) = self.rooms.ticket(&ask.ticket).map_err(unknown)?;
+    fn ticket(&self, ask: &TicketAsk, caller: u64) -> Told {
+        let (cell, ticket) = self.rooms.ticket(&ask.ticket, caller).map_err(unknown)?;
         let text = ask.ticket.as_ref().to_owned();
         Ok(self.rooms.tell(cell, ticket, text, ask.run, self.engine.now()))
     }
 
-    fn leave(&self, ask: &TicketAsk) -> Told {
-        let (cell, ticket) = self.rooms.ticket(&ask.ticket).map_err(unknown)?;
+    fn leave(&self, ask: &TicketAsk, caller: u64) -> Told {
+        let (cell, ticket) = self.rooms.ticket(&ask.ticket, caller).map_err(unknown)?;
         let now = self.engine.now();
         cell.room().leave(ticket.number, now);
         Ok(self.rooms.tell(cell, ticket, ask.ticket.as_ref().to_owned(), None, now))

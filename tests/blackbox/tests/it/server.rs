@@ -269,6 +269,11 @@ impl Server {
         Client::connect_with(&self.listen, options).await.expect("the public listener answers")
     }
 
+    /// As [`Server::client`]; `None` when the server is gone or going.
+    pub async fn client_if_up(&self) -> Option<Client> {
+        Client::connect_with(&self.listen, patient()).await.ok()
+    }
+
     pub async fn admin(&self) -> Admin {
         Admin::connect_with(&self.admin_listen, patient())
             .await
@@ -278,14 +283,7 @@ impl Server {
     /// A session on a connection of its own that tells the first fault and never opens its stream
     /// again.
     pub async fn session(&self, window: usize) -> Session {
-        let options = SessionOptions {
-            window,
-            timeout: PATIENCE,
-            retry: Policy::never(),
-            reconnect: Policy::never(),
-            ..SessionOptions::default()
-        };
-        self.client().await.session(options)
+        session_of(&self.client().await, window)
     }
 
     /// Bare connections, for what no client of ours would send.
@@ -406,4 +404,15 @@ async fn channel(address: &str) -> Channel {
     let endpoint = Endpoint::from_shared(address.to_owned()).expect("an address");
     let endpoint = endpoint.connect_timeout(Duration::from_secs(5)).tcp_nodelay(true);
     endpoint.connect().await.expect("the listener answers")
+}
+
+/// A session over this client that tells the first fault and never opens its stream again.
+pub fn session_of(client: &Client, window: usize) -> Session {
+    client.session(SessionOptions {
+        window,
+        timeout: PATIENCE,
+        retry: Policy::never(),
+        reconnect: Policy::never(),
+        ..SessionOptions::default()
+    })
 }

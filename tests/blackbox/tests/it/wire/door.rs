@@ -2,7 +2,7 @@
 
 use berth_client::{Client, ClientError, Session, v1};
 
-use crate::server::Server;
+use crate::server::{Server, session_of};
 
 /// See the module.
 pub enum Door {
@@ -14,6 +14,12 @@ impl Door {
     /// Both doors of a server.
     pub async fn both(server: &Server) -> [Self; 2] {
         [Self::Unary(server.client().await), Self::Session(server.session(64).await)]
+    }
+
+    /// Both doors of a server that may be gone by now.
+    pub async fn both_if_up(server: &Server) -> Option<[Self; 2]> {
+        let session = session_of(&server.client_if_up().await?, 64);
+        Some([Self::Unary(server.client_if_up().await?), Self::Session(session)])
     }
 }
 
