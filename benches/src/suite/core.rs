@@ -88,7 +88,24 @@ pub fn run(setup: &Setup) -> Bench<Section> {
             .to_owned(),
     ];
     let title = "The pure machine".into();
-    Ok(Section { suite: "core", title, notes, tables: vec![table], plots: vec![] })
+    let tables = vec![table, lists_table(setup)];
+    Ok(Section { suite: "core", title, notes, tables, plots: vec![] })
+}
+
+/// A train of 1,200 berths, all sold end to end with RAC, and 300 on its list.
+fn lists_table(setup: &Setup) -> Table {
+    let head = ["with lists, full, 300 waiting", "ns", "90 % interval"];
+    let mut table = Table::new("Lists", &head);
+    let rows = [
+        ("reserve that ends on the list, release", lists::answers(rounds(setup))),
+        ("cancel of five that promotes ten", lists::chains(if setup.quick { 10 } else { 100 })),
+    ];
+    for (name, found) in rows {
+        let found = Estimate::of(&found);
+        let interval = format!("{} .. {}", number(found.low), number(found.high));
+        table.row(vec![name.into(), number(found.value), interval]);
+    }
+    table
 }
 
 fn rounds(setup: &Setup) -> usize {
