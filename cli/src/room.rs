@@ -133,7 +133,7 @@ async fn ticket(args: &TicketArgs) -> Result<Said, Fault> {
 async fn watch(args: &WatchArgs) -> Result<Said, Fault> {
     let TicketArgs { ticket, run, target } = &args.ticket;
     let zone = target.zone()?;
-    let request = v1::WatchTicketRequest {
+    let request = v1::WaitingRoomWatchRequest {
         ticket: ticket.clone(),
         run: run.clone(),
         min_interval: args.min_interval.map(duration),

@@ -164,8 +164,8 @@ impl Client {
     /// Where a ticket stands now, and again whenever it changed.
     pub async fn watch_ticket(
         &self,
-        request: v1::WatchTicketRequest,
-    ) -> Result<Streaming<v1::WatchTicketResponse>, ClientError> {
+        request: v1::WaitingRoomWatchRequest,
+    ) -> Result<Streaming<v1::WaitingRoomWatchResponse>, ClientError> {
         self.line
             .stream("Watch", request, |channel, request| async move {
                 WaitingRoomClient::new(channel)

@@ -68,11 +68,12 @@ impl Service for WaitingRoom {
         Ok(Response::new(respond!(self.desk, told, GetTicketResponse, get_ticket_response)))
     }
 
-    type WatchStream = Pin<Box<dyn Stream<Item = Result<v1::WatchTicketResponse, Status>> + Send>>;
+    type WatchStream =
+        Pin<Box<dyn Stream<Item = Result<v1::WaitingRoomWatchResponse, Status>> + Send>>;
 
     async fn watch(
         &self,
-        request: Request<v1::WatchTicketRequest>,
+        request: Request<v1::WaitingRoomWatchRequest>,
     ) -> Result<Response<Self::WatchStream>, Status> {
         let (ask, interval) = wire::watch_ticket(request.get_ref()).map_err(Trouble::from)?;
         let mut ticks = tokio::time::interval(Duration::from_millis(interval.0));
@@ -109,7 +110,7 @@ struct Watcher {
 }
 
 impl Watcher {
-    async fn next(&mut self) -> Option<Result<v1::WatchTicketResponse, Status>> {
+    async fn next(&mut self) -> Option<Result<v1::WaitingRoomWatchResponse, Status>> {
         while !self.over {
             tokio::select! {
                 biased;
@@ -127,7 +128,7 @@ impl Watcher {
             if self.over || seen != self.told {
                 self.told = seen;
                 let response =
-                    respond!(self.desk, told, WatchTicketResponse, watch_ticket_response);
+                    respond!(self.desk, told, WaitingRoomWatchResponse, watch_ticket_response);
                 return Some(Ok(response));
             }
         }

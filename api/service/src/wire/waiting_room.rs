@@ -87,7 +87,7 @@ pub(crate) fn get_ticket(message: &v1::GetTicketRequest) -> Result<TicketAsk, In
 
 /// WaitingRoom.Watch.
 pub(crate) fn watch_ticket(
-    message: &v1::WatchTicketRequest,
+    message: &v1::WaitingRoomWatchRequest,
 ) -> Result<(TicketAsk, Millis), Invalid> {
     let mut check = Check::default();
     let ask = ticket(&mut check, &message.ticket, message.run.as_ref());

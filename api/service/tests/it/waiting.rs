@@ -282,7 +282,7 @@ async fn a_watcher_sees_the_opening_and_a_restart_keeps_places() {
     for n in 0..40 {
         tickets.push(it.join(&format!("user {n}")).await.ticket);
     }
-    let request = v1::WatchTicketRequest {
+    let request = v1::WaitingRoomWatchRequest {
         ticket: tickets[39].clone(),
         run: None,
         min_interval: Some(prost_types::Duration { seconds: 1, nanos: 0 }),

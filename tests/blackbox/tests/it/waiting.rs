@@ -84,7 +84,7 @@ async fn kills_cost_nobody_a_place_and_no_token_its_hold() {
     let after = queue(&client, &tickets).await;
     assert!(before.ends_with(&after), "{before:?} became {after:?}");
     let ticket = after[0].clone();
-    let watching = v1::WatchTicketRequest { ticket: ticket.clone(), ..Default::default() };
+    let watching = v1::WaitingRoomWatchRequest { ticket: ticket.clone(), ..Default::default() };
     let mut watch = client.watch_ticket(watching).await.unwrap();
     let token = loop {
         let told = watch.message().await.unwrap().unwrap().done();
