@@ -143,9 +143,9 @@ async fn watch(args: &WatchArgs) -> Result<Said, Fault> {
         let next = answers.message().await.map_err(|status| Fault::Stream(Box::new(status)))?;
         let Some(answer) = next else { return Ok(Said::nothing_more()) };
         let is_admitted = matches!(&answer.outcome,
-            Some(v1::watch_ticket_response::Outcome::Ticket(ticket))
+            Some(v1::waiting_room_watch_response::Outcome::Ticket(ticket))
                 if ticket.state() == v1::TicketState::Admitted);
-        let said = tell!(answer.outcome, watch_ticket_response, &zone)?;
+        let said = tell!(answer.outcome, waiting_room_watch_response, &zone)?;
         if said.is_refusal() || args.until_admitted && is_admitted {
             return Ok(said);
         }

@@ -127,8 +127,12 @@ impl Watcher {
                 told.as_ref().ok().map(|ticket| (ticket.state, ticket.position, ticket.ahead));
             if self.over || seen != self.told {
                 self.told = seen;
-                let response =
-                    respond!(self.desk, told, WaitingRoomWatchResponse, watch_ticket_response);
+                let response = respond!(
+                    self.desk,
+                    told,
+                    WaitingRoomWatchResponse,
+                    waiting_room_watch_response
+                );
                 return Some(Ok(response));
             }
         }

@@ -290,7 +290,7 @@ async fn a_watcher_sees_the_opening_and_a_restart_keeps_places() {
     let mut watch = it.room.clone().watch(request).await.unwrap().into_inner();
     let mut seen = Vec::new();
     while !seen.contains(&State::Waiting) && !seen.contains(&State::Admitted) {
-        use v1::watch_ticket_response::Outcome;
+        use v1::waiting_room_watch_response::Outcome;
         match watch.message().await.unwrap().unwrap().outcome.unwrap() {
             Outcome::Ticket(ticket) => seen.push(ticket.state()),
             Outcome::Refusal(why) => panic!("{why:?}"),

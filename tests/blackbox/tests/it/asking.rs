@@ -185,7 +185,7 @@ answers! {
     GetBerthMapResponse get_berth_map_response Map(v1::BerthMap);
     JoinResponse join_response Ticket(v1::Ticket);
     GetTicketResponse get_ticket_response Ticket(v1::Ticket);
-    WaitingRoomWatchResponse watch_ticket_response Ticket(v1::Ticket);
+    WaitingRoomWatchResponse waiting_room_watch_response Ticket(v1::Ticket);
     WatchResponse watch_response Table(v1::AvailabilityTable);
     CreateTrainRunResponse create_train_run_response Run(v1::TrainRunRow);
     RetireTrainRunResponse retire_train_run_response Run(v1::TrainRunRow);
